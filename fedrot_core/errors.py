@@ -1,0 +1,36 @@
+"""Errors that a person can act on: each states the rule, the value that broke it and the remedy."""
+
+from __future__ import annotations
+
+
+class FedRotError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigError(FedRotError, ValueError):
+    """A configuration value breaks a rule.
+
+    Attributes:
+        key: URL key of the offending field, so that a page can name and reset it.
+    """
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class TraceError(FedRotError, ValueError):
+    """A trace file is broken, of another version, or does not match its checksum."""
+
+
+class DivergedError(FedRotError, ArithmeticError):
+    """A numerical result stopped being finite where nothing sensible can replace it."""
+
+
+class Cancelled(FedRotError):
+    """The caller asked the computation to stop."""
+
+
+def rule(name: str, rule_text: str, got: object, remedy: str, key: str = "") -> ConfigError:
+    """Build the one sentence shape used everywhere: ``name must rule; got value. Remedy.``"""
+    return ConfigError(f"{name} must {rule_text}; got {got!r}. {remedy}", key)

@@ -1,0 +1,111 @@
+"""LoRA factors of many clients at once, and low-rank algebra that never forms a ``d_out x d_in`` product.
+
+Letters: K clients, r rank, i = d_in, o = d_out, ``...`` any leading axes (layers, arms). A layer stack is
+zero-padded to its widest layer: zero columns of A and zero rows of B change no inner product, so all layers share
+one batched program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Factors:
+    """LoRA factors; clients, where there are any, stand on the axis before the matrix axes.
+
+    Attributes:
+        A: (..., r, d_in) down-projection.
+        B: (..., d_out, r) up-projection.
+    """
+
+    A: Tensor
+    B: Tensor
+
+    @property
+    def rank(self) -> int:
+        """Inner dimension r."""
+        return int(self.A.shape[-2])
+
+    def turned(self, R: Tensor) -> Factors:
+        """``(B R, Rᵀ A)``: the same update in another frame, for orthogonal ``R`` of shape (..., r, r)."""
+        return Factors(R.mT @ self.A, self.B @ R)  # (r, r) @ (r, i), (o, r) @ (r, r)
+
+    def stacked(self) -> Tensor:
+        """``[A, Bᵀ]`` of shape (..., r, d_in + d_out)."""
+        return torch.cat([self.A, self.B.mT], dim=-1)
+
+    def mean(self, weights: Tensor) -> Factors:
+        """Weighted mean over clients; ``weights`` is (K,), the client axis is removed."""
+        return Factors(weighted(self.A, weights), weighted(self.B, weights))
+
+    def finite(self) -> Tensor:
+        """(..., K) bool: which clients hold no NaN or Inf."""
+        return torch.isfinite(self.A).all(-1).all(-1) & torch.isfinite(self.B).all(-1).all(-1)
+
+    def select(self, clients: Tensor) -> Factors:
+        """The clients at these indices."""
+        return Factors(self.A.index_select(-3, clients), self.B.index_select(-3, clients))
+
+
+def weighted(x: Tensor, weights: Tensor) -> Tensor:
+    """``Σ_k w_k x_k`` over axis -3: (..., K, p, q) and (K,) -> (..., p, q)."""
+    return (x * weights[:, None, None]).sum(-3)
+
+
+def compressed(clients: Factors, *singles: Factors) -> tuple[Factors, ...]:
+    """The same factors in coordinates of their own joint span.
+
+    Inner products between any rows of A (and any columns of B) are kept, so every norm, angle and singular value of
+    products is too. Where the stacked factors are much wider than tall, the coordinates are a square root of their Gram
+    matrix ``A_s A_sᵀ`` (``B_sᵀ B_s``); otherwise the factors themselves already are a short root.
+
+    Args:
+        clients: (..., K, r, i) and (..., K, o, r), float64.
+        singles: further factors without a client axis, (..., r, i) and (..., o, r).
+
+    Returns:
+        ``clients`` and ``singles``, in this order, with i and o replaced by the size of the span.
+    """
+    K, r = clients.A.shape[-3], clients.rank
+
+    def shorten(stack: Tensor, others: list[Tensor]) -> list[Tensor]:
+        rows = _gram_root(torch.cat([stack.flatten(-3, -2), *others], dim=-2))
+        first, *rest = torch.split(rows, [K * r, *(o.shape[-2] for o in others)], dim=-2)
+        return [first.reshape(*stack.shape[:-1], -1), *rest]
+
+    A = shorten(clients.A, [f.A for f in singles])
+    Bt = shorten(clients.B.mT, [f.B.mT for f in singles])
+    return tuple(Factors(a, b.mT) for a, b in zip(A, Bt, strict=True))
+
+
+def _gram_root(rows: Tensor) -> Tensor:
+    """(..., n, d) -> (..., n, min(n, d)) with the same Gram matrix."""
+    n, d = rows.shape[-2:]
+    if 2 * n > d:  # an eigendecomposition would cost more than the few columns it saves
+        return rows
+    values, vectors = torch.linalg.eigh(rows @ rows.mT)
+    root: Tensor = vectors * values.clamp_min(0).sqrt().unsqueeze(-2)
+    return root
+
+
+def ideal_product(clients: Factors, weights: Tensor) -> Tensor:
+    """``Σ_k w_k B_k A_k`` as one product of stacked factors: (..., o, i). Call it on compressed factors only."""
+    A = (clients.A * weights[:, None, None]).flatten(-3, -2)  # (K r, i)
+    B = clients.B.movedim(-3, -2).flatten(-2)  # (o, K r)
+    return B @ A
+
+
+def refactorised(f: Factors) -> Factors:
+    """Balanced SVD form ``B = U √S, A = √S Vᵀ`` of the same product, without forming it.
+
+    Two thin QR decompositions and one r x r SVD; signs are whatever LAPACK returns.
+    """
+    Qb, Rb = torch.linalg.qr(f.B)  # (o, r), (r, r)
+    Qa, Ra = torch.linalg.qr(f.A.mT)  # (i, r), (r, r)
+    U, S, Vh = torch.linalg.svd(Rb @ Ra.mT)
+    root = S.sqrt()
+    return Factors(root.unsqueeze(-1) * (Vh @ Qa.mT), (Qb @ U) * root.unsqueeze(-2))

@@ -1,0 +1,73 @@
+"""The contract of a figure, and the registry of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from fedrot_core.registry import Registry
+from fedrot_core.trace import Trace
+from fedrot_core.vocabulary import Gauge
+
+
+@dataclass(frozen=True)
+class View:
+    """What is selected on screen; drives every figure.
+
+    Attributes:
+        arm: name of the arm whose clients are shown.
+        round_index: selected round; figures use the arm's latest record at or before it.
+        client: selected client.
+        layer: index of the selected layer.
+        feature: which of the record's kept columns of A the latent arrows show.
+        mode: "light" or "dark".
+    """
+
+    arm: str
+    round_index: int
+    client: int = 0
+    layer: int = 0
+    feature: int = 0
+    mode: str = "light"
+
+
+Draw = Callable[[Trace, View], go.Figure]
+
+
+@dataclass(frozen=True)
+class FigureEntry:
+    """A registry entry.
+
+    Attributes:
+        name: stable name, used in URLs and file names.
+        label: short tab title.
+        question: the one question that the figure answers.
+        draw: the pure function.
+        gauge: whether turning a client's frame changes what is drawn; None where the question makes no sense.
+    """
+
+    name: str
+    label: str
+    question: str
+    draw: Draw
+    gauge: Gauge | None
+
+
+FIGURES: Registry[FigureEntry] = Registry("Figure", "figure")
+
+
+def figure(name: str, label: str, question: str, gauge: Gauge | None) -> Callable[[Draw], Draw]:
+    """Function decorator that registers a figure."""
+
+    def add(draw: Draw) -> Draw:
+        FIGURES.add(name, FigureEntry(name, label, question, draw, gauge))
+        return draw
+
+    return add
+
+
+def drawn(name: str, trace: Trace, view: View) -> go.Figure:
+    """Draw the figure called ``name``."""
+    return FIGURES[name].draw(trace, view)

@@ -1,0 +1,44 @@
+"""In which frame client factors reach the server. No choice changes any client's update ``B_k A_k``."""
+
+from __future__ import annotations
+
+import torch
+
+from fedrot_core.alignment import planted_rotations
+from fedrot_core.config import FederationConfig
+from fedrot_core.factors import Factors, refactorised
+from fedrot_core.rng import stream
+
+
+def as_sent(trained: Factors, config: FederationConfig, round_index: int) -> Factors:
+    """The trained factors (L, K, r, i), (L, K, o, r) in the frames that ``config.frames`` asks for.
+
+    "trained" and "independent" send them as they are (independent starts are drawn by :func:`initial_A`).
+    "svd" re-factorises each client's product and draws the sign of each direction at random, since a real SVD's signs
+    are arbitrary. "turned" applies a planted rotation, new for each client, layer and round.
+    """
+    L, K, r = trained.A.shape[:3]
+    rng = stream(config.seed, "frames", round_index)
+    if config.frames.kind == "svd":
+        sent = refactorised(trained)
+        signs = torch.from_numpy(rng.choice([-1.0, 1.0], size=(L, K, r)))
+        return Factors(signs.unsqueeze(-1) * sent.A, sent.B * signs.unsqueeze(-2))
+    if config.frames.kind == "turned":
+        return trained.turned(planted_rotations(rng, L * K, r, config.frames.angle).view(L, K, r, r))
+    return trained
+
+
+def initial_A(config: FederationConfig, d_ins: tuple[int, ...], clients: int) -> torch.Tensor:
+    """Starting A of every client, (L, K, r, max d_in), uniform in ``±1/√d_in`` and zero beyond each layer's width.
+
+    One draw shared by all clients, except under "independent" frames, where each client draws its own. B starts at 0,
+    so the starting update is 0 either way.
+    """
+    r, width = config.lora.rank, max(d_ins)
+    own = config.frames.kind == "independent"
+    out = torch.zeros(len(d_ins), clients, r, width, dtype=torch.float64)
+    for layer, d in enumerate(d_ins):
+        for k in range(clients if own else 1):
+            draw = stream(config.seed, "init", layer, k).uniform(-1.0, 1.0, size=(r, d)) / d**0.5
+            out[layer, k if own else slice(None), :, :d] = torch.from_numpy(draw)
+    return out

@@ -1,0 +1,10 @@
+"""Aggregation methods. Adding one is adding a file that registers a :class:`Method`."""
+
+import sys
+
+from fedrot_core.methods.base import METHODS, Aggregate, Method, RoundContext
+from fedrot_core.registry import import_all
+
+import_all(sys.modules[__name__])
+
+__all__ = ["METHODS", "Aggregate", "Method", "RoundContext"]

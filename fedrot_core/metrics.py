@@ -1,0 +1,230 @@
+"""What is measured in every round, for all layers at once.
+
+Letters: L layers, K clients, S = min(K, SHOWN_CLIENTS) clients in pairwise and drawn quantities, r rank. Everything
+is float64 on coordinates of the factors' own span (:func:`fedrot_core.factors.compressed`): no ``d_out x d_in``
+product appears where factors are thinner.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fedrot_core.alignment import (
+    Alignment,
+    align_to_reference,
+    conditioning,
+    generalised_procrustes,
+    procrustes,
+    rotation_angles,
+    side_of_round,
+    soft_rotation,
+)
+from fedrot_core.config import AlignmentConfig
+from fedrot_core.factors import Factors, compressed, ideal_product, weighted
+
+SHOWN_CLIENTS = 24
+"""Pairwise and drawn quantities cover the first this many clients of a round."""
+
+FEATURES = 6
+"""Columns of A kept for the latent arrows: those with the longest aligned mean."""
+
+PATH_STEPS = 9
+"""Positions along the soft path λ = 0 .. 1 kept for the latent arrows."""
+
+
+def measure(
+    sent: Factors,
+    received: Factors,
+    result: Factors,
+    applied: Alignment | None,
+    weights: Tensor,
+    align: AlignmentConfig,
+    round_index: int,
+    scaling: float,
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """All metrics of one arm and round, and the flags of numerical trouble.
+
+    Args:
+        sent: (L, K, r, i), (L, K, o, r), what clients trained, in the frames in which the server gets them.
+        received: (L, r, i), (L, o, r), the broadcast.
+        result: (L, r, i), (L, o, r), the method's global factors.
+        applied: the rotations that the method applied, or None.
+        weights: (K,), summing to one.
+        align: settings of the reference-aligned rungs.
+
+    Returns:
+        Arrays by name, as documented on :class:`fedrot_core.trace.RoundRecord`, and flags.
+    """
+    clients, reference, outcome = compressed(sent, received, result)
+    best = generalised_procrustes(clients, weights)
+    turn = applied or best
+    S = min(SHOWN_CLIENTS, sent.A.shape[-3])
+    shown = torch.arange(S)
+    out: dict[str, Tensor] = {"weights": weights}
+    ladder, own = _errors(clients, reference, outcome, best, weights, align, round_index, scaling)
+    out |= ladder
+    out |= _reference_fit(clients, reference)
+    out |= _pairs(clients.select(shown), turn.R[:, :S])
+    out |= _drawn(sent, turn.R, weights, S)
+    out["turn"] = turn.R[:, :S]
+    out["turn_angles"] = rotation_angles(turn.R)
+    out["reflected"] = torch.linalg.det(turn.R) < 0
+    out["retention"] = torch.linalg.svdvals(weighted(best.R, weights)).square()
+    out["shared_update"] = _spread(clients, best.R, weights) < 1e-6
+    out["drift"] = _relative(clients.stacked() - reference.stacked().unsqueeze(-3), reference.stacked().unsqueeze(-3))
+    out |= _checks(clients, turn.R, weights, own, out["ladder"])
+    return out, (applied.flags() if applied is not None else ())
+
+
+def _norm(x: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.matrix_norm(x)
+    return norm
+
+
+def _relative(difference: Tensor, whole: Tensor) -> Tensor:
+    """``‖difference‖ / ‖whole‖``, 0 where both vanish."""
+    size, base = _norm(difference), _norm(whole)
+    return torch.where(size > 0, size / base.clamp_min(torch.finfo(size.dtype).tiny), size)
+
+
+def _errors(
+    clients: Factors,
+    reference: Factors,
+    outcome: Factors,
+    best: Alignment,
+    weights: Tensor,
+    align: AlignmentConfig,
+    round_index: int,
+    scaling: float,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """The ladder and the arm's own error; the last entry of the layer axis pools all layers."""
+    ideal = ideal_product(clients, weights)  # (L, m_B, m_A), in coordinates of the span
+
+    def distance(f: Factors) -> Tensor:
+        return _norm(ideal - f.B @ f.A)
+
+    by_side = {
+        side: distance(
+            clients.turned(align_to_reference(clients, reference, side, align.group, align.strength).R).mean(weights)
+        )
+        for side in ("A", "B")
+    }
+    naive = distance(clients.mean(weights))
+    side = side_of_round(align.side, round_index)
+    tail = torch.linalg.svdvals(ideal)[..., clients.rank :].square().sum(-1).sqrt()
+    rungs = [
+        naive,
+        by_side["A"],
+        by_side["B"],
+        naive if side is None else by_side[side],
+        distance(clients.turned(best.R).mean(weights)),
+        tail,
+    ]
+    own = distance(outcome)
+    absolute = _with_total(torch.stack([*rungs, own, _norm(ideal)]))  # (8, L + 1)
+    relative = absolute[:-1] / absolute[-1].clamp_min(torch.finfo(ideal.dtype).tiny)
+    arrays = {
+        "ladder": relative[:-1],
+        "error": relative[-1],
+        "error_abs": absolute[-2] * scaling,
+        "ideal_norm": absolute[-1] * scaling,
+    }
+    return arrays, ideal - clients.mean(weights).B @ clients.mean(weights).A
+
+
+def _with_total(by_layer: Tensor) -> Tensor:
+    """(n, L) -> (n, L + 1): root of the summed squares appended."""
+    return torch.cat([by_layer, by_layer.square().sum(-1, keepdim=True).sqrt()], dim=-1)
+
+
+def _reference_fit(clients: Factors, reference: Factors) -> dict[str, Tensor]:
+    """Procrustes against the broadcast on both sides: (2, L, K) residuals before and after, and conditioning."""
+    before, after, condition = [], [], []
+    A, A_ref = clients.A, reference.A.unsqueeze(-3)
+    Bt, Bt_ref = clients.B.mT, reference.B.unsqueeze(-3).mT
+    for X, X_ref in ((A, A_ref), (Bt, Bt_ref)):
+        R, S = procrustes(X @ X_ref.mT)
+        before.append(_relative(X - X_ref, X))
+        after.append(_relative(R.mT @ X - X_ref, X))
+        condition.append(conditioning(S))
+    return {
+        "residual_before": torch.stack(before),
+        "residual_after": torch.stack(after),
+        "conditioning": torch.stack(condition),
+    }
+
+
+def _pairs(clients: Factors, R: Tensor) -> dict[str, Tensor]:
+    """Client x client angles in degrees, each (L, S, S)."""
+
+    def largest_principal(rows: Tensor) -> Tensor:
+        Q = torch.linalg.qr(rows.mT).Q  # (L, S, m, r) orthonormal bases of the row spaces
+        S = Q.shape[-3]
+        i, j = torch.triu_indices(S, S, 1)
+        cosines = torch.linalg.svdvals(Q[:, i].mT @ Q[:, j])[..., -1].clamp(0, 1)
+        angles = torch.zeros(*Q.shape[:-3], S, S, dtype=rows.dtype)
+        angles[:, i, j] = angles[:, j, i] = torch.rad2deg(torch.acos(cosines))
+        return angles
+
+    def between(f: Factors) -> Tensor:
+        X = f.stacked().flatten(-2)  # (L, S, r (i + o))
+        X = X / X.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(X.dtype).tiny)
+        return torch.rad2deg(torch.acos((X @ X.mT).clamp(-1, 1))) * (1 - torch.eye(X.shape[-2], dtype=X.dtype))
+
+    return {
+        "principal_A": largest_principal(clients.A),
+        "principal_B": largest_principal(clients.B.mT),
+        "factor_angle_before": between(clients),
+        "factor_angle_after": between(clients.turned(R)),
+    }
+
+
+def _drawn(sent: Factors, R: Tensor, weights: Tensor, S: int) -> dict[str, Tensor]:
+    """Coordinates for the latent arrows and the ambient plane; see RoundRecord for shapes."""
+    aligned = R.mT @ sent.A  # (L, K, r, i)
+    mean = weighted(aligned, weights)  # (L, r, i)
+    features = mean.square().sum(-2).topk(min(FEATURES, mean.shape[-1]), dim=-1).indices  # (L, C)
+    r, C = mean.shape[-2], features.shape[-1]
+    picked = sent.A.gather(-1, features[:, None, None, :].expand(-1, sent.A.shape[1], r, C))  # (L, K, r, C)
+    strengths = torch.linspace(0, 1, PATH_STEPS).tolist()
+    path = torch.stack([soft_rotation(R, s)[0].mT @ picked for s in strengths])  # (P, L, K, r, C)
+    axes = mean.gather(-1, features[:, None, :].expand(-1, r, C)).abs().topk(min(2, r), dim=-2).indices  # (L, 2, C)
+
+    before, after = sent.A[:, :S], aligned[:, :S]
+    rows = torch.cat([before, after], dim=1).flatten(1, 2)  # (L, 2 S r, i)
+    _, s, Vh = torch.linalg.svd(rows, full_matrices=False)
+    plane = Vh[:, :2] * Vh[:, :2].gather(-1, Vh[:, :2].abs().argmax(-1, keepdim=True)).sign()  # (L, 2, i)
+    power = s.square()
+    return {
+        "features": features,
+        "latent_axes": axes.mT.sort(-1).values,
+        "latent_path": path[:, :, :S],
+        "latent_mean": weighted(path, weights),
+        "ambient_before": before @ plane.unsqueeze(1).mT,
+        "ambient_after": after @ plane.unsqueeze(1).mT,
+        "ambient_share": power[:, :2] / power.sum(-1, keepdim=True).clamp_min(torch.finfo(power.dtype).tiny),
+    }
+
+
+def _spread(clients: Factors, R: Tensor, weights: Tensor) -> Tensor:
+    """(L,) how far clients differ after the best rotation; 0 means one shared update."""
+    X = clients.turned(R).stacked()
+    mean = weighted(X, weights).unsqueeze(-3)
+    return _relative(X - mean, mean).amax(-1)
+
+
+def _checks(clients: Factors, R: Tensor, weights: Tensor, naive_gap: Tensor, ladder: Tensor) -> dict[str, Tensor]:
+    """The four statements of the proof strip, as numbers that should be at rounding level (or not negative)."""
+    eye = torch.eye(R.shape[-1], dtype=R.dtype)
+    turned, product = clients.turned(R), clients.B @ clients.A
+    mean = clients.mean(weights)
+    identity = ideal_product(
+        Factors(clients.A - mean.A.unsqueeze(-3), clients.B - mean.B.unsqueeze(-3)), weights
+    )  # Σ w (B_k - B̄)(A_k - Ā)
+    return {
+        "check_orthogonal": (R.mT @ R - eye).abs().amax(),
+        "check_product": _relative(turned.B @ turned.A - product, product).amax(),
+        "check_floor": (ladder[:-1] - ladder[-1]).amin(),
+        "check_identity": _relative(naive_gap - identity, ideal_product(clients, weights)).amax(),
+    }

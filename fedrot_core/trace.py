@@ -1,0 +1,281 @@
+"""Records of a run: NumPy arrays and plain numbers only, versioned, saved and loaded, with a checksum."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrot_core import ENGINE_VERSION
+from fedrot_core.config import FederationConfig
+from fedrot_core.errors import FedRotError, TraceError
+
+FORMAT = 1
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """One arm's round. L layers, K kept clients, S shown clients, r rank, C features, P path steps.
+
+    Attributes:
+        arm, round_index: which method, which round (from 0).
+        loss, score: the global adapter on held-out data, after aggregation.
+        clients: (K,) indices of the clients whose factors were used; dropped: those thrown out for NaN or Inf.
+        flags: numerical troubles, e.g. "reference_rank_deficient".
+        applied: whether the method applied ``turn``; otherwise it is what generalised Procrustes would apply.
+        weights: (K,) summing to one.
+        ladder: (6, L+1) relative errors by :data:`fedrot_core.vocabulary.RUNGS`; the last column pools all layers.
+        error, error_abs, ideal_norm: (L+1,) of the arm's own method.
+        turn: (L, S, r, r) rotations; turn_angles: (L, K, r) their eigen-angles in degrees; reflected: (L, K) det < 0.
+        retention: (L, r) shares; shared_update: (L,) whether all clients hold one update, so that retention is exact.
+        drift: (L, K) relative.
+        residual_before, residual_after, conditioning: (2, L, K), side A then side B.
+        principal_A, principal_B, factor_angle_before, factor_angle_after: (L, S, S) degrees.
+        features: (L, C) column indices of A; latent_axes: (L, C, 2) the two latent axes where their aligned mean is
+            longest.
+        latent_path: (P, L, S, r, C) these columns while λ goes 0..1; latent_mean: (P, L, r, C) their mean over all
+            clients.
+        ambient_before, ambient_after: (L, S, r, 2) rows of A in one plane; ambient_share: (L, 2) of the power it shows.
+        check_*: the proof strip's numbers.
+    """
+
+    arm: str
+    round_index: int
+    loss: float
+    score: float
+    clients: Array
+    dropped: Array
+    flags: tuple[str, ...]
+    applied: bool
+    weights: Array
+    ladder: Array
+    error: Array
+    error_abs: Array
+    ideal_norm: Array
+    turn: Array
+    turn_angles: Array
+    reflected: Array
+    retention: Array
+    shared_update: Array
+    drift: Array
+    residual_before: Array
+    residual_after: Array
+    conditioning: Array
+    principal_A: Array
+    principal_B: Array
+    factor_angle_before: Array
+    factor_angle_after: Array
+    features: Array
+    latent_axes: Array
+    latent_path: Array
+    latent_mean: Array
+    ambient_before: Array
+    ambient_after: Array
+    ambient_share: Array
+    check_orthogonal: float
+    check_product: float
+    check_floor: float
+    check_identity: float
+
+
+@dataclass(frozen=True)
+class CentralisedRecord:
+    """The ceiling after one round: one adapter trained on everyone's data."""
+
+    round_index: int
+    loss: float
+    score: float
+
+
+@dataclass(frozen=True)
+class ArmStopped:
+    """An arm that ended early, and why, in words for a person."""
+
+    arm: str
+    round_index: int
+    message: str
+
+
+Event = RoundRecord | CentralisedRecord | ArmStopped
+
+
+@dataclass(frozen=True)
+class ArmCard:
+    """How one arm is named and drawn: hue of the theme, Plotly dash and marker symbol; the same in every figure."""
+
+    name: str
+    label: str
+    hue: str
+    dash: str
+    symbol: str
+
+
+@dataclass(frozen=True)
+class TaskCard:
+    """What figures need to know of the task."""
+
+    layers: tuple[str, ...]
+    loss_name: str
+    score_name: str
+    summary: str
+    start_loss: float
+    start_score: float
+    sample_counts: tuple[int, ...]
+    class_counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass
+class Trace:
+    """A run so far: its config, its task and its records in order of arrival."""
+
+    config: FederationConfig
+    task: TaskCard
+    arms: tuple[ArmCard, ...]
+    device: str
+    records: list[RoundRecord] = field(default_factory=list)
+    centralised: list[CentralisedRecord] = field(default_factory=list)
+    stopped: list[ArmStopped] = field(default_factory=list)
+
+    def add(self, event: Event) -> None:
+        """Append one event of :meth:`fedrot_core.federation.Federation.rounds`."""
+        if isinstance(event, RoundRecord):
+            self.records.append(event)
+        elif isinstance(event, CentralisedRecord):
+            self.centralised.append(event)
+        else:
+            self.stopped.append(event)
+
+    def at(self, arm: str, round_index: int) -> RoundRecord | None:
+        """The record of ``arm`` at ``round_index``, or its latest earlier one; None before its first."""
+        earlier = [r for r in self.records if r.arm == arm and r.round_index <= round_index]
+        return earlier[-1] if earlier else None
+
+    def arm(self, name: str) -> list[RoundRecord]:
+        """The records of one arm, by round."""
+        return [r for r in self.records if r.arm == name]
+
+    @property
+    def rounds_done(self) -> int:
+        """Rounds that are complete: the centralised run ends each of them."""
+        return len(self.centralised)
+
+    @property
+    def checksum(self) -> str:
+        """First 16 hex digits of SHA-256 over config, task and every number; equal runs on one device type agree."""
+        digest = hashlib.sha256()
+        header, arrays = self._parts()
+        digest.update(json.dumps(header, sort_keys=True).encode())
+        for name in sorted(arrays):
+            digest.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
+        return digest.hexdigest()[:16]
+
+    def save(self, file: BinaryIO) -> None:
+        """Write the trace as a compressed NPZ archive: a JSON header and plain arrays, no pickle."""
+        header, arrays = self._parts()
+        header["checksum"] = self.checksum
+        arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+        np.savez_compressed(file, allow_pickle=False, **cast(Any, arrays))
+
+    @classmethod
+    def load(cls, file: BinaryIO) -> Trace:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            TraceError: when the file is not a trace, is of another format version, or its numbers do not match its
+                checksum.
+        """
+        try:
+            with np.load(io.BytesIO(file.read()), allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            header = json.loads(bytes(arrays.pop("header")))
+            version = header["format"]
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise TraceError(f"A trace must be an NPZ file written by this app; this one is not ({error}).") from error
+        if version != FORMAT:
+            raise TraceError(
+                f"Trace format must be {FORMAT}; got {version!r}. Run the config again to make a new trace."
+            )
+        try:
+            trace = cls._from_parts(header, arrays)
+        except (FedRotError, KeyError, TypeError, ValueError, IndexError) as error:
+            raise TraceError(f"A trace must hold every field of its format; this one does not ({error}).") from error
+        if trace.checksum != header.get("checksum"):
+            raise TraceError(
+                f"Trace numbers must match their checksum {header.get('checksum')!r}; they give {trace.checksum!r}. "
+                "The file was changed; run the config again."
+            )
+        return trace
+
+    def _parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        arrays: dict[str, Array] = {}
+        plain: list[dict[str, Any]] = []
+        for n, record in enumerate(self.records):
+            row: dict[str, Any] = {}
+            for f in dataclasses.fields(record):
+                value = getattr(record, f.name)
+                if isinstance(value, np.ndarray):
+                    arrays[f"{n}.{f.name}"] = value
+                else:
+                    row[f.name] = value
+            plain.append(row)
+        header = {
+            "format": FORMAT,
+            "engine": ENGINE_VERSION,
+            "device": self.device,
+            "config": self.config.to_dict(),
+            "task": dataclasses.asdict(self.task),
+            "arms": [dataclasses.asdict(a) for a in self.arms],
+            "records": plain,
+            "centralised": [dataclasses.asdict(c) for c in self.centralised],
+            "stopped": [dataclasses.asdict(s) for s in self.stopped],
+        }
+        return json.loads(json.dumps(header)), arrays
+
+    @classmethod
+    def _from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Trace:
+        task = dict(header["task"])
+        for name in ("layers", "sample_counts"):
+            task[name] = tuple(task[name])
+        task["class_counts"] = tuple(tuple(row) for row in task["class_counts"])
+        by_record: dict[int, dict[str, Array]] = {}
+        for key, value in arrays.items():
+            n, name = key.split(".", 1)
+            by_record.setdefault(int(n), {})[name] = value
+        records = [
+            RoundRecord(**{**row, "flags": tuple(row["flags"]), **by_record[n]})
+            for n, row in enumerate(header["records"])
+        ]
+        return cls(
+            FederationConfig.from_dict(header["config"]),
+            TaskCard(**task),
+            tuple(ArmCard(**a) for a in header["arms"]),
+            header["device"],
+            records,
+            [CentralisedRecord(**c) for c in header["centralised"]],
+            [ArmStopped(**s) for s in header["stopped"]],
+        )
+
+
+def numpy_fields(values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Tensors to NumPy (float64 to float32, scalars to float) for a :class:`RoundRecord`.
+
+    Exactness-bearing fields stay float64: errors, the ladder and the proof strip's numbers.
+    """
+    exact = {"ladder", "error", "error_abs", "ideal_norm", "weights"}
+    out: dict[str, Any] = {}
+    for name, tensor in values:
+        if tensor.ndim == 0:
+            out[name] = float(tensor)
+        else:
+            array = tensor.numpy()
+            out[name] = array.astype(np.float32) if array.dtype == np.float64 and name not in exact else array
+    return out

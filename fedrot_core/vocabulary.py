@@ -1,0 +1,81 @@
+"""Names and meanings that records, figures and pages share. Free of torch, so figures may import it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+RUNG_LABELS = {
+    "naive": "naive factor average",
+    "align_A": "aligned to the reference by A",
+    "align_B": "aligned to the reference by B",
+    "alternate": "aligned to the reference, alternating",
+    "gpa": "best rotation found (generalised Procrustes)",
+    "floor": "rank-r floor",
+}
+"""The error ladder: what each rule would have given on the same factors."""
+
+RUNGS = tuple(RUNG_LABELS)
+
+FLAG_TEXTS = {
+    "reference_rank_deficient": (
+        "The reference does not determine every direction of the rotation (a cross matrix is rank deficient); "
+        "the undetermined part is arbitrary."
+    ),
+    "soft_rotation_singular": (
+        "Soft alignment met a turn near 180° with λ near ½, where its result is arbitrary. Move λ away from ½."
+    ),
+}
+"""What a person is told about each numerical flag of a record."""
+
+Gauge = Literal["invariant", "dependent"]
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """What a metric is called and whether turning one client's frame can change it."""
+
+    label: str
+    unit: str
+    gauge: Gauge
+    meaning: str
+
+
+METRICS: dict[str, MetricInfo] = {
+    "error": MetricInfo(
+        "Aggregation error",
+        "relative",
+        "dependent",
+        "Distance of the global update from the ideal Σ w B A, over its norm.",
+    ),
+    "floor": MetricInfo(
+        "Rank-r floor", "relative", "invariant", "Nobody at this rank can be closer to the ideal (Eckart–Young)."
+    ),
+    "ideal_norm": MetricInfo("Norm of the ideal", "", "invariant", "‖Σ w B A‖: what the clients learned together."),
+    "turn_angles": MetricInfo("Rotation angles", "degrees", "dependent", "Eigen-angles of each client's alignment R."),
+    "principal_angles": MetricInfo(
+        "Principal angles",
+        "degrees",
+        "invariant",
+        "Largest angle between two clients' subspaces. No rotation changes it.",
+    ),
+    "factor_angles": MetricInfo(
+        "Angle between factors", "degrees", "dependent", "Angle between two clients' stacked factors, seen as vectors."
+    ),
+    "residual_before": MetricInfo(
+        "Distance to the reference", "relative", "dependent", "Distance to the reference as sent."
+    ),
+    "residual_after": MetricInfo(
+        "Procrustes residual", "relative", "invariant", "Distance to the reference that the best rotation leaves."
+    ),
+    "retention": MetricInfo(
+        "Retention", "share", "dependent", "σ(M)² with M = Σ w R: what the naive average keeps by direction."
+    ),
+    "drift": MetricInfo("Drift", "relative", "dependent", "How far a client's factors moved from the broadcast."),
+    "conditioning": MetricInfo(
+        "Conditioning",
+        "σ_min/σ_max",
+        "invariant",
+        "How well the cross matrix with the reference determines the rotation.",
+    ),
+}

@@ -1,0 +1,10 @@
+"""Workloads: what clients learn. Adding one is adding a file that registers a :class:`Task`."""
+
+import sys
+
+from fedrot_core.registry import import_all
+from fedrot_core.workloads.base import POOLED, WORKLOADS, Task, Workload, build_task
+
+import_all(sys.modules[__name__])
+
+__all__ = ["POOLED", "WORKLOADS", "Task", "Workload", "build_task"]

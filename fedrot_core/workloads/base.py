@@ -1,0 +1,79 @@
+"""The contract of a workload, and the registry of all of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fedrot_core.config import FederationConfig
+from fedrot_core.engine import LayerSpec, Program
+from fedrot_core.factors import Factors
+from fedrot_core.registry import Registry
+
+POOLED = -1
+"""Client index of the centralised run, which trains on everyone's data."""
+
+
+class Task(ABC):
+    """One workload built for one config: data dealt to clients, the frozen base, and how to score a global adapter.
+
+    Attributes:
+        layers: the adapted layers.
+        sample_counts: (K,) training samples of each client.
+        class_counts: (K, classes) or None where the task has no classes.
+        score_name: what :meth:`evaluate`'s second number is called on axes; higher is better, 1 is perfect.
+        loss_name: likewise for its first number.
+        summary: one line that says what the model and data are, with their dimensions.
+    """
+
+    layers: tuple[LayerSpec, ...]
+    sample_counts: NDArray[np.int64]
+    class_counts: NDArray[np.int64] | None
+    score_name: str
+    loss_name: str
+    summary: str
+
+    @abstractmethod
+    def program(self, clients_of_rows: Sequence[int]) -> Program:
+        """A gradient program with one row for each entry: a client index, or :data:`POOLED`."""
+
+    @abstractmethod
+    def start_round(self, program: Program, round_index: int) -> None:
+        """Give ``program`` this round's mini-batches. Equal (seed, round, client) means equal batches in every arm."""
+
+    @abstractmethod
+    def evaluate(self, adapters: Factors) -> tuple[Tensor, Tensor]:
+        """Loss and score (G,) of G global adapters (L, G, r, i), (L, G, o, r) on held-out data."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A registry entry: name, label and how to build the :class:`Task`."""
+
+    name: str
+    label: str
+    build: Callable[[FederationConfig, torch.device], Task]
+
+
+WORKLOADS: Registry[Workload] = Registry("Task", "task")
+
+
+def register(name: str, label: str) -> Callable[[type[Task]], type[Task]]:
+    """Class decorator for a :class:`Task` whose constructor takes ``(config, device)``."""
+
+    def add(cls: type[Task]) -> type[Task]:
+        WORKLOADS.add(name, Workload(name, label, lambda config, device: cls(config, device)))  # type: ignore[call-arg]
+        return cls
+
+    return add
+
+
+def build_task(config: FederationConfig, device: torch.device) -> Task:
+    """The task that ``config`` names."""
+    return WORKLOADS[config.data.workload].build(config, device)

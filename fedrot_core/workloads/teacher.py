@@ -1,0 +1,100 @@
+"""Teacher matrices: each client's student factors fit a known low-rank matrix; the best answer is known in closed form.
+
+Client k minimises ``‖s B A - T_k‖²_F`` with ``T_k = √(1-h) S + √h O_k``: a shared part S and its own part O_k, both
+of rank 4. Inputs are white, so the loss needs no samples and gradients are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fedrot_core.config import FederationConfig
+from fedrot_core.engine import LayerSpec, Program
+from fedrot_core.factors import Factors, ideal_product
+from fedrot_core.rng import stream
+from fedrot_core.workloads.base import POOLED, Task, register
+
+D_IN, D_OUT, PART_RANK = 64, 40, 4
+
+
+class TeacherProgram:
+    """Gradients of ``½ ‖s B A - P Q‖²`` for all rows, from r-wide products only."""
+
+    def __init__(self, teachers: Factors, scaling: float) -> None:
+        self.P, self.Q, self.scaling = teachers.B, teachers.A, scaling  # (N, o, q), (N, q, i)
+
+    def gradients(self, params: Sequence[Factors], grads: Sequence[Factors], step: int) -> None:
+        """See :class:`fedrot_core.engine.Program`; every step sees the same, exact loss."""
+        A, B, s = params[0].A, params[0].B, self.scaling
+        residual_B = s * B @ (A @ A.mT) - self.P @ (self.Q @ A.mT)  # (s B A - T) Aᵀ
+        residual_A = s * (B.mT @ B) @ A - (B.mT @ self.P) @ self.Q  # Bᵀ (s B A - T)
+        torch.mul(residual_B, s, out=grads[0].B)
+        torch.mul(residual_A, s, out=grads[0].A)
+
+
+@register("teacher", label="Teacher matrices (closed form)")
+class Teacher(Task):
+    """Fit low-rank matrices; score 1 means the best rank-r answer to the average teacher."""
+
+    class_counts = None
+    score_name = "share of the best possible progress"
+    loss_name = "relative loss"
+
+    def __init__(self, config: FederationConfig, device: torch.device) -> None:
+        K, h = config.data.clients, config.data.heterogeneity
+        rng = stream(config.seed, "teacher")
+
+        def part(count: int) -> tuple[np.ndarray, np.ndarray]:
+            P = rng.standard_normal((count, D_OUT, PART_RANK)) / D_OUT**0.5
+            Q = rng.standard_normal((count, PART_RANK, D_IN)) / D_IN**0.5
+            return P, Q
+
+        (P0, Q0), (P1, Q1) = part(1), part(K)
+        P = np.concatenate([np.broadcast_to(P0 * (1 - h) ** 0.5, P1.shape), P1 * h**0.5], axis=-1)
+        Q = np.concatenate([np.broadcast_to(Q0, Q1.shape), Q1], axis=-2)
+        self.teachers = Factors(torch.from_numpy(Q), torch.from_numpy(P))  # (K, 2q, i), (K, o, 2q)
+        self.config, self.device = config, device
+        self.layers = (LayerSpec("teacher", D_IN, D_OUT),)
+        self.sample_counts = np.ones(K, dtype=np.int64)
+        self.summary = (
+            f"Student factors {D_OUT} × r × {D_IN} fit matrices of rank {2 * PART_RANK}. A toy problem, not an LLM."
+        )
+        w = torch.full((K,), 1 / K, dtype=torch.float64)
+        self.mean_teacher = ideal_product(self.teachers, w)  # (o, i): the task's own matrix, 40 x 64
+        self.power = float(
+            ((self.teachers.B.mT @ self.teachers.B) * (self.teachers.A @ self.teachers.A.mT)).sum((-1, -2)) @ w
+        )
+        singular = torch.linalg.svdvals(self.mean_teacher)
+        self.best_gain = float(singular[: config.lora.rank].square().sum()) / self.power
+
+    @property
+    def optimal_loss(self) -> float:
+        """The smallest relative loss that any global adapter of this rank reaches (Eckart-Young)."""
+        return 1 - self.best_gain
+
+    def program(self, clients_of_rows: Sequence[int]) -> TeacherProgram:
+        K = self.config.data.clients
+        pooled = Factors(
+            self.teachers.A.flatten(0, 1)[None], self.teachers.B.movedim(0, 1).flatten(1)[None] / K
+        )  # the mean teacher, as factors of rank 2 q K
+        rows = []
+        for k in clients_of_rows:
+            f = pooled if k == POOLED else Factors(self.teachers.A[k : k + 1], self.teachers.B[k : k + 1])
+            pad = pooled.rank - f.rank if POOLED in clients_of_rows else 0
+            rows.append(Factors(torch.nn.functional.pad(f.A, (0, 0, 0, pad)), torch.nn.functional.pad(f.B, (0, pad))))
+        joined = Factors(torch.cat([f.A for f in rows]).float(), torch.cat([f.B for f in rows]).float())
+        return TeacherProgram(Factors(joined.A.to(self.device), joined.B.to(self.device)), self.config.lora.scaling)
+
+    def start_round(self, program: Program, round_index: int) -> None:
+        """Nothing to draw: the loss is exact."""
+
+    def evaluate(self, adapters: Factors) -> tuple[Tensor, Tensor]:
+        s, A, B = self.config.lora.scaling, adapters.A[0], adapters.B[0]  # (G, r, i), (G, o, r)
+        inner = ((B.mT @ self.mean_teacher) * A).sum((-1, -2))  # <B A, T̄>
+        power = ((B.mT @ B) * (A @ A.mT)).sum((-1, -2))  # ‖B A‖²
+        loss = (self.power - 2 * s * inner + s * s * power) / self.power  # Σ w ‖s B A - T_k‖² / Σ w ‖T_k‖²
+        return loss, (1 - loss) / self.best_gain
