@@ -77,20 +77,23 @@ class Section:
 
 def _checked(value: Any, kind: type, opt: Option) -> Any:
     """Return ``value`` as ``kind`` or raise a :class:`ConfigError` that names rule, value and remedy."""
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if kind is int and isinstance(value, float) and value.is_integer():
-        value = int(value)
     if kind in (int, float):
-        if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if number and isinstance(value, float):
+            number = math.isfinite(value) if kind is float else value.is_integer()
+        if not number:
             raise rule(opt.label, f"be a finite {'whole ' if kind is int else ''}number", value, "Enter one.", opt.key)
+        if kind is float and isinstance(value, float):
+            value = float(f"{value:.10g}")  # 0.1 + 0.2 and 0.3 are one setting
         low, high = opt.low, opt.high
         if (low is not None and value < low) or (high is not None and value > high):
             near = low if low is not None and value < low else high
             raise rule(opt.label, f"be in {low:g}..{high:g}", value, f"Use {near:g}, for example.", opt.key)
+        value = kind(value)  # after the range check: an integer of any length has no float
     elif kind is str:
         if not isinstance(value, str) or (opt.choices and value not in opt.choices):
-            raise rule(opt.label, f"be one of {', '.join(opt.choices)}", value, "Pick one of these.", opt.key)
+            names = ", ".join(opt.choices) or "the known names"
+            raise rule(opt.label, f"be one of {names}", value, "Pick one of these.", opt.key)
     else:  # tuple[str, ...]
         items = tuple(value) if isinstance(value, (list, tuple)) else ()
         if not items or not all(isinstance(i, str) for i in items) or len(set(items)) != len(items):
@@ -168,9 +171,9 @@ class DataConfig(Section):
         "Layer width",
         "Width of the frozen network's hidden layers.",
         unit="units",
-        low=32,
+        low=16,
         high=128,
-        step=32,
+        step=16,
         when={"task": ("digits",)},
     )
     weights: str = option(
@@ -418,7 +421,7 @@ def _section_from(cls: type[S], data: Any, where: str) -> S:
     hints = get_type_hints(cls)
     names = {f.name for f in dataclasses.fields(cls)}
     if names != set(data):
-        wrong = sorted(names ^ set(data))
+        wrong = sorted(names ^ set(data), key=str)
         raise ConfigError(
             f"{where} must hold exactly {sorted(names)}; {wrong} is missing or unknown. Correct the names."
         )

@@ -33,4 +33,13 @@ class Cancelled(FedRotError):
 
 def rule(name: str, rule_text: str, got: object, remedy: str, key: str = "") -> ConfigError:
     """Build the one sentence shape used everywhere: ``name must rule; got value. Remedy.``"""
-    return ConfigError(f"{name} must {rule_text}; got {got!r}. {remedy}", key)
+    return ConfigError(f"{name} must {rule_text}; got {_shown(got)}. {remedy}", key)
+
+
+def _shown(value: object, limit: int = 80) -> str:
+    """``repr`` for a message, cut at ``limit`` characters; never fails, even for integers too long to print."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"a {type(value).__name__} that cannot be printed"
+    return text if len(text) <= limit else text[: limit - 1] + "…"

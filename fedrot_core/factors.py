@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -87,9 +88,11 @@ def _gram_root(rows: Tensor) -> Tensor:
     n, d = rows.shape[-2:]
     if 2 * n > d:  # an eigendecomposition would cost more than the few columns it saves
         return rows
-    values, vectors = torch.linalg.eigh(rows @ rows.mT)
-    root: Tensor = vectors * values.clamp_min(0).sqrt().unsqueeze(-2)
-    return root
+    gram = rows @ rows.mT
+    values, vectors = torch.linalg.eigh(gram)
+    root = vectors * values.clamp_min(0).sqrt().unsqueeze(-2)
+    present = gram.diagonal(dim1=-2, dim2=-1).unsqueeze(-1) > 0  # a zero row stays zero, not rounding noise
+    return torch.where(present, root, torch.zeros_like(root))
 
 
 def ideal_product(clients: Factors, weights: Tensor) -> Tensor:
@@ -102,10 +105,12 @@ def ideal_product(clients: Factors, weights: Tensor) -> Tensor:
 def refactorised(f: Factors) -> Factors:
     """Balanced SVD form ``B = U √S, A = √S Vᵀ`` of the same product, without forming it.
 
-    Two thin QR decompositions and one r x r SVD; signs are whatever LAPACK returns.
+    Two thin QR decompositions and one SVD of at most r x r; signs are whatever LAPACK returns.
     """
-    Qb, Rb = torch.linalg.qr(f.B)  # (o, r), (r, r)
-    Qa, Ra = torch.linalg.qr(f.A.mT)  # (i, r), (r, r)
-    U, S, Vh = torch.linalg.svd(Rb @ Ra.mT)
+    Qb, Rb = torch.linalg.qr(f.B)  # (o, p), (p, r) with p = min(o, r)
+    Qa, Ra = torch.linalg.qr(f.A.mT)  # (i, q), (q, r) with q = min(i, r)
+    U, S, Vh = torch.linalg.svd(Rb @ Ra.mT, full_matrices=False)
     root = S.sqrt()
-    return Factors(root.unsqueeze(-1) * (Vh @ Qa.mT), (Qb @ U) * root.unsqueeze(-2))
+    A, B = root.unsqueeze(-1) * (Vh @ Qa.mT), (Qb @ U) * root.unsqueeze(-2)
+    short = f.rank - S.shape[-1]  # directions that a layer narrower than r does not have
+    return Factors(F.pad(A, (0, 0, 0, short)), F.pad(B, (0, short)))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fedrot_core.alignment import (
+    RANK_TOLERANCE,
     Alignment,
     align_to_reference,
     conditioning,
@@ -159,10 +160,15 @@ def _pairs(clients: Factors, R: Tensor) -> dict[str, Tensor]:
     """Client x client angles in degrees, each (L, S, S)."""
 
     def largest_principal(rows: Tensor) -> Tensor:
-        Q = torch.linalg.qr(rows.mT).Q  # (L, S, m, r) orthonormal bases of the row spaces
+        U, s, _ = torch.linalg.svd(rows.mT, full_matrices=False)
+        held = s > RANK_TOLERANCE * s.amax((-2, -1), keepdim=True)  # (L, S, min(m, r)): directions above rounding
+        Q = U * held.unsqueeze(-2)  # (L, S, m, min(m, r)) orthonormal bases, zero columns beyond the rank
         S = Q.shape[-3]
         i, j = torch.triu_indices(S, S, 1)
-        cosines = torch.linalg.svdvals(Q[:, i].mT @ Q[:, j])[..., -1].clamp(0, 1)
+        count = torch.minimum(held[:, i].sum(-1), held[:, j].sum(-1))  # how many angles a pair has
+        cosines = torch.linalg.svdvals(Q[:, i].mT @ Q[:, j])  # largest first
+        cosines = cosines.gather(-1, (count - 1).clamp_min(0).unsqueeze(-1)).squeeze(-1).clamp(0, 1)
+        cosines = torch.where(count > 0, cosines, torch.ones_like(cosines))
         angles = torch.zeros(*Q.shape[:-3], S, S, dtype=rows.dtype)
         angles[:, i, j] = angles[:, j, i] = torch.rad2deg(torch.acos(cosines))
         return angles

@@ -10,8 +10,13 @@ from fedrot_core.errors import rule
 Indices = NDArray[np.int64]
 
 
-def iid(labels: Indices, clients: int, rng: np.random.Generator) -> list[Indices]:
-    """Shuffle and cut into ``clients`` nearly equal parts."""
+def iid(labels: Indices, clients: int, min_samples: int, rng: np.random.Generator) -> list[Indices]:
+    """Shuffle and cut into ``clients`` nearly equal parts.
+
+    Raises:
+        ConfigError: when ``clients * min_samples`` exceeds the number of samples.
+    """
+    _check_enough(labels, clients, min_samples)
     return [np.sort(part) for part in np.array_split(rng.permutation(len(labels)), clients)]
 
 
@@ -24,14 +29,7 @@ def dirichlet(labels: Indices, clients: int, alpha: float, min_samples: int, rng
     Raises:
         ConfigError: when ``clients * min_samples`` exceeds the number of samples.
     """
-    if clients * min_samples > len(labels):
-        raise rule(
-            "Fewest samples per client",
-            f"be at most {len(labels) // clients} (= {len(labels)} samples / {clients} clients)",
-            min_samples,
-            "Lower it or take fewer clients.",
-            "min",
-        )
+    _check_enough(labels, clients, min_samples)
     parts: list[list[Indices]] = [[] for _ in range(clients)]
     for c in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == c))
@@ -48,6 +46,17 @@ def dirichlet(labels: Indices, clients: int, alpha: float, min_samples: int, rng
             dealt[k] = np.concatenate([dealt[k], dealt[donor][moved]])
             dealt[donor] = np.delete(dealt[donor], moved)
     return [np.sort(d) for d in dealt]
+
+
+def _check_enough(labels: Indices, clients: int, min_samples: int) -> None:
+    if clients * min_samples > len(labels):
+        raise rule(
+            "Fewest samples per client",
+            f"be at most {len(labels) // clients} (= {len(labels)} samples / {clients} clients)",
+            min_samples,
+            "Lower it or take fewer clients.",
+            "min",
+        )
 
 
 def class_counts(labels: Indices, parts: list[Indices], classes: int) -> NDArray[np.int64]:

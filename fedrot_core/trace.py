@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
-from fedrot_core.errors import FedRotError, TraceError
+from fedrot_core.errors import TraceError
 
 FORMAT = 1
+
+MAX_BYTES = 2**30
+"""Largest unpacked size of a trace file that is read: a small archive can claim to hold far more."""
+
 Array = NDArray[Any]
 
 
@@ -144,6 +148,7 @@ class Trace:
     records: list[RoundRecord] = field(default_factory=list)
     centralised: list[CentralisedRecord] = field(default_factory=list)
     stopped: list[ArmStopped] = field(default_factory=list)
+    engine: str = ENGINE_VERSION
 
     def add(self, event: Event) -> None:
         """Append one event of :meth:`fedrot_core.federation.Federation.rounds`."""
@@ -158,6 +163,15 @@ class Trace:
         """The record of ``arm`` at ``round_index``, or its latest earlier one; None before its first."""
         earlier = [r for r in self.records if r.arm == arm and r.round_index <= round_index]
         return earlier[-1] if earlier else None
+
+    def upto(self, rounds: int) -> Trace:
+        """A copy that holds the first ``rounds`` rounds only; records themselves are shared."""
+        return dataclasses.replace(
+            self,
+            records=[r for r in self.records if r.round_index < rounds],
+            centralised=self.centralised[:rounds],
+            stopped=[s for s in self.stopped if s.round_index < rounds],
+        )
 
     def arm(self, name: str) -> list[RoundRecord]:
         """The records of one arm, by round."""
@@ -175,7 +189,8 @@ class Trace:
         header, arrays = self._parts()
         digest.update(json.dumps(header, sort_keys=True).encode())
         for name in sorted(arrays):
-            digest.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
+            array = np.ascontiguousarray(arrays[name])
+            digest.update(f"{name} {array.dtype.str} {arrays[name].shape}".encode() + array.tobytes())
         return digest.hexdigest()[:16]
 
     def save(self, file: BinaryIO) -> None:
@@ -193,12 +208,20 @@ class Trace:
             TraceError: when the file is not a trace, is of another format version, or its numbers do not match its
                 checksum.
         """
+        content = io.BytesIO(file.read())
         try:
-            with np.load(io.BytesIO(file.read()), allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            with zipfile.ZipFile(content) as archive:
+                size = sum(entry.file_size for entry in archive.infolist())
+            if size > MAX_BYTES:
+                raise TraceError(f"A trace must unpack to at most {MAX_BYTES:,} bytes; got {size:,}. Run fewer rounds.")
+            content.seek(0)
+            with np.load(content, allow_pickle=False) as npz:
+                arrays = {name: npz[name] for name in npz.files}
             header = json.loads(bytes(arrays.pop("header")))
             version = header["format"]
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except TraceError:
+            raise
+        except Exception as error:  # a foreign or damaged file can make zip, zlib, NumPy and JSON raise almost anything
             raise TraceError(f"A trace must be an NPZ file written by this app; this one is not ({error}).") from error
         if version != FORMAT:
             raise TraceError(
@@ -206,11 +229,12 @@ class Trace:
             )
         try:
             trace = cls._from_parts(header, arrays)
-        except (FedRotError, KeyError, TypeError, ValueError, IndexError) as error:
+            found = trace.checksum
+        except Exception as error:  # any field may be missing or of a wrong kind
             raise TraceError(f"A trace must hold every field of its format; this one does not ({error}).") from error
-        if trace.checksum != header.get("checksum"):
+        if found != header.get("checksum"):
             raise TraceError(
-                f"Trace numbers must match their checksum {header.get('checksum')!r}; they give {trace.checksum!r}. "
+                f"Trace numbers must match their checksum {header.get('checksum')!r}; they give {found!r}. "
                 "The file was changed; run the config again."
             )
         return trace
@@ -229,7 +253,7 @@ class Trace:
             plain.append(row)
         header = {
             "format": FORMAT,
-            "engine": ENGINE_VERSION,
+            "engine": self.engine,
             "device": self.device,
             "config": self.config.to_dict(),
             "task": dataclasses.asdict(self.task),
@@ -262,6 +286,7 @@ class Trace:
             records,
             [CentralisedRecord(**c) for c in header["centralised"]],
             [ArmStopped(**s) for s in header["stopped"]],
+            header["engine"],
         )
 
 

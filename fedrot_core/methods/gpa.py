@@ -11,6 +11,8 @@ from fedrot_core.methods.base import Aggregate, Method, RoundContext, register
 class GeneralisedProcrustes(Method):
     """Stacks each client's ``[A_k, B_kᵀ]`` and iterates: align to the mean, re-average. Works in round 0 too."""
 
+    gauge_invariant = True
+
     def combine(self, uploads: Factors, context: RoundContext) -> Aggregate:
         found = generalised_procrustes(uploads, context.weights)
         return Aggregate(uploads.turned(found.R).mean(context.weights), found)

@@ -86,7 +86,7 @@ class Digits(Task):
         labels = y.numpy()
         rng = stream(config.seed, "partition")
         if data.partition == "iid":
-            self.parts = partition.iid(labels, data.clients, rng)
+            self.parts = partition.iid(labels, data.clients, data.min_samples, rng)
         else:
             self.parts = partition.dirichlet(labels, data.clients, data.alpha, data.min_samples, rng)
         self.sample_counts = np.array([len(p) for p in self.parts])

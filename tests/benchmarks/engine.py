@@ -2,18 +2,14 @@
 
 All three run the same shapes in one process on one thread, interleaved, and the medians' ratios are printed:
 
-    python tests/benchmarks/engine.py
+    python -m tests.benchmarks.engine
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
 import torch.nn.functional as F
@@ -32,8 +28,7 @@ class LoraLinear(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor, rank: int, scaling: float) -> None:
         super().__init__()
-        self.register_buffer("weight", weight)
-        self.register_buffer("bias", bias)
+        self.weight, self.bias = weight, bias
         self.A = nn.Parameter(torch.rand(rank, weight.shape[1]) / weight.shape[1] ** 0.5)
         self.B = nn.Parameter(torch.zeros(weight.shape[0], rank))
         self.scaling = scaling
@@ -70,7 +65,7 @@ def contenders(clients: int) -> dict[str, Callable[[], None]]:
             for step in range(STEPS):
                 index = batches[step, k]
                 optimizers[k].zero_grad()
-                F.cross_entropy(models[k](task.train_x[index]), task.train_y[index]).backward()
+                F.cross_entropy(models[k](task.train_x[index]), task.train_y[index]).backward()  # type: ignore[no-untyped-call]
                 optimizers[k].step()
 
     def ours() -> None:

@@ -1,0 +1,28 @@
+"""The head of the lab: what this is, and the row of presets."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import state
+from app.presets import PRESETS, matching
+
+
+def preset_row() -> None:
+    """One click loads a preset and keeps the seed."""
+    now = matching(state.config())
+    names = {preset.name: preset for preset in PRESETS}
+
+    def changed() -> None:
+        chosen = st.session_state["preset"]
+        if chosen is not None:
+            state.set_config(names[chosen].config.with_values({"seed": state.config().seed}))
+            state.select(round_index=None)
+
+    st.session_state["preset"] = now.name if now else None
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
+        st.html('<h1 class="fedrot-name">FedRot Lab<span>naive against aligned averaging of LoRA clients</span></h1>')
+        st.segmented_control(
+            "Presets", list(names), format_func=lambda name: names[name].title, key="preset", on_change=changed,
+            label_visibility="collapsed",
+        )  # fmt: skip

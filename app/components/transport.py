@@ -1,0 +1,126 @@
+"""Play, pause, step, reset, new seed, the round scrubber, and progress with cancel. Scrubbing recomputes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from app import state
+from app.runner import Job
+from fedrot_core.trace import Trace
+
+TICK_SECONDS = 0.7
+"""How long a round stays on screen while playing."""
+
+POLL_SECONDS = 0.2
+"""How often the page looks for new rounds while a run is computing."""
+
+
+def refresh_interval(job: Job) -> float | None:
+    """How often the stage must redraw by itself: while a run streams or while it plays."""
+    if not job.finished.is_set():
+        return POLL_SECONDS
+    return TICK_SECONDS / 2 if st.session_state["playing"] else None
+
+
+def shown_round(trace: Trace) -> int:
+    """The selected round, or the newest one."""
+    wanted = state.selection().round_index
+    newest = trace.rounds_done - 1
+    return newest if wanted is None else min(wanted, newest)
+
+
+def advance(trace: Trace) -> None:
+    """Move one round on when playing and the current round has been on screen long enough."""
+    if not st.session_state["playing"] or time.monotonic() < st.session_state.get("next_tick", 0.0):
+        return
+    following = shown_round(trace) + 1
+    st.session_state["next_tick"] = time.monotonic() + TICK_SECONDS
+    if following < trace.rounds_done:
+        state.select(round_index=following)
+    if following >= trace.config.train.rounds - 1:
+        st.session_state["playing"] = False
+
+
+def transport(trace: Trace, job: Job) -> None:
+    """Play, steps, reset and the scrubber; belongs into a horizontal container."""
+    newest, shown = trace.rounds_done - 1, shown_round(trace)
+
+    def play_or_pause() -> None:
+        starting = not st.session_state["playing"]
+        st.session_state["playing"] = starting
+        if starting:
+            st.session_state["next_tick"] = time.monotonic() + TICK_SECONDS
+            state.select(round_index=0 if shown >= newest else shown)
+
+    def go(round_index: int) -> None:
+        st.session_state["playing"] = False
+        state.select(round_index=round_index)
+
+    playing = st.session_state["playing"]
+    st.button(
+        "Pause" if playing else "Play", icon=":material/pause:" if playing else ":material/play_arrow:",
+        key="play", type="primary", shortcut="space", on_click=play_or_pause,
+        help="Show the rounds one after another.",
+    )  # fmt: skip
+    st.button(
+        "", icon=":material/skip_previous:", key="back", help="One round back", on_click=go,
+        args=(max(0, shown - 1),), disabled=shown == 0,
+    )  # fmt: skip
+    st.button(
+        "", icon=":material/skip_next:", key="step", help="One round on", on_click=go,
+        args=(min(newest, shown + 1),), disabled=shown >= newest,
+    )  # fmt: skip
+    st.button(
+        "", icon=":material/restart_alt:", key="reset", help="Back to round 0, same seed", on_click=go, args=(0,),
+        disabled=shown == 0,
+    )  # fmt: skip
+    if trace.config.train.rounds > 1:
+        _scrubber(trace.config.train.rounds - 1, shown, playing or not job.finished.is_set(), go)
+
+
+def _scrubber(last: int, shown: int, moving: bool, go: Callable[[int], None]) -> None:
+    """The round slider; a progress bar in its place while rounds move by themselves.
+
+    A request sent while rounds move still carries the value that the browser showed before, which would pull the round
+    back. So no slider exists then, and the next one has a new key.
+    """
+    if moving:
+        st.session_state["slider_epoch"] = st.session_state.get("slider_epoch", 0) + 1
+        st.progress(shown / last, f"Round {shown}", width=280)
+        return
+    key = f"round_slider_{st.session_state.get('slider_epoch', 0)}"
+
+    def moved() -> None:
+        value = int(st.session_state[key])
+        if value != shown:  # a new slider also reports the value that it was given
+            go(value)
+
+    st.session_state[key] = shown
+    st.slider("Round", 0, last, key=key, on_change=moved, width=280)
+
+
+def run_status(trace: Trace, job: Job) -> None:
+    """Progress and cancel while a run computes, and a new seed; at the right end of the row."""
+    total = job.config.train.rounds
+    done = trace.rounds_done if trace.config == job.config else 0
+
+    def new_seed() -> None:
+        state.change_config({"seed": int(np.random.default_rng().integers(10_000))})
+
+    with st.container(horizontal=True, vertical_alignment="bottom", width="stretch", horizontal_alignment="right"):
+        if not job.finished.is_set():
+            st.caption(f"Round {min(done + 1, total)} of {total} …", width="content")
+            st.button("Cancel", key="cancel", icon=":material/close:", on_click=job.cancel)
+        elif job.cancelled:
+            st.caption(f"Cancelled after {done} of {total} rounds. Change a setting to run again.", width="content")
+        st.button(
+            f"New seed (now {job.config.seed})",
+            icon=":material/casino:",
+            key="new_seed",
+            on_click=new_seed,
+            help="Another split, other starts, other mini-batches",
+        )

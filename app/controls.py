@@ -1,0 +1,79 @@
+"""Widgets made from the config's own field metadata: label, help, range, step and choices stand there alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app import state
+from fedrot_core.config import Leaf, leaves
+from fedrot_core.methods import METHODS
+from fedrot_core.workloads import WORKLOADS
+
+LEAVES = {leaf.option.key: leaf for leaf in leaves()}
+
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("", ("alpha", "het", "rank", "frames", "theta")),
+    ("Methods and alignment", ("arms", "lam", "group", "side", "weights")),
+    ("Task and data", ("task", "clients", "split", "min", "known", "width")),
+    ("Training", ("rounds", "steps", "batch", "opt", "lr", "lora_alpha", "device", "seed")),
+)
+"""Sidebar groups; the first stands open at the top: heterogeneity and rank first."""
+
+
+def sidebar() -> None:
+    """All controls of the lab."""
+    for title, keys in GROUPS:
+        if title:
+            with st.expander(title, expanded=title.startswith("Methods")):
+                _widgets(keys)
+        else:
+            _widgets(keys)
+
+
+def _widgets(keys: Sequence[str]) -> None:
+    values = state.config().values()
+    for key in keys:
+        leaf = LEAVES[key]
+        if leaf.active(values):
+            _widget(leaf, values[key])
+
+
+def _widget(leaf: Leaf, value: Any) -> None:
+    """One widget; its callback hands the new value to the session's config."""
+    opt = leaf.option
+    widget_key = f"control_{opt.key}"
+    choices = _choices(leaf)
+
+    def changed() -> None:
+        state.change_config({opt.key: st.session_state[widget_key]})
+
+    common: dict[str, Any] = {"key": widget_key, "help": opt.help, "on_change": changed}
+    label = f"{opt.label} [{opt.unit}]" if opt.unit else opt.label
+    st.session_state[widget_key] = list(value) if leaf.kind not in (int, float, str) else value
+    if leaf.kind in (int, float) and opt.stops:
+        stops = sorted({*opt.stops, value})
+        st.select_slider(label, stops, format_func=lambda stop: f"{stop:g}", **common)
+    elif leaf.kind is int and opt.key == "seed":
+        st.number_input(label, int(opt.low or 0), int(opt.high or 0), step=1, **common)
+    elif leaf.kind is int:
+        st.slider(label, int(opt.low or 0), int(opt.high or 0), step=int(opt.step or 1), **common)
+    elif leaf.kind is float:
+        decimals = max(0, -int(np.floor(np.log10(opt.step or 1))))
+        st.slider(label, opt.low, opt.high, step=opt.step, format=f"%.{decimals}f", **common)
+    elif leaf.kind is str:
+        st.selectbox(label, list(choices), format_func=lambda name: choices[name], **common)
+    else:
+        st.multiselect(label, list(choices), format_func=lambda name: choices[name], **common)
+
+
+def _choices(leaf: Leaf) -> dict[str, str]:
+    """Value -> label, from the field or from the registry it names."""
+    if leaf.option.registry == "workload":
+        return {w.name: w.label for w in WORKLOADS.values()}
+    if leaf.option.registry == "method":
+        return {m.card.name: m.card.label for m in METHODS.values()}
+    return dict(leaf.option.choices)

@@ -1,0 +1,150 @@
+"""Starting points for a lecture: a config each, and what to look for, with the current run's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fedrot_core.config import FederationConfig
+from fedrot_core.trace import RoundRecord, Trace
+from fedrot_core.vocabulary import RUNGS
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named config.
+
+    Attributes:
+        name, title: for keys and for people.
+        values: what differs from the default config, by URL key.
+        look: what to look for, given the trace and the selected round.
+    """
+
+    name: str
+    title: str
+    values: Mapping[str, Any]
+    look: Callable[[Trace, int], str]
+
+    @property
+    def config(self) -> FederationConfig:
+        """The preset's config, with the default seed."""
+        return FederationConfig().with_values(self.values)
+
+
+def outcome(trace: Trace, round_index: int) -> str:
+    """Who stands where at this round: every arm's score, the start and the ceiling."""
+    parts = [
+        f"{card.label} {_share(record.score)}"
+        for card in trace.arms
+        if (record := trace.at(card.name, round_index)) is not None
+    ]
+    name = trace.task.score_name
+    return (
+        f"{name.capitalize()} after round {round_index}: {', '.join(parts)} (start {_share(trace.task.start_score)})."
+    )
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _error(record: RoundRecord, rung: str) -> float:
+    return float(record.ladder[RUNGS.index(rung), -1])
+
+
+def _both(trace: Trace, round_index: int) -> tuple[RoundRecord, RoundRecord] | None:
+    naive, aligned = trace.at("fedit", round_index), trace.at("fedrot", round_index)
+    return None if naive is None or aligned is None else (naive, aligned)
+
+
+def _effect(trace: Trace, round_index: int) -> str:
+    """Naive against FedRot in numbers, in words that follow from them."""
+    pair = _both(trace, round_index)
+    if pair is None:
+        return outcome(trace, round_index)
+    naive, aligned = pair
+    gain = 100 * (aligned.score - naive.score)
+    if gain > 2:
+        verdict = f"alignment is {gain:.0f} points ahead"
+    elif gain < -2:
+        verdict = f"alignment is {-gain:.0f} points behind"
+    else:
+        verdict = f"alignment makes no difference to speak of ({gain:+.1f} points)"
+    lost, kept = _error(naive, "naive"), _error(naive, "gpa")
+    return (
+        f"{outcome(trace, round_index)} Here {verdict}: of what FedIT's clients learned in this round, "
+        f"the naive average "
+        f"misses {_share(lost)}; the best rotation would miss {_share(kept)}."
+    )
+
+
+def _svd(trace: Trace, round_index: int) -> str:
+    return f"Each client sends the same kind of update in an arbitrary frame. {_effect(trace, round_index)}"
+
+
+def _turned(trace: Trace, round_index: int) -> str:
+    theta = trace.config.frames.angle
+    return (
+        f"Every frame is turned by {theta:.0f}°. Two clients that far apart keep cos²(θ/2) = "
+        f"{_share(float(np.cos(np.radians(theta / 2)) ** 2))} of a shared direction. {_effect(trace, round_index)}"
+    )
+
+
+def _trained(trace: Trace, round_index: int) -> str:
+    record = trace.at(trace.arms[0].name, round_index)
+    if record is None:
+        return ""
+    turn = float(np.median(np.abs(record.turn_angles)))
+    effect = _effect(trace, round_index)
+    return f"From a shared start, training turned the frames by a median of only {turn:.1f}°. {effect}"
+
+
+def _independent(trace: Trace, round_index: int) -> str:
+    first = trace.at(trace.arms[0].name, 0)
+    if first is None:
+        return ""
+    return (
+        f"Clients start from different random A, so there is no reference in round 0: naive misses "
+        f"{_share(_error(first, 'naive'))}, generalised Procrustes {_share(_error(first, 'gpa'))}. "
+        f"{outcome(trace, round_index)}"
+    )
+
+
+def _strong(trace: Trace, round_index: int) -> str:
+    record = trace.at(trace.arms[0].name, round_index)
+    if record is None:
+        return ""
+    angle = float(np.median(record.principal_A[0][np.triu_indices(record.principal_A.shape[-1], 1)]))
+    return (
+        f"Clients see few classes each; their subspaces differ by up to {angle:.0f}° (median), "
+        f"which no rotation can mend. "
+        f"{_effect(trace, round_index)}"
+    )
+
+
+PRESETS = (
+    Preset("svd", "SVD re-factorised", {}, _svd),
+    Preset("turned", "Turned by θ", {"frames": "turned", "theta": 90.0}, _turned),
+    Preset("trained", "As trained", {"frames": "trained"}, _trained),
+    Preset(
+        "independent", "Independent starts", {"frames": "independent", "arms": ("fedit", "fedrot", "gpa")}, _independent
+    ),
+    Preset("strong", "Strong skew, high rank", {"alpha": 0.1, "rank": 16}, _strong),
+)
+
+
+def matching(config: FederationConfig) -> Preset | None:
+    """The preset that ``config`` is, whatever its seed."""
+    for preset in PRESETS:
+        if preset.config.with_values({"seed": config.seed}) == config:
+            return preset
+    return None
+
+
+def sentence(trace: Trace, round_index: int) -> str:
+    """What to look for: the preset's own sentence, or the plain comparison for any other config."""
+    preset = matching(trace.config)
+    return (preset.look if preset else _effect)(trace, round_index)

@@ -1,0 +1,155 @@
+"""Runs federations off the script thread: streams records, cancels, caches finished runs for everyone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+
+import streamlit as st
+import torch
+
+from fedrot_core import ENGINE_VERSION
+from fedrot_core.config import FederationConfig
+from fedrot_core.errors import Cancelled, FedRotError, TraceError
+from fedrot_core.federation import Federation
+from fedrot_core.trace import Trace
+
+PRECOMPUTED = Path(__file__).with_name("precomputed.npz")
+"""The default preset's trace, so that the first paint needs no training. Made by ``python -m app.precompute``."""
+
+KEPT_RUNS = 24
+HEARTBEAT_SECONDS = 20.0
+"""A run that no open page has asked about for this long is cancelled."""
+
+log = logging.getLogger(__name__)
+
+
+class Job:
+    """One run, shared by every session that shows the same config.
+
+    Attributes:
+        error: what went wrong, in words for a person; empty while all is well.
+        finished: set when the run has ended, for whatever reason.
+    """
+
+    def __init__(self, config: FederationConfig) -> None:
+        self.config = config
+        self.error = ""
+        self.cancelled = False
+        self.finished = threading.Event()
+        self._trace: Trace | None = None
+        self._progress = threading.Condition()
+        self._viewers: dict[str, float] = {}
+
+    def trace(self) -> Trace | None:
+        """All complete rounds so far; None before the first is complete."""
+        trace = self._trace
+        if trace is None or not trace.rounds_done:
+            return None
+        return trace.upto(trace.rounds_done)
+
+    def seen_by(self, session: str) -> None:
+        """Note that ``session`` still looks at this run."""
+        self._viewers[session] = time.monotonic()
+
+    def left_by(self, session: str) -> None:
+        """Note that ``session`` went on; a run that nobody looks at ends at its next local step."""
+        self._viewers.pop(session, None)
+
+    def cancel(self) -> None:
+        """End the run at its next local step, keeping the rounds that are complete."""
+        self.cancelled = True
+
+    def wait_for_rounds(self, rounds: int, timeout: float) -> None:
+        """Return once ``rounds`` rounds are complete, the run has ended, or ``timeout`` seconds have passed."""
+        with self._progress:
+            self._progress.wait_for(
+                lambda: self.finished.is_set() or (self._trace is not None and self._trace.rounds_done >= rounds),
+                timeout,
+            )
+
+    def run(self, slots: threading.Semaphore) -> None:
+        """Compute; called on a thread of its own."""
+        try:
+            with slots:
+                if self._should_stop():
+                    raise Cancelled("The run was cancelled before it began.")
+                federation = Federation(self.config)
+                self._trace = trace = federation.new_trace()
+                for event in federation.rounds(self._should_stop):
+                    trace.add(event)
+                    with self._progress:
+                        self._progress.notify_all()
+        except Cancelled:
+            self.cancelled = True
+        except FedRotError as error:
+            self.error = str(error)
+        except Exception:
+            log.exception("run %s failed", self.config.hash)
+            self.error = (
+                "The run ended with an internal error, which is in the server's log. Change a setting to go on."
+            )
+        finally:
+            self.finished.set()
+            with self._progress:
+                self._progress.notify_all()
+
+    def _should_stop(self) -> bool:
+        now = time.monotonic()
+        return self.cancelled or all(now - seen > HEARTBEAT_SECONDS for seen in list(self._viewers.values()))
+
+    @classmethod
+    def done(cls, trace: Trace) -> Job:
+        """A finished job that holds ``trace``."""
+        job = cls(trace.config)
+        job._trace = trace
+        job.finished.set()
+        return job
+
+
+class Runner:
+    """All runs of this server, newest kept; as many at once as there are cores."""
+
+    def __init__(self) -> None:
+        torch.set_num_threads(1)  # several sessions share the cores; threads within one run would fight
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._lock = threading.Lock()
+        self._slots = threading.Semaphore(os.cpu_count() or 1)
+        self._preload()
+        threading.Thread(target=Federation, args=(FederationConfig(),), daemon=True, name="warm").start()
+
+    def job(self, config: FederationConfig, session: str) -> Job:
+        """The run of ``config``, started if nobody has yet or if it was cancelled."""
+        with self._lock:
+            job = self._jobs.get(config.hash)
+            if job is None or job.cancelled:
+                job = Job(config)
+                job.seen_by(session)
+                self._jobs[config.hash] = job
+                threading.Thread(target=job.run, args=(self._slots,), daemon=True, name=f"run-{config.hash}").start()
+            self._jobs.move_to_end(config.hash)
+            job.seen_by(session)
+            while len(self._jobs) > KEPT_RUNS:
+                oldest = next(iter(self._jobs))
+                self._jobs.pop(oldest).cancel()
+            return job
+
+    def _preload(self) -> None:
+        try:
+            with PRECOMPUTED.open("rb") as file:
+                trace = Trace.load(file)
+        except (OSError, TraceError) as error:
+            log.warning("no precomputed run: %s", error)
+            return
+        if trace.engine == ENGINE_VERSION:
+            self._jobs[trace.config.hash] = Job.done(trace)
+
+
+@st.cache_resource(show_spinner=False)
+def runner() -> Runner:
+    """The server's one runner."""
+    return Runner()

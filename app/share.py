@@ -1,0 +1,124 @@
+"""A run as a link: config and selection to a query string and back.
+
+Defaults are left out, so links stay short. Whatever a link holds that cannot be used is named, never dropped in
+silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fedrot_core.config import FederationConfig, Leaf, leaves
+from fedrot_core.errors import ConfigError
+from fedrot_core.figures import FIGURES
+from fedrot_core.methods import METHODS
+from fedrot_core.registry import Registry
+from fedrot_core.workloads import WORKLOADS
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a person looks at. ``None`` means: follow the newest round, the first arm.
+
+    Attributes:
+        round_index, client, layer, feature, arm: as in :class:`fedrot_core.figures.View`.
+        tab: name of the figure in the lower panel.
+    """
+
+    round_index: int | None = None
+    client: int = 0
+    layer: int = 0
+    feature: int = 0
+    arm: str | None = None
+    tab: str = "errors"
+
+
+NUMBERS = {"round": "round_index", "client": "client", "layer": "layer", "feature": "feature"}
+NAMES = {"show": "arm", "figure": "tab"}
+
+
+def to_query(config: FederationConfig, selection: Selection) -> dict[str, str]:
+    """Query parameters of every value that differs from its default."""
+    query = {}
+    for leaf in leaves():
+        value = leaf.get(config)
+        if value != leaf.default:
+            query[leaf.option.key] = _text(value)
+    standard = Selection()
+    for key, name in {**NUMBERS, **NAMES}.items():
+        value = getattr(selection, name)
+        if value != getattr(standard, name):
+            query[key] = str(value)
+    return query
+
+
+def from_query(query: Mapping[str, str]) -> tuple[FederationConfig, Selection, list[str]]:
+    """Inverse of :func:`to_query`, and a sentence for each value that was replaced by its default."""
+    problems: list[str] = []
+    config, known = FederationConfig(), {leaf.option.key: leaf for leaf in leaves()}
+    wanted: dict[str, Any] = {}
+    for key, text in query.items():
+        if key in known:
+            try:
+                value = _parsed(text, known[key])
+                config.with_values({key: value})
+                wanted[key] = value
+            except (ConfigError, ValueError) as error:
+                problems.append(f"{error} The link's {key}={text!r} was replaced by {_text(known[key].default)}.")
+        elif key not in NUMBERS and key not in NAMES:
+            problems.append(f"The link's {key}={text!r} is not a setting of this app and was ignored.")
+    try:
+        config = config.with_values(wanted)
+    except ConfigError as error:  # each value is fine alone, together they are not
+        problems.append(f"{error} All settings of the link were replaced by the defaults.")
+    selection, complaints = _selection(query, config)
+    return config, selection, problems + complaints
+
+
+def _selection(query: Mapping[str, str], config: FederationConfig) -> tuple[Selection, list[str]]:
+    """The selection part of a link."""
+    limits = {"round": config.train.rounds - 1, "client": config.data.clients - 1, "layer": 15, "feature": 5}
+    options = {"show": config.methods, "figure": tuple(FIGURES)}
+    chosen: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, name in NUMBERS.items():
+        if key in query:
+            text = query[key]
+            if text.isdecimal() and int(text) <= limits[key]:
+                chosen[name] = int(text)
+            else:
+                problems.append(f"{key} must be in 0..{limits[key]}; the link's {text!r} was replaced by the default.")
+    for key, name in NAMES.items():
+        if key in query:
+            if query[key] in options[key]:
+                chosen[name] = query[key]
+            else:
+                allowed = ", ".join(options[key])
+                problems.append(
+                    f"{key} must be one of {allowed}; the link's {query[key]!r} was replaced by the default."
+                )
+    return Selection(**chosen), problems
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _parsed(text: str, leaf: Leaf) -> Any:
+    """``text`` as the leaf's type; raises ValueError or ConfigError."""
+    registries: dict[str, Registry[Any]] = {"workload": WORKLOADS, "method": METHODS}
+    registry = registries.get(leaf.option.registry)
+    if leaf.kind in (int, float):
+        try:
+            return leaf.kind(text)
+        except ValueError:
+            raise ConfigError(f"{leaf.option.label} must be a number; got {text!r}.", leaf.option.key) from None
+    value: Any = text if leaf.kind is str else tuple(text.split(","))
+    if registry is not None:
+        for name in (value,) if isinstance(value, str) else value:
+            registry[name]
+    return value

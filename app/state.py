@@ -1,0 +1,82 @@
+"""What one session holds: the config, the selection, and how they follow the URL."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from app.runner import Job
+from app.share import Selection, from_query, to_query
+from fedrot_core.config import FederationConfig
+from fedrot_core.errors import ConfigError
+
+
+def open_link() -> None:
+    """Take config and selection from the URL when it was opened, edited or walked back to; else keep the session's."""
+    query = dict(st.query_params.items())
+    if "config" in st.session_state and query == st.session_state["query"]:
+        return
+    config, selection, problems = from_query(query)
+    st.session_state.update(config=config, selection=selection, problems=problems, playing=False, query=query)
+    st.session_state.setdefault("session_id", uuid.uuid4().hex)
+
+
+def write_link() -> None:
+    """Make the URL say what the page shows."""
+    query = to_query(config(), selection())
+    if query != st.session_state["query"]:
+        st.session_state["query"] = query
+        st.query_params.from_dict(query)
+
+
+def config() -> FederationConfig:
+    """The session's config; always valid."""
+    value: FederationConfig = st.session_state["config"]
+    return value
+
+
+def change_config(values: dict[str, Any]) -> None:
+    """Replace some values by URL key. What breaks a rule is refused, and the page says why."""
+    try:
+        set_config(config().with_values(values))
+    except ConfigError as error:
+        st.session_state["problems"] = [f"{error} The setting was left as it was."]
+
+
+def set_config(new: FederationConfig) -> None:
+    """Show another config; keeps the selection as far as it still exists."""
+    now = selection()
+    select(
+        round_index=None if now.round_index is None or now.round_index >= new.train.rounds else now.round_index,
+        client=min(now.client, new.data.clients - 1),
+        arm=now.arm if now.arm in new.methods else None,
+    )
+    st.session_state.update(config=new, problems=[], playing=False)
+
+
+def selection() -> Selection:
+    """What the person looks at."""
+    value: Selection = st.session_state["selection"]
+    return value
+
+
+def select(**changes: Any) -> None:
+    """Change parts of the selection."""
+    st.session_state["selection"] = replace(selection(), **changes)
+
+
+def session_id() -> str:
+    """Names this session to the runner."""
+    return str(st.session_state["session_id"])
+
+
+def follow(job: Job) -> Job:
+    """Make ``job`` the run that this session watches, and leave the one before."""
+    before: Job | None = st.session_state.get("job")
+    if before is not None and before is not job:
+        before.left_by(session_id())
+    st.session_state["job"] = job
+    return job

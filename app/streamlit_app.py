@@ -1,0 +1,13 @@
+"""Entry of ``streamlit run app``: serves ``main.py`` and, beside it, Plotly's own plotly.js for the live figures."""
+
+from pathlib import Path
+
+import plotly
+import streamlit as st
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    routes=[Mount("/vendor", StaticFiles(directory=Path(plotly.__file__).parent / "package_data"))],
+)

@@ -1,0 +1,56 @@
+"""What the latent arrows show, selected from a record: one column of every client's A on two latent axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fedrot_core.trace import Array, RoundRecord
+
+
+@dataclass(frozen=True)
+class Arrows:
+    """One column of A in latent space: P path steps, S shown clients.
+
+    Attributes:
+        column: which column; axes: one or two latent axes (from 0), horizontal first.
+        clients: (P, S, 2); mean: (P, 2); on these axes. Length: mean full length of the shown clients' arrows.
+        kept: (P,) length of the mean arrow over ``length``, both over all r axes.
+    """
+
+    column: int
+    axes: tuple[int, ...]
+    clients: Array
+    mean: Array
+    length: float
+    kept: Array
+
+
+def arrows(record: RoundRecord, layer: int, feature: int) -> Arrows:
+    """Select one column; the axis on which the turned mean is longer goes upwards."""
+    c = min(feature, record.features.shape[1] - 1)
+    path, mean = record.latent_path[:, layer, :, :, c], record.latent_mean[:, layer, :, c]  # (P, S, r), (P, r)
+    axes = sorted((int(a) for a in record.latent_axes[layer, c]), key=lambda a: abs(mean[-1, a]))
+
+    def on_axes(x: Array) -> Array:
+        picked = x[..., axes]
+        return picked if len(axes) == 2 else np.concatenate([np.zeros_like(picked), picked], axis=-1)
+
+    weights = record.weights[: path.shape[1]] / record.weights[: path.shape[1]].sum()
+    length = float(np.linalg.norm(path[0], axis=-1) @ weights)
+    kept = np.linalg.norm(mean, axis=-1) / length if length > 0 else np.zeros(len(mean))
+    return Arrows(
+        int(record.features[layer, c]), tuple(axes), on_axes(path), on_axes(mean), length, np.minimum(kept, 1)
+    )
+
+
+def half_ranges(records: list[RoundRecord], layer: int, feature: int) -> tuple[float, float]:
+    """Half width and height that hold every arrow of these rounds; at most 1.5 times as high as wide."""
+    all_arrows = [arrows(r, layer, feature) for r in records]
+    wide, high = (
+        max(float(np.abs(np.concatenate([a.clients[..., i].ravel(), a.mean[..., i]])).max()) for a in all_arrows)
+        for i in (0, 1)
+    )
+    half_y = 1.06 * max(high, wide, 1e-9)
+    return max(1.06 * wide, half_y / 1.5), half_y

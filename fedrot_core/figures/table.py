@@ -1,0 +1,49 @@
+"""The numbers behind a figure, as rows for a table or a CSV file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+
+def figure_rows(figure: go.Figure) -> list[dict[str, Any]]:
+    """One row a drawn point: series name, then its coordinates under the names of the axes.
+
+    Heatmaps give one row a cell. Points without coordinates (NaN or None) are left out.
+    """
+    rows: list[dict[str, Any]] = []
+    for trace in figure.data:
+        x_name, y_name = (_axis_title(figure, getattr(trace, ref) or ref[0]) for ref in ("xaxis", "yaxis"))
+        name = trace.name or trace.type
+        if trace.type == "heatmap":
+            z = np.asarray(trace.z, dtype=object)
+            for i, line in enumerate(z):
+                for j, value in enumerate(line):
+                    x = trace.x[j] if trace.x is not None else j
+                    y = trace.y[i] if trace.y is not None else i
+                    rows.append({"series": name, x_name: _plain(x), y_name: _plain(y), "value": _plain(value)})
+            continue
+        ends = {"u": trace.u, "v": trace.v} if trace.type == "quiver" else {}
+        for n, (x, y) in enumerate(zip(_list(trace.x), _list(trace.y), strict=False)):
+            if x is None or y is None or y != y:
+                continue
+            extra = {k: _plain(v[n]) for k, v in ends.items() if v is not None}
+            rows.append({"series": name, x_name: _plain(x), y_name: _plain(y), **extra})
+    return rows
+
+
+def _axis_title(figure: go.Figure, ref: str) -> str:
+    """Title text of axis ``"x2"``, or its letter where it has none."""
+    letter, number = ref[0], ref[1:]
+    text = figure.layout[f"{letter}axis{number}"].title.text
+    return text or letter
+
+
+def _list(values: Any) -> list[Any]:
+    return [] if values is None else list(values)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

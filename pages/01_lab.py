@@ -1,0 +1,90 @@
+"""The lab: what does averaging do to the clients' factors, and what does turning them first change?"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import presets, state
+from app.components.live_figure import data_dialog, figure_card
+from app.components.preset_row import preset_row
+from app.components.proof import proof_strip
+from app.components.selectors import current_view, pick, selectors
+from app.components.transport import advance, refresh_interval, run_status, shown_round, transport
+from app.controls import sidebar
+from app.runner import runner
+from fedrot_core.figures import FIGURES
+from fedrot_core.trace import Trace
+from fedrot_core.vocabulary import FLAG_TEXTS
+
+HERO, BESIDE = "latent", ("learning", "ladder")
+TABS = tuple(name for name in FIGURES if name not in (HERO, *BESIDE))
+
+
+def stage() -> None:
+    """All that follows the run and the round; redrawn alone while a run streams or plays."""
+    if state.config() != job.config:  # a control inside the stage changed it
+        st.rerun()
+    job.seen_by(state.session_id())
+    trace = job.trace() or st.session_state.get("last_trace")
+    if job.error:
+        st.error(job.error)
+    if trace is None:
+        st.info("The first round is being computed.")
+    else:
+        st.session_state["last_trace"] = trace
+        advance(trace)
+        show(trace)
+    state.write_link()
+    if refresh_interval(job) != interval:
+        st.rerun()
+
+
+def show(trace: Trace) -> None:
+    """The stage for the selected round."""
+    round_index = shown_round(trace)
+    view = current_view(trace, round_index)
+    record = trace.at(view.arm, round_index)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="transport"):
+        transport(trace, job)
+        if record is not None:
+            selectors(trace, view, record)
+        run_status(trace, job)
+    st.html(f'<p class="fedrot-look" role="status">{presets.sentence(trace, round_index)}</p>')
+    for stop in trace.stopped:
+        st.warning(stop.message)
+    if record is None:
+        st.info("This arm stopped before its first round was complete. Choose another one.")
+        return
+    figure_card(HERO, trace, view, 320, pick)
+    for name, column in zip(BESIDE, st.columns(2, gap="medium"), strict=True):
+        with column:
+            figure_card(name, trace, view, 225, pick)
+    for flag in record.flags:
+        st.warning(FLAG_TEXTS[flag])
+    if len(record.dropped):
+        st.warning(f"Client {', '.join(map(str, record.dropped))} returned NaN or Inf and was left out of this round.")
+    proof_strip(record)
+    labels = {name: FIGURES[name].label for name in TABS}
+    st.session_state["tab"] = state.selection().tab
+    st.segmented_control(
+        "More figures", TABS, format_func=lambda name: labels[name], key="tab", required=True,
+        on_change=lambda: state.select(tab=st.session_state["tab"]),
+    )  # fmt: skip
+    tab = state.selection().tab
+    st.caption(FIGURES[tab].question)
+    figure_card(tab, trace, view, 430, pick)
+    st.caption(f"{trace.task.summary} Run {trace.config.hash}, seed {trace.config.seed}, on {trace.device}.")
+    data_dialog(trace, view)
+
+
+state.open_link()
+st.html(Path(__file__).parents[1] / "app" / "style.css")
+with st.sidebar:
+    sidebar()
+preset_row()
+for problem in st.session_state["problems"]:
+    st.warning(problem)
+job = state.follow(runner().job(state.config(), state.session_id()))
+job.wait_for_rounds(1, timeout=0.25)
+interval = refresh_interval(job)
+st.fragment(stage, run_every=interval)()

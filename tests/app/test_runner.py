@@ -1,0 +1,112 @@
+"""Runs off the script thread: shared, cancelled, cached, and the shipped first paint is what the engine computes."""
+
+import io
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from app import runner as runner_module
+from app.runner import PRECOMPUTED, Job, Runner
+from fedrot_core.config import FederationConfig
+from fedrot_core.federation import Federation
+from fedrot_core.trace import Trace
+
+SMALL = FederationConfig().with_values({"rounds": 2, "steps": 2, "clients": 3, "arms": ("fedit",)})
+LONG = SMALL.with_values({"rounds": 100, "steps": 200})
+
+
+@pytest.fixture
+def runs() -> Runner:
+    return Runner()
+
+
+def test_two_sessions_share_one_run(runs: Runner) -> None:
+    job = runs.job(SMALL, "a")
+    assert runs.job(SMALL, "b") is job
+    assert job.finished.wait(30)
+    trace = job.trace()
+    assert trace is not None
+    assert trace.rounds_done == 2
+    assert job.error == ""
+
+
+def test_rounds_arrive_while_the_run_goes_on(runs: Runner) -> None:
+    job = runs.job(LONG, "a")
+    job.wait_for_rounds(1, timeout=30)
+    trace = job.trace()
+    assert trace is not None
+    assert 1 <= trace.rounds_done < 100
+    assert {r.round_index for r in trace.records} == set(range(trace.rounds_done))
+    job.cancel()
+    assert job.finished.wait(10)
+
+
+def test_cancel_keeps_complete_rounds_and_a_later_visit_starts_again(runs: Runner) -> None:
+    job = runs.job(LONG, "a")
+    job.wait_for_rounds(1, timeout=30)
+    job.cancel()
+    assert job.finished.wait(10)
+    assert job.trace() is not None
+    again = runs.job(LONG, "a")
+    assert again is not job
+    again.cancel()
+
+
+def test_a_run_that_everybody_left_ends(runs: Runner) -> None:
+    job = runs.job(LONG, "a")
+    runs.job(LONG, "b")
+    job.left_by("a")
+    time.sleep(0.05)
+    assert not job.finished.is_set()
+    job.left_by("b")
+    assert job.finished.wait(10)
+    assert job.cancelled
+
+
+def test_a_run_without_a_heartbeat_ends(runs: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "HEARTBEAT_SECONDS", 0.1)
+    assert runs.job(LONG, "a").finished.wait(10)
+
+
+def test_an_impossible_config_gives_a_message_not_a_crash(runs: Runner) -> None:
+    job = runs.job(FederationConfig().with_values({"clients": 200, "min": 32}), "a")
+    assert job.finished.wait(30)
+    assert "at most 6" in job.error
+    assert job.trace() is None
+
+
+def test_an_internal_error_is_told_without_its_details(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(config: FederationConfig) -> Federation:
+        raise RuntimeError("secret path")
+
+    monkeypatch.setattr(runner_module, "Federation", broken)
+    job = Job(SMALL)
+    job.seen_by("a")
+    job.run(threading.Semaphore(1))
+    assert "internal error" in job.error
+    assert "secret" not in job.error
+
+
+def test_old_runs_make_room(runs: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "KEPT_RUNS", 2)
+    first = runs.job(SMALL, "a")
+    first.finished.wait(30)
+    for seed in (1, 2):
+        runs.job(SMALL.with_values({"seed": seed}), "a").finished.wait(30)
+    assert runs.job(SMALL, "a") is not first
+
+
+def test_the_shipped_first_paint_is_what_the_engine_computes(runs: Runner) -> None:
+    """Not bit for bit, as another processor may round differently: round 0 the same numbers, then the same story."""
+    shipped = Trace.load(io.BytesIO(PRECOMPUTED.read_bytes()))
+    fresh = Federation(FederationConfig()).run()
+    assert shipped.config == fresh.config
+    assert shipped.task == fresh.task
+    assert shipped.engine == fresh.engine
+    for arm in shipped.config.methods:
+        ours, theirs = fresh.arm(arm), shipped.arm(arm)
+        np.testing.assert_allclose(ours[0].ladder, theirs[0].ladder, rtol=1e-2, atol=1e-4)
+        np.testing.assert_allclose([r.score for r in ours], [r.score for r in theirs], atol=0.08)
+    assert runs.job(FederationConfig(), "a").finished.is_set()

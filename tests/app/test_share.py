@@ -1,0 +1,77 @@
+"""Links: everything that is set comes back, and whatever cannot be used is named."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.share import Selection, from_query, to_query
+from fedrot_core.config import FederationConfig, Leaf, leaves
+from fedrot_core.figures import FIGURES
+from fedrot_core.methods import METHODS
+from fedrot_core.workloads import WORKLOADS
+
+
+def any_value(leaf: Leaf) -> st.SearchStrategy[Any]:
+    opt = leaf.option
+    if leaf.kind is int:
+        return st.integers(int(opt.low or 0), int(opt.high or 0))
+    if leaf.kind is float:
+        return (
+            st.sampled_from(opt.stops)
+            if opt.stops
+            else st.integers(0, 20).map(lambda n: (opt.low or 0) + n * (opt.step or 0))
+        )
+    if opt.registry == "method":
+        return st.lists(st.sampled_from(list(METHODS)), min_size=1, unique=True).map(tuple)
+    return st.sampled_from(list(WORKLOADS) if opt.registry else list(opt.choices))
+
+
+configs = st.fixed_dictionaries({leaf.option.key: any_value(leaf) for leaf in leaves()}).map(
+    lambda values: FederationConfig().with_values({**values, "width": max(values["width"], values["rank"])})
+)
+
+
+@given(configs, st.integers(0, 9), st.sampled_from(list(FIGURES)))
+@settings(max_examples=60, deadline=None)
+def test_a_link_restores_config_and_selection(config: FederationConfig, number: int, tab: str) -> None:
+    selection = Selection(
+        round_index=min(number, config.train.rounds - 1), client=min(number, config.data.clients - 1), layer=number % 3,
+        feature=number % 6, arm=config.methods[-1], tab=tab,
+    )  # fmt: skip
+    assert from_query(to_query(config, selection)) == (config, selection, [])
+
+
+def test_a_default_run_has_an_empty_query() -> None:
+    assert to_query(FederationConfig(), Selection()) == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("rank", "99"), ("rank", "four"), ("rank", "nan"), ("alpha", "-1"), ("alpha", "inf"), ("arms", "fedit,nobody"),
+        ("arms", "fedit,fedit"), ("arms", ""), ("task", "cifar"), ("frames", "bent"), ("round", "15"), ("round", "-1"),
+        ("client", "10"), ("show", "gpa"), ("figure", "pie"), ("colour", "red"), ("seed", "1e3"), ("layer", "²"),
+    ],
+)  # fmt: skip
+def test_what_a_link_gets_wrong_is_named_and_replaced(key: str, text: str) -> None:
+    config, selection, problems = from_query({key: text})
+    assert config == FederationConfig()
+    assert selection == Selection()
+    assert len(problems) == 1
+    assert key in problems[0]
+    assert repr(text) in problems[0]
+
+
+def test_one_bad_value_does_not_cost_the_good_ones() -> None:
+    config, _, problems = from_query({"rank": "8", "alpha": "x", "seed": "3"})
+    assert (config.lora.rank, config.seed, config.data.alpha) == (8, 3, FederationConfig().data.alpha)
+    assert len(problems) == 1
+
+
+def test_values_that_do_not_fit_together_are_named() -> None:
+    config, _, problems = from_query({"rank": "32", "width": "16"})
+    assert config == FederationConfig()
+    assert len(problems) == 1
+    assert "Rank r must be in 1..16" in problems[0]

@@ -1,0 +1,92 @@
+"""What the lab feels like, in a real Chromium: slider to repaint (p50, p95) and the default two-arm run.
+
+    python -m tests.benchmarks.lab
+
+Starts the app on a free port, moves the heterogeneity slider over values that were not computed before (a new seed
+each pass), and measures from the key press to the first repaint of the hero with a round of the new run. The run is
+timed in this process.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import torch
+from playwright.sync_api import sync_playwright
+
+from fedrot_core.config import FederationConfig
+from fedrot_core.federation import Federation
+from tests.browser.conftest import FLAGS, free_port
+from tests.browser.lab_driver import figure_version, open_lab, settled
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSES, MOVES = 8, 5
+CHANGED = """v => document.querySelector('.st-key-figure_latent .plot').dataset.version.split(':')[0] !== v"""
+
+
+def run_seconds() -> list[float]:
+    """The default config, both arms, all metrics, on one thread; the first run warms caches and is left out."""
+    torch.set_num_threads(1)
+    times = []
+    for seed in range(6):
+        config = FederationConfig().with_values({"seed": seed})
+        begin = time.perf_counter()
+        Federation(config).run()
+        times.append(time.perf_counter() - begin)
+    return times[1:]
+
+
+def repaint_ms() -> list[float]:
+    """Key press to repaint, for every move of the slider."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app", "--server.port", str(port), "--server.headless", "true"]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    samples: list[float] = []
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/_stcore/health").close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+            for seed in range(1, PASSES + 1):
+                page = browser.new_page(viewport={"width": 1440, "height": 900})
+                open_lab(page, f"{url}/?seed={seed}")
+                slider = page.get_by_role("slider", name="Heterogeneity").first
+                for _ in range(MOVES):
+                    before = figure_version(page).split(":")[0]
+                    slider.focus()
+                    begin = time.perf_counter()
+                    page.keyboard.press("ArrowRight")
+                    page.wait_for_function(CHANGED, arg=before, polling="raf")
+                    samples.append(1000 * (time.perf_counter() - begin))
+                    settled(page)
+                page.close()
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(10)
+    return samples
+
+
+def main() -> None:
+    runs = run_seconds()
+    middle = statistics.median(runs)
+    print(f"default two-arm run, metrics included, one thread: median {middle:.2f} s, max {max(runs):.2f} s")
+    times = sorted(repaint_ms())
+    p95 = times[min(len(times) - 1, round(0.95 * len(times)))]
+    middle = statistics.median(times)
+    print(f"slider to repaint, {len(times)} moves: p50 {middle:.0f} ms, p95 {p95:.0f} ms, max {times[-1]:.0f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""What a person does in the lab, in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from fedrot_core.figures import FIGURES
+from tests.browser.lab_driver import figure_title, figure_version, open_lab, press_on_slider, query, settled
+
+pytestmark = pytest.mark.browser
+
+
+def test_first_paint_shows_the_effect_with_no_button_pressed(page: Page, app_url: str) -> None:
+    open_lab(page, app_url)
+    title = figure_title(page, "learning")
+    naive, aligned = (int(re.search(rf"{name}[^0-9]*(\d+) ?%", page.inner_text(".fedrot-look")).group(1))  # type: ignore[union-attr]
+                      for name in ("FedIT \\(naive\\)", "FedRot-LoRA"))  # fmt: skip
+    assert aligned > naive + 25, title
+    for name in ("latent", "learning", "ladder"):
+        box = page.locator(f".st-key-figure_{name} .plot").bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 900, f"{name} is not in view on a 1440 x 900 screen"
+    expect(page.locator(".fedrot-proof li.holds")).to_have_count(4)
+
+
+def test_heterogeneity_and_rank_play_and_the_link_bring_back_the_same_state(page: Page, app_url: str) -> None:
+    open_lab(page, app_url)
+    before = figure_version(page)
+    press_on_slider(page, "Heterogeneity", "ArrowLeft")
+    page.wait_for_function(
+        "v => document.querySelector('.st-key-figure_latent .plot').dataset.version !== v", arg=before
+    )
+    settled(page)
+    press_on_slider(page, "Rank r", "ArrowRight")
+    page.wait_for_url("**rank=5**")
+    settled(page)
+    assert query(page) == {"alpha": "0.3", "rank": "5"}
+    learned = figure_version(page)
+    assert learned.split(":")[0] != before.split(":")[0]
+
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':0')")
+    page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':2')")
+    page.get_by_role("button", name="Pause").click()
+    settled(page)
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    state, titles = query(page), {name: figure_title(page, name) for name in ("latent", "learning", "ladder")}
+    version = figure_version(page)
+    assert int(state["round"]) >= 2
+
+    page.reload()
+    page.wait_for_selector(".st-key-figure_latent .plot[data-version]", timeout=30_000)
+    settled(page)
+    page.wait_for_function(
+        "v => document.querySelector('.st-key-figure_latent .plot').dataset.version === v", arg=version
+    )
+    assert query(page) == state
+    assert {name: figure_title(page, name) for name in titles} == titles
+
+
+def test_scrubbing_and_stepping_recompute_nothing(page: Page, app_url: str) -> None:
+    open_lab(page, app_url)
+    config, rounds, _ = figure_version(page).split(":")
+    press_on_slider(page, "Round", "Home")
+    page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':0')")
+    page.locator(".st-key-step button").first.click()
+    page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':1')")
+    assert figure_version(page) == f"{config}:{rounds}:1"
+    page.locator(".st-key-reset button").first.click()
+    page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':0')")
+
+
+def test_charts_keep_their_node_while_a_run_streams(page: Page, app_url: str) -> None:
+    """No remount, no frame without a chart: the flicker that a rebuilt chart would show."""
+    open_lab(page, app_url)
+    page.evaluate(
+        """() => {
+            const plot = document.querySelector('.st-key-figure_latent .plot');
+            window.kept = plot; window.blanks = 0;
+            const look = () => {
+                const now = document.querySelector('.st-key-figure_latent .plot');
+                if (now !== window.kept || !now.querySelector('.main-svg')) window.blanks += 1;
+                requestAnimationFrame(look);
+            };
+            look();
+        }"""
+    )
+    before = figure_version(page)
+    page.locator(".st-key-new_seed button").first.click()
+    page.wait_for_function(
+        "v => document.querySelector('.st-key-figure_latent .plot').dataset.version !== v", arg=before
+    )
+    settled(page)
+    assert page.evaluate("window.blanks") == 0
+
+
+def test_a_broken_link_is_explained_and_the_page_stays_up(page: Page, app_url: str) -> None:
+    open_lab(page, f"{app_url}/?rank=99&colour=red&alpha=0.1")
+    alerts = page.get_by_test_id("stAlert").all_inner_texts()
+    assert any("Rank r must be in 1..32; got 99" in text for text in alerts)
+    assert any("colour" in text for text in alerts)
+    assert query(page) == {"alpha": "0.1"}
+
+
+@pytest.mark.parametrize("name", [n for n in FIGURES if n not in ("latent", "learning", "ladder")])
+def test_every_tab_draws_its_figure(page: Page, app_url: str, name: str) -> None:
+    open_lab(page, f"{app_url}/?figure={name}")
+    page.wait_for_selector(f".st-key-figure_{name} .plot[data-version] .main-svg")
+    assert figure_title(page, name)
+
+
+def test_the_numbers_behind_a_figure_open_as_a_table(page: Page, app_url: str) -> None:
+    open_lab(page, app_url)
+    page.locator(".st-key-figure_learning").get_by_role("button", name="Show the numbers").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="Download CSV").click()
+    text = download.value.path().read_text()
+    assert "FedRot-LoRA" in text
+    assert len(text.splitlines()) > 30
+
+
+def test_a_figure_saves_as_svg_with_its_title(page: Page, app_url: str) -> None:
+    open_lab(page, app_url)
+    title = figure_title(page, "learning")
+    with page.expect_download() as download:
+        page.locator(".st-key-figure_learning").get_by_role("button", name="as SVG").click()
+    svg = download.value.path().read_text()
+    assert svg.startswith("<svg")
+    assert title.split(",")[0].split(" ")[0] in svg
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (768, "light"), (1920, "dark")])
+def test_no_width_scrolls_sideways(chromium, app_url: str, width: int, scheme: str) -> None:  # type: ignore[no-untyped-def]
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    open_lab(page, app_url)
+    over = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth")
+    assert over <= 0
+    background = page.evaluate(
+        "() => getComputedStyle(document.querySelector('.st-key-figure_latent .main-svg')).background"
+    )
+    assert ("255, 255, 255" in background) == (scheme == "light")
+    context.close()
+
+
+def test_the_keyboard_reaches_every_control(page: Page, app_url: str) -> None:
+    open_lab(page, app_url)
+    reached: set[str] = set()
+    for _ in range(160):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                "() => { const e = document.activeElement;"
+                " return (e.getAttribute('aria-label') || e.innerText || e.title || e.tagName).trim().slice(0, 60); }"
+            )
+        )
+    text = " | ".join(reached)
+    for name in (
+        "Rank r",
+        "Heterogeneity",
+        "Play",
+        "Round",
+        "New seed",
+        "SVD re-factorised",
+        "Error by round",
+        "Save this figure",
+    ):
+        assert name in text, f"{name} cannot be reached by Tab; reached {text}"

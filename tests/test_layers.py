@@ -1,0 +1,134 @@
+"""Imports point down only. Read from the source with ``ast``, so nothing needs to be imported to check it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+RANKS: dict[int, tuple[str, ...]] = {
+    0: ("fedrot_core", "fedrot_core.errors", "fedrot_core.rng", "fedrot_core.vocabulary"),
+    1: ("fedrot_core.config", "fedrot_core.registry", "fedrot_core.partition"),
+    2: ("fedrot_core.factors", "fedrot_core.trace"),
+    3: ("fedrot_core.alignment", "fedrot_core.engine"),
+    4: ("fedrot_core.frames", "fedrot_core.metrics", "fedrot_core.methods", "fedrot_core.workloads"),
+    5: ("fedrot_core.federation", "fedrot_core.figures", "fedrot_core.adapters"),
+    6: ("fedrot_core.export", "fedrot_core.sweep"),
+    7: ("app",),
+    8: ("pages",),
+}
+"""Rank -> modules or packages. A file may import its own package, and otherwise lower ranks only."""
+
+RANK_OF = {name: rank for rank, names in RANKS.items() for name in names}
+
+ENTRY_POINTS = {"app.streamlit_app", "app.main"}
+"""They start the program and name its pages; nothing imports them."""
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {
+    module_name(path): path for top in ("fedrot_core", "app", "pages") for path in sorted((ROOT / top).rglob("*.py"))
+}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that the file imports anywhere, by full name; ``from p import m`` means ``p.m`` if that is one."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: write imports in full"
+            assert node.module
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name for name in inner if name in FILES} or {node.module}
+    return found
+
+
+def unit(module: str) -> str | None:
+    """The longest entry of RANKS that holds ``module``; None for third parties."""
+    parts = module.split(".")
+    for n in range(len(parts), 0, -1):
+        name = ".".join(parts[:n])
+        if name in RANK_OF and (name != "fedrot_core" or n == len(parts)):
+            return name
+    return None
+
+
+def reachable(module: str) -> set[str]:
+    """Everything that importing ``module`` imports, of this repository or not."""
+    seen: set[str] = set()
+    todo = [module]
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in FILES:
+            todo += imports(FILES[name])
+            todo += [".".join(name.split(".")[:n]) for n in range(1, name.count(".") + 1)]
+    return seen
+
+
+def tops(modules: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in modules}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_imports_point_down_only(module: str) -> None:
+    own = unit(module)
+    assert own is not None, f"{module} has no rank yet; add it to RANKS"
+    for name in imports(FILES[module]):
+        if name.split(".")[0] not in {"fedrot_core", "app", "pages"}:
+            continue
+        other = unit(name)
+        assert other is not None, f"{name}, imported by {module}, has no rank yet; add it to RANKS"
+        if other != own:
+            assert RANK_OF[other] < RANK_OF[own], f"{module} imports {name}, which is not below it"
+
+
+@pytest.mark.parametrize("module", [m for m in FILES if m.split(".")[0] == "fedrot_core"])
+def test_core_knows_nothing_of_streamlit(module: str) -> None:
+    assert not tops(reachable(module)) & {"streamlit", "app", "pages"}
+
+
+@pytest.mark.parametrize("module", [m for m in FILES if m.startswith("fedrot_core.figures")])
+def test_figures_need_no_torch(module: str) -> None:
+    assert "torch" not in tops(reachable(module))
+
+
+@pytest.mark.parametrize("module", ["fedrot_core.trace", "fedrot_core.config", "fedrot_core.vocabulary"])
+def test_what_figures_read_needs_neither_torch_nor_plotly(module: str) -> None:
+    assert not tops(reachable(module)) & {"torch", "plotly"}
+
+
+@pytest.mark.parametrize("module", [m for m in FILES if m.startswith(("fedrot_core.m", "fedrot_core.f"))])
+def test_only_figures_draw(module: str) -> None:
+    if not module.startswith("fedrot_core.figures"):
+        assert "plotly" not in tops(reachable(module))
+
+
+def test_nothing_imports_an_entry_point_or_a_page() -> None:
+    for module, path in FILES.items():
+        for name in imports(path):
+            assert name not in ENTRY_POINTS, f"{module} imports {name}"
+            assert name.split(".")[0] != "pages" or module in ENTRY_POINTS, f"{module} imports {name}"
+
+
+def test_the_reader_of_imports_sees_what_it_should(tmp_path: Path) -> None:
+    file = tmp_path / "x.py"
+    file.write_text(
+        "import torch.nn as nn\nfrom fedrot_core import config\ndef f():\n    from fedrot_core.rng import stream\n"
+    )
+    assert imports(file) == {"torch.nn", "fedrot_core.config", "fedrot_core.rng"}
+    assert unit("fedrot_core.figures.theme") == "fedrot_core.figures"
+    assert unit("fedrot_core.unheard_of") is None
+    assert unit("numpy.linalg") is None
+    assert "torch" in tops(reachable("fedrot_core.federation"))
