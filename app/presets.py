@@ -87,9 +87,10 @@ def _svd(trace: Trace, round_index: int) -> str:
 
 def _turned(trace: Trace, round_index: int) -> str:
     theta = trace.config.frames.angle
+    kept = float(np.cos(np.radians(theta / 2)) ** 2)
     return (
-        f"Every frame is turned by {theta:.0f}°. Two clients that far apart keep cos²(θ/2) = "
-        f"{_share(float(np.cos(np.radians(theta / 2)) ** 2))} of a shared direction. {_effect(trace, round_index)}"
+        f"Two halves of the clients stand {theta:.0f}° apart; equal halves keep cos²(θ/2) = {_share(kept)} of a shared "
+        f"direction. {_effect(trace, round_index)}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -22,6 +23,12 @@ PRECOMPUTED = Path(__file__).with_name("precomputed.npz")
 """The default preset's trace, so that the first paint needs no training. Made by ``python -m app.precompute``."""
 
 KEPT_RUNS = 24
+FIRST_PAINT_SECONDS = 0.12
+"""How long a run pauses after its first round, so that the page can draw it without sharing the interpreter."""
+
+SWITCH_SECONDS = 0.0005
+"""How soon a training thread hands the interpreter to a page that wants it (Python's default is ten times as long)."""
+
 HEARTBEAT_SECONDS = 20.0
 """A run that no open page has asked about for this long is cancelled."""
 
@@ -43,6 +50,7 @@ class Job:
         self.finished = threading.Event()
         self._trace: Trace | None = None
         self._progress = threading.Condition()
+        self._painted = threading.Event()
         self._viewers: dict[str, float] = {}
 
     def trace(self) -> Trace | None:
@@ -60,6 +68,10 @@ class Job:
         """Note that ``session`` went on; a run that nobody looks at ends at its next local step."""
         self._viewers.pop(session, None)
 
+    def painted(self) -> None:
+        """Note that a page has drawn what there is; until then the run leaves it the interpreter after round 0."""
+        self._painted.set()
+
     def cancel(self) -> None:
         """End the run at its next local step, keeping the rounds that are complete."""
         self.cancelled = True
@@ -74,6 +86,7 @@ class Job:
 
     def run(self, slots: threading.Semaphore) -> None:
         """Compute; called on a thread of its own."""
+        torch.set_num_threads(1)  # counts for this thread alone: two runs on two cores must not fight for both
         try:
             with slots:
                 if self._should_stop():
@@ -84,6 +97,8 @@ class Job:
                     trace.add(event)
                     with self._progress:
                         self._progress.notify_all()
+                    if trace.rounds_done == 1 and not self._painted.is_set():
+                        self._painted.wait(FIRST_PAINT_SECONDS)
         except Cancelled:
             self.cancelled = True
         except FedRotError as error:
@@ -115,12 +130,12 @@ class Runner:
     """All runs of this server, newest kept; as many at once as there are cores."""
 
     def __init__(self) -> None:
-        torch.set_num_threads(1)  # several sessions share the cores; threads within one run would fight
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._lock = threading.Lock()
         self._slots = threading.Semaphore(os.cpu_count() or 1)
         self._preload()
-        threading.Thread(target=Federation, args=(FederationConfig(),), daemon=True, name="warm").start()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        threading.Thread(target=_warm, daemon=True, name="warm").start()
 
     def job(self, config: FederationConfig, session: str) -> Job:
         """The run of ``config``, started if nobody has yet or if it was cancelled."""
@@ -147,6 +162,12 @@ class Runner:
             return
         if trace.engine == ENGINE_VERSION:
             self._jobs[trace.config.hash] = Job.done(trace)
+
+
+def _warm() -> None:
+    """Load the data and pretrain the frozen network before anybody asks."""
+    torch.set_num_threads(1)
+    Federation(FederationConfig())
 
 
 @st.cache_resource(show_spinner=False)

@@ -29,11 +29,13 @@ class Alignment:
         R: (..., K, r, r) orthogonal.
         conditioning: (..., K) ``σ_min / σ_max`` of the cross matrix, 0 where it is zero.
         soft_margin: (..., K) smallest singular value of ``(1-λ) I + λ R``; 1 when λ is 0 or 1.
+        settled: False where an iteration was cut off before it converged.
     """
 
     R: Tensor
     conditioning: Tensor
     soft_margin: Tensor
+    settled: bool = True
 
     def flags(self) -> tuple[str, ...]:
         """Names of numerical troubles, empty when all is well."""
@@ -42,6 +44,8 @@ class Alignment:
             found.append("reference_rank_deficient")
         if bool((self.soft_margin <= SINGULAR_TOLERANCE).any()):
             found.append("soft_rotation_singular")
+        if not self.settled:
+            found.append("alignment_not_settled")
         return tuple(found)
 
 
@@ -114,24 +118,28 @@ def side_of_round(side: str, round_index: int) -> str | None:
 
 
 def generalised_procrustes(
-    clients: Factors, weights: Tensor, group: str = "O", max_iterations: int = 100, tolerance: float = 1e-7
+    clients: Factors, weights: Tensor, group: str = "O", max_passes: int = 100, tolerance: float = 1e-6
 ) -> Alignment:
-    """Align every client's stacked ``[A_k, B_kᵀ]`` to the running weighted mean until nothing moves.
+    """Align every client's stacked ``[A_k, B_kᵀ]`` to the running weighted mean until the mean stops growing.
 
     Needs no reference, so it also works where the broadcast has ``B = 0`` and for one-shot merging. It starts in the
-    frame of the heaviest client. Each pass cannot increase ``Σ w_k ‖Rᵀ X_k - mean‖²``.
+    frame of the heaviest client. Each pass cannot shorten the mean, so ``Σ w_k ‖Rᵀ X_k - mean‖²`` never rises; it ends
+    when ``‖mean‖²`` gains less than ``tolerance`` of itself in every layer. Where ``max_passes`` comes first, the
+    result says so.
     """
     X = clients.stacked()  # (..., K, r, i + o)
     anchor = X.select(-3, int(weights.argmax()))
     R, S = procrustes(X @ anchor.unsqueeze(-3).mT, group)
-    for _ in range(max_iterations):
-        mean = weighted(R.mT @ X, weights)  # (..., r, i + o)
-        new, S = procrustes(X @ mean.unsqueeze(-3).mT, group)
-        moved = float((new - R).abs().max())
-        R = new
-        if moved < tolerance:
+    mean = weighted(R.mT @ X, weights)  # (..., r, i + o)
+    power, settled = mean.square().sum((-1, -2)), False
+    for _ in range(max_passes):
+        R, S = procrustes(X @ mean.unsqueeze(-3).mT, group)
+        mean = weighted(R.mT @ X, weights)
+        before, power = power, mean.square().sum((-1, -2))
+        settled = bool((power - before <= tolerance * power).all())
+        if settled:
             break
-    return Alignment(R, conditioning(S), torch.ones_like(S[..., 0]))
+    return Alignment(R, conditioning(S), torch.ones_like(S[..., 0]), settled)
 
 
 def random_rotations(rng: np.random.Generator, count: int, r: int) -> Tensor:
@@ -143,12 +151,19 @@ def random_rotations(rng: np.random.Generator, count: int, r: int) -> Tensor:
 
 
 def planted_rotations(rng: np.random.Generator, count: int, r: int, degrees: float) -> Tensor:
-    """(count, r, r) rotations by ``degrees`` in ``r // 2`` random orthogonal planes each; odd r keeps one axis."""
-    Q = random_rotations(rng, count, r)
-    turn = torch.eye(r, dtype=torch.float64)
-    c, s = float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
+    """(count, r, r) rotations of two halves of the clients that stand ``degrees`` apart.
+
+    A random half turns by ``+degrees / 2`` and the rest by ``-degrees / 2``, all in the same ``r // 2`` random
+    orthogonal planes. Two clients are then 0 or ``degrees`` apart, and the average of two equal halves keeps ``cos²(degrees /
+    2)``. Odd r keeps one axis; in particular r = 1 cannot turn.
+    """
+    Q = random_rotations(rng, 1, r)
+    half = np.radians(degrees / 2) * rng.permutation(np.where(np.arange(count) % 2 == 0, 1.0, -1.0))
+    cosine, sine = torch.from_numpy(np.cos(half)), torch.from_numpy(np.sin(half))
+    turn = torch.eye(r, dtype=torch.float64).repeat(count, 1, 1)
     for j in range(0, r - 1, 2):
-        turn[j : j + 2, j : j + 2] = torch.tensor([[c, -s], [s, c]], dtype=torch.float64)
+        turn[:, j, j] = turn[:, j + 1, j + 1] = cosine
+        turn[:, j + 1, j], turn[:, j, j + 1] = sine, -sine
     return Q @ turn @ Q.mT
 
 

@@ -265,14 +265,15 @@ class FramesConfig(Section):
             "trained": "as trained (shared start)",
             "independent": "independent random starts",
             "svd": "re-factorised by SVD",
-            "turned": "turned by a random rotation of θ",
+            "turned": "two halves turned θ apart",
         },
     )
     angle: float = option(
         60.0,
         "theta",
         "Turn θ",
-        "Each client's frame is turned by this angle, each in planes of its own.",
+        "Half of the clients' frames are turned by +θ/2, the others by −θ/2, in random planes. Equal halves θ apart keep "
+        "cos²(θ/2) of a shared direction.",
         unit="°",
         low=0.0,
         high=180.0,

@@ -15,7 +15,7 @@ def as_sent(trained: Factors, config: FederationConfig, round_index: int) -> Fac
 
     "trained" and "independent" send them as they are (independent starts are drawn by :func:`initial_A`).
     "svd" re-factorises each client's product and draws the sign of each direction at random, since a real SVD's signs
-    are arbitrary. "turned" applies a planted rotation, new for each client, layer and round.
+    are arbitrary. "turned" turns two halves of the clients apart, in planes that are new in each layer and round.
     """
     L, K, r = trained.A.shape[:3]
     rng = stream(config.seed, "frames", round_index)
@@ -24,7 +24,7 @@ def as_sent(trained: Factors, config: FederationConfig, round_index: int) -> Fac
         signs = torch.from_numpy(rng.choice([-1.0, 1.0], size=(L, K, r)))
         return Factors(signs.unsqueeze(-1) * sent.A, sent.B * signs.unsqueeze(-2))
     if config.frames.kind == "turned":
-        return trained.turned(planted_rotations(rng, L * K, r, config.frames.angle).view(L, K, r, r))
+        return trained.turned(torch.stack([planted_rotations(rng, K, r, config.frames.angle) for _ in range(L)]))
     return trained
 
 

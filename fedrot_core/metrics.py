@@ -89,6 +89,12 @@ def _relative(difference: Tensor, whole: Tensor) -> Tensor:
     return torch.where(size > 0, size / base.clamp_min(torch.finfo(size.dtype).tiny), size)
 
 
+def _distance(X: Tensor, Y: Tensor) -> Tensor:
+    """``‖X - Y‖ / (‖X‖ + ‖Y‖)``: 0 for equal, at most 1, also where one of them vanishes."""
+    size, base = _norm(X - Y), _norm(X) + _norm(Y)
+    return torch.where(size > 0, size / base.clamp_min(torch.finfo(size.dtype).tiny), size)
+
+
 def _errors(
     clients: Factors,
     reference: Factors,
@@ -146,8 +152,8 @@ def _reference_fit(clients: Factors, reference: Factors) -> dict[str, Tensor]:
     Bt, Bt_ref = clients.B.mT, reference.B.unsqueeze(-3).mT
     for X, X_ref in ((A, A_ref), (Bt, Bt_ref)):
         R, S = procrustes(X @ X_ref.mT)
-        before.append(_relative(X - X_ref, X))
-        after.append(_relative(R.mT @ X - X_ref, X))
+        before.append(_distance(X, X_ref))
+        after.append(_distance(R.mT @ X, X_ref))
         condition.append(conditioning(S))
     return {
         "residual_before": torch.stack(before),

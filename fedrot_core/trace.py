@@ -44,7 +44,8 @@ class RoundRecord:
         drift: (L, K) relative.
         residual_before, residual_after, conditioning: (2, L, K), side A then side B.
         principal_A, principal_B, factor_angle_before, factor_angle_after: (L, S, S) degrees.
-        features: (L, C) column indices of A; latent_axes: (L, C, 2) the two latent axes where their aligned mean is
+        features: (L, C) column indices of A; latent_axes: (L, C, min(2, r)) the two latent axes where their aligned
+            mean is
             longest.
         latent_path: (P, L, S, r, C) these columns while λ goes 0..1; latent_mean: (P, L, r, C) their mean over all
             clients.

@@ -25,6 +25,10 @@ FLAG_TEXTS = {
     "soft_rotation_singular": (
         "Soft alignment met a turn near 180° with λ near ½, where its result is arbitrary. Move λ away from ½."
     ),
+    "alignment_not_settled": (
+        "Generalised Procrustes was cut off before it settled: the clients differ so much that many alignments are "
+        "nearly as good."
+    ),
 }
 """What a person is told about each numerical flag of a record."""
 

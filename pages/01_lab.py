@@ -34,6 +34,8 @@ def stage() -> None:
         st.session_state["last_trace"] = trace
         advance(trace)
         show(trace)
+        if trace.config == job.config:
+            job.painted()
     state.write_link()
     if refresh_interval(job) != interval:
         st.rerun()
@@ -42,7 +44,7 @@ def stage() -> None:
 def show(trace: Trace) -> None:
     """The stage for the selected round."""
     round_index = shown_round(trace)
-    view = current_view(trace, round_index)
+    view = current_view(trace, round_index, moving=refresh_interval(job) is not None)
     record = trace.at(view.arm, round_index)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="transport"):
         transport(trace, job)
@@ -55,10 +57,10 @@ def show(trace: Trace) -> None:
     if record is None:
         st.info("This arm stopped before its first round was complete. Choose another one.")
         return
-    figure_card(HERO, trace, view, 320, pick)
+    figure_card(HERO, trace, view, 352, pick)
     for name, column in zip(BESIDE, st.columns(2, gap="medium"), strict=True):
         with column:
-            figure_card(name, trace, view, 225, pick)
+            figure_card(name, trace, view, 216, pick)
     for flag in record.flags:
         st.warning(FLAG_TEXTS[flag])
     if len(record.dropped):

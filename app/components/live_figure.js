@@ -122,7 +122,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (spec.frames?.length) tools.push(button("↻ Turn", "Turn the clients from as sent to aligned", () => turn(state)));
   tools.push(button("SVG", `Save this figure as SVG, 1600 by 900: ${data.label}`, () => save(state, "svg")));
   tools.push(button("PNG", `Save this figure as PNG, 1600 by 900: ${data.label}`, () => save(state, "png")));
-  tools.push(button("Data", `Show the numbers behind this figure: ${data.label}`, () => setTriggerValue("table", Date.now())));
+  tools.push(button("Data", `Show the numbers behind this figure: ${data.label}`, () => state.trigger("table", Date.now())));
   if (state.toolCount !== tools.length) {
     state.tools.replaceChildren(...tools);
     state.toolCount = tools.length;

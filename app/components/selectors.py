@@ -28,7 +28,7 @@ def shown_arm(trace: Trace) -> str:
     return wanted if wanted in names else names[0]
 
 
-def current_view(trace: Trace, round_index: int) -> View:
+def current_view(trace: Trace, round_index: int, moving: bool) -> View:
     """The selection as the figures take it, within what this trace holds."""
     now = state.selection()
     return View(
@@ -38,6 +38,7 @@ def current_view(trace: Trace, round_index: int) -> View:
         layer=min(now.layer, len(trace.task.layers) - 1),
         feature=now.feature,
         mode="dark" if st.context.theme.type == "dark" else "light",
+        moving=moving,
     )
 
 

@@ -23,6 +23,7 @@ class View:
         layer: index of the selected layer.
         feature: which of the record's kept columns of A the latent arrows show.
         mode: "light" or "dark".
+        moving: rounds are changing by themselves, so figures leave out the frames that nobody could play.
     """
 
     arm: str
@@ -31,6 +32,7 @@ class View:
     layer: int = 0
     feature: int = 0
     mode: str = "light"
+    moving: bool = False
 
 
 Draw = Callable[[Trace, View], go.Figure]

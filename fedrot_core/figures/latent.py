@@ -82,14 +82,14 @@ def latent(trace: Trace, view: View) -> go.Figure:
         f"<span style='color:{turned_colour}'><b>{keeps} {percent(turned)}</b></span>",
     ]
     half_x, half_y = half_ranges(trace.arm(view.arm), layer, view.feature)
-    layout = plane(3, half_x, half_y, mode, top=0.82)
+    layout = plane(3, half_x, half_y, mode, top=0.83)
     for n, tag in enumerate(("", "2", "3")):
         layout[f"xaxis{tag}"]["title"] = {"text": f"latent axis {a.axes[0] + 1}" if len(a.axes) == 2 else ""}
         layout[f"xaxis{tag}"] |= {"showticklabels": len(a.axes) == 2, "ticks": "outside" if len(a.axes) == 2 else ""}
         layout[f"yaxis{tag}"]["title"] = {"text": f"latent axis {a.axes[-1] + 1}" if n == 0 else ""}
     headings = [heading(n + 1, f"<b>{names[n]}</b><br>{lines[n]}", mode, yshift=20) for n in range(3)]
     remark = note(
-        f"Each arrow: {column_text(trace, layer, a.column)}.<br>"
+        f"Each arrow: {column_text(trace, layer, a.column)}. "
         f"Dashed ring and bars: the clients' mean arrow length over {axes_text(record)}.",
         mode,
     )
@@ -109,7 +109,7 @@ def latent(trace: Trace, view: View) -> go.Figure:
         mode,
         finding(record, naive, turned),
         alt,
-        margin={"l": 56, "r": 12, "t": 16, "b": 84},
+        margin={"l": 56, "r": 12, "t": 8, "b": 72},
         shapes=bars,
         annotations=[*headings, remark],
         meta={"narrow": narrow},
@@ -149,7 +149,8 @@ def latent(trace: Trace, view: View) -> go.Figure:
                 )
             )  # fmt: skip
     fig.add_traces(traces)
-    fig.frames = _frames(len(traces), a, [k == view.client for k in ids], half_x)
+    if not view.moving:
+        fig.frames = _frames(len(traces), a, [k == view.client for k in ids], half_x)
     return fig
 
 

@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.lab
 
-Starts the app on a free port, moves the heterogeneity slider over values that were not computed before (a new seed
-each pass), and measures from the key press to the first repaint of the hero with a round of the new run. The run is
-timed in this process.
+Starts the app on a free port and moves heterogeneity up and down and rank up, so that every move asks for a run that
+was not computed before. Measures from the key press to the first repaint of the hero with a round of the new run.
+The run is timed in this process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.browser.conftest import FLAGS, free_port
 from tests.browser.lab_driver import figure_version, open_lab, settled
 
 ROOT = Path(__file__).resolve().parents[2]
-PASSES, MOVES = 8, 5
+SWEEPS = 4
 CHANGED = """v => document.querySelector('.st-key-figure_latent .plot').dataset.version.split(':')[0] !== v"""
 
 
@@ -58,19 +58,18 @@ def repaint_ms() -> list[float]:
                 time.sleep(0.2)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-            for seed in range(1, PASSES + 1):
-                page = browser.new_page(viewport={"width": 1440, "height": 900})
-                open_lab(page, f"{url}/?seed={seed}")
-                slider = page.get_by_role("slider", name="Heterogeneity").first
-                for _ in range(MOVES):
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            open_lab(page, url)
+            for sweep in range(SWEEPS):
+                along = "ArrowRight" if sweep % 2 == 0 else "ArrowLeft"
+                for name, key in [("Heterogeneity", along)] * 5 + [("Rank r", "ArrowRight")]:
                     before = figure_version(page).split(":")[0]
-                    slider.focus()
+                    page.get_by_role("slider", name=name).first.focus()
                     begin = time.perf_counter()
-                    page.keyboard.press("ArrowRight")
+                    page.keyboard.press(key)
                     page.wait_for_function(CHANGED, arg=before, polling="raf")
                     samples.append(1000 * (time.perf_counter() - begin))
                     settled(page)
-                page.close()
             browser.close()
     finally:
         server.terminate()

@@ -222,7 +222,7 @@ def test_missing_and_unknown_names_are_refused(path: tuple[str, ...]) -> None:
         elif change == "unknown":
             target["surprise"] = 1
         elif change == "number key":
-            target[3] = 1
+            target[3] = target.pop(next(iter(target)))
         elif path:
             plain[path[0]] = [1]
         else:

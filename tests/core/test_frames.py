@@ -66,12 +66,13 @@ def test_svd_frames_hide_the_frame_they_came_from() -> None:
     torch.testing.assert_close(sent.A[:, 0].abs(), sent.A[:, 1].abs(), rtol=0, atol=1e-9)
 
 
-def test_turned_by_zero_is_as_trained_and_by_180_cancels() -> None:
+def test_turned_by_zero_is_as_trained_and_two_clients_turned_by_180_cancel() -> None:
     s = sample(5, [(10, 9)], 2, 4)
     still = as_sent(s.sent, config("turned", r=4).with_values({"theta": 0}), 0)
     torch.testing.assert_close(still.A, s.sent.A, rtol=0, atol=1e-12)
-    over = as_sent(s.sent, config("turned", r=4).with_values({"theta": 180}), 0)
-    torch.testing.assert_close(over.A, -s.sent.A, rtol=0, atol=1e-12)
+    twins = Factors(s.sent.A[:, :1].expand(-1, 2, -1, -1), s.sent.B[:, :1].expand(-1, 2, -1, -1))
+    over = as_sent(twins, config("turned", r=4).with_values({"theta": 180}), 0)
+    torch.testing.assert_close(over.A[:, 0], -over.A[:, 1], rtol=0, atol=1e-12)
 
 
 def test_initial_a_is_shared_except_under_independent_frames() -> None:

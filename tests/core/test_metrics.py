@@ -147,7 +147,7 @@ def test_reference_fit(made: Case) -> None:
             for k in range(made.K):
                 M = X[k] @ X_ref.T
                 S = np.linalg.svd(M)[1]
-                size = dense.frobenius(X[k])
+                size = dense.frobenius(X[k]) + dense.frobenius(X_ref)
                 close(made.out["residual_before"][side, layer, k], dense.frobenius(X[k] - X_ref) / size)
                 best = dense.best_orthogonal(M)
                 close(made.out["residual_after"][side, layer, k], dense.frobenius(best.T @ X[k] - X_ref) / size)
