@@ -21,12 +21,14 @@ class Preset:
         name, title: for keys and for people.
         values: what differs from the default config, by URL key.
         look: what to look for, given the trace and the selected round.
+        round_index: the round in which it shows; None for the newest.
     """
 
     name: str
     title: str
     values: Mapping[str, Any]
     look: Callable[[Trace, int], str]
+    round_index: int | None = None
 
     @property
     def config(self) -> FederationConfig:
@@ -72,7 +74,7 @@ def _effect(trace: Trace, round_index: int) -> str:
     elif gain < -2:
         verdict = f"alignment is {-gain:.0f} points behind"
     else:
-        verdict = f"alignment makes no difference to speak of ({gain:+.1f} points)"
+        verdict = f"alignment makes no difference to speak of ({'−' if gain < 0 else '+'}{abs(gain):.1f} points)"
     lost, kept = _error(naive, "naive"), _error(naive, "gpa")
     return (
         f"{outcome(trace, round_index)} Here {verdict}: of what FedIT's clients learned in this round, "
@@ -131,7 +133,11 @@ PRESETS = (
     Preset("turned", "Turned by θ", {"frames": "turned", "theta": 90.0}, _turned),
     Preset("trained", "As trained", {"frames": "trained"}, _trained),
     Preset(
-        "independent", "Independent starts", {"frames": "independent", "arms": ("fedit", "fedrot", "gpa")}, _independent
+        "independent",
+        "Independent starts",
+        {"frames": "independent", "arms": ("fedit", "fedrot", "gpa")},
+        _independent,
+        0,
     ),
     Preset("strong", "Strong skew, high rank", {"alpha": 0.1, "rank": 16}, _strong),
 )

@@ -154,8 +154,8 @@ def planted_rotations(rng: np.random.Generator, count: int, r: int, degrees: flo
     """(count, r, r) rotations of two halves of the clients that stand ``degrees`` apart.
 
     A random half turns by ``+degrees / 2`` and the rest by ``-degrees / 2``, all in the same ``r // 2`` random
-    orthogonal planes. Two clients are then 0 or ``degrees`` apart, and the average of two equal halves keeps ``cos²(degrees /
-    2)``. Odd r keeps one axis; in particular r = 1 cannot turn.
+    orthogonal planes. Two clients are then 0 or ``degrees`` apart, and the average of two equal halves keeps
+    ``cos²(degrees / 2)``. Odd r keeps one axis; in particular r = 1 cannot turn.
     """
     Q = random_rotations(rng, 1, r)
     half = np.radians(degrees / 2) * rng.permutation(np.where(np.arange(count) % 2 == 0, 1.0, -1.0))

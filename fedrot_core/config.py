@@ -272,8 +272,8 @@ class FramesConfig(Section):
         60.0,
         "theta",
         "Turn θ",
-        "Half of the clients' frames are turned by +θ/2, the others by −θ/2, in random planes. Equal halves θ apart keep "
-        "cos²(θ/2) of a shared direction.",
+        "Half of the clients' frames are turned by +θ/2, the others by −θ/2, in random planes. Equal halves θ apart "
+        "keep cos²(θ/2) of a shared direction.",
         unit="°",
         low=0.0,
         high=180.0,

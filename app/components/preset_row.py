@@ -17,7 +17,7 @@ def preset_row() -> None:
         chosen = st.session_state["preset"]
         if chosen is not None:
             state.set_config(names[chosen].config.with_values({"seed": state.config().seed}))
-            state.select(round_index=None)
+            state.select(round_index=names[chosen].round_index)
 
     st.session_state["preset"] = now.name if now else None
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
