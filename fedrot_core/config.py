@@ -24,6 +24,7 @@ __all__ = [
     "Leaf",
     "LoraConfig",
     "Option",
+    "ServerConfig",
     "TrainConfig",
     "leaves",
 ]
@@ -144,7 +145,7 @@ class DataConfig(Section):
         when={"task": ("teacher",)},
     )
     min_samples: int = option(
-        8,
+        6,
         "min",
         "Fewest samples per client",
         "The split never leaves a client with fewer training samples.",
@@ -202,6 +203,18 @@ class LoraConfig(Section):
         8.0, "lora_alpha", "LoRA alpha", "Updates are scaled by lora_alpha / rank.", low=1.0, high=64.0, step=1.0
     )
 
+    ranks: str = option(
+        "equal",
+        "ranks",
+        "Ranks of the clients",
+        "Mixed: a third of the clients has rank r, a third r/2, a third r/4. Only some methods can combine them.",
+        choices={"equal": "all equal", "mixed": "mixed: r, r/2, r/4"},
+    )
+
+    def of_client(self, k: int) -> int:
+        """Rank of client k, at least 1."""
+        return self.rank if self.ranks == "equal" else max(1, self.rank >> k % 3)
+
     @property
     def scaling(self) -> float:
         """``lora_alpha / rank``."""
@@ -249,6 +262,57 @@ class TrainConfig(Section):
         low=0.0001,
         high=1.0,
         stops=(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0),
+    )
+
+
+@dataclass(frozen=True)
+class ServerConfig(Section):
+    """Who takes part in a round, who gets lost, and how the server steps."""
+
+    participation: float = option(
+        1.0,
+        "part",
+        "Participation",
+        "Share of the clients sampled in each round.",
+        low=0.05,
+        high=1.0,
+        step=0.05,
+    )
+    dropout: float = option(
+        0.0,
+        "drop",
+        "Dropout",
+        "Chance that a sampled client is lost in mid-round: it trains, but its upload never arrives.",
+        low=0.0,
+        high=0.9,
+        step=0.05,
+    )
+    staleness: int = option(
+        0,
+        "stale",
+        "Age of the reference",
+        "0: clients align to the broadcast of this round. n: to the one n rounds before.",
+        unit="rounds",
+        low=0,
+        high=5,
+        step=1,
+    )
+    optimizer: str = option(
+        "avg",
+        "server",
+        "Server optimiser",
+        "FedAvg takes the average as it is; FedAdam treats the change as a gradient.",
+        choices={"avg": "FedAvg", "adam": "FedAdam"},
+    )
+    learning_rate: float = option(
+        0.03,
+        "slr",
+        "Server learning rate",
+        "Step size of FedAdam.",
+        low=0.001,
+        high=1.0,
+        stops=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+        when={"server": ("adam",)},
     )
 
 
@@ -320,6 +384,7 @@ class FederationConfig(Section):
     frames: FramesConfig = field(default_factory=FramesConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     align: AlignmentConfig = field(default_factory=AlignmentConfig)
+    server: ServerConfig = field(default_factory=ServerConfig)
     methods: tuple[str, ...] = option(
         ("fedit", "fedrot"),
         "arms",
@@ -346,6 +411,20 @@ class FederationConfig(Section):
                 "Lower the rank or widen the layer.",
                 "rank",
             )
+
+        if self.participants < 1:
+            raise rule(
+                "Participation",
+                f"leave at least one client (>= {1 / self.data.clients:.3g} with {self.data.clients} clients)",
+                self.server.participation,
+                "Raise it or take more clients.",
+                "part",
+            )
+
+    @property
+    def participants(self) -> int:
+        """Clients sampled in each round."""
+        return round(self.server.participation * self.data.clients)
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain dict; ``from_dict`` turns it back."""

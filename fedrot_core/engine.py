@@ -8,22 +8,12 @@ shape. Nothing is allocated inside the loop over local steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
 from fedrot_core.errors import Cancelled, rule
-from fedrot_core.factors import Factors
-
-
-@dataclass(frozen=True)
-class LayerSpec:
-    """Name and width of one adapted linear layer."""
-
-    name: str
-    d_in: int
-    d_out: int
+from fedrot_core.factors import Factors, LayerSpec
 
 
 class Program(Protocol):
@@ -73,6 +63,9 @@ class Engine:
         optimizer: "adam" (β = 0.9, 0.999, ε = 1e-8) or "sgd"; its state starts afresh each round.
         learning_rate: step size.
         device: where to train.
+
+    Attributes:
+        trainable: ones where a number may change and zeros where it is frozen; None while everything trains.
     """
 
     def __init__(
@@ -86,6 +79,7 @@ class Engine:
     ) -> None:
         self.params = FlatFactors(layers, rows, rank, device)
         self.grads = FlatFactors(layers, rows, rank, device)
+        self.trainable: FlatFactors | None = None
         self.learning_rate = learning_rate
         self._moments = [torch.zeros_like(self.params.flat) for _ in range(3)] if optimizer == "adam" else []
 
@@ -102,6 +96,8 @@ class Engine:
             if should_stop():
                 raise Cancelled("The run was cancelled during local training.")
             program.gradients(self.params.layers, self.grads.layers, step)
+            if self.trainable is not None:
+                self.grads.flat.mul_(self.trainable.flat)
             if self._moments:
                 self._adam(step + 1)
             else:

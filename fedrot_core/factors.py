@@ -15,6 +15,15 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class LayerSpec:
+    """Name and width of one adapted linear layer."""
+
+    name: str
+    d_in: int
+    d_out: int
+
+
+@dataclass(frozen=True)
 class Factors:
     """LoRA factors; clients, where there are any, stand on the axis before the matrix axes.
 
@@ -55,6 +64,36 @@ class Factors:
 def weighted(x: Tensor, weights: Tensor) -> Tensor:
     """``Σ_k w_k x_k`` over axis -3: (..., K, p, q) and (K,) -> (..., p, q)."""
     return (x * weights[:, None, None]).sum(-3)
+
+
+def concatenated(*parts: Factors) -> Factors:
+    """Factors whose product is the sum of the parts' products: inner dimensions add up."""
+    return Factors(torch.cat([f.A for f in parts], dim=-2), torch.cat([f.B for f in parts], dim=-1))
+
+
+def product_norm(f: Factors) -> Tensor:
+    """``‖B A‖_F`` without the product, from two Grams of the inner dimension."""
+    return ((f.B.mT @ f.B) * (f.A @ f.A.mT)).sum((-1, -2)).clamp_min(0).sqrt()  # tr(BᵀB A Aᵀ)
+
+
+def leading(f: Factors, r: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The r leading singular triplets of ``B A``: U (..., o, r), S (..., r), Vᵀ (..., r, i), zero where there are
+    fewer.
+
+    Where the inner dimension is below both widths, two thin QR decompositions replace the product.
+    """
+    p, i, o = f.A.shape[-2], f.A.shape[-1], f.B.shape[-2]
+    if p < min(i, o):
+        Qb, Rb = torch.linalg.qr(f.B)
+        Qa, Ra = torch.linalg.qr(f.A.mT)
+        U, S, Vh = torch.linalg.svd(Rb @ Ra.mT, full_matrices=False)
+        U, Vh = Qb @ U, Vh @ Qa.mT
+    else:
+        U, S, Vh = torch.linalg.svd(f.B @ f.A, full_matrices=False)
+    U = torch.where(f.B.any(-1, keepdim=True), U, 0)  # vectors of vanishing triplets may point into the padding
+    Vh = torch.where(f.A.any(-2, keepdim=True), Vh, 0)
+    short = max(0, r - S.shape[-1])
+    return F.pad(U[..., :r], (0, short)), F.pad(S[..., :r], (0, short)), F.pad(Vh[..., :r, :], (0, 0, 0, short))
 
 
 def compressed(clients: Factors, *singles: Factors) -> tuple[Factors, ...]:

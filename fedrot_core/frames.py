@@ -28,7 +28,7 @@ def as_sent(trained: Factors, config: FederationConfig, round_index: int) -> Fac
     return trained
 
 
-def initial_A(config: FederationConfig, d_ins: tuple[int, ...], clients: int) -> torch.Tensor:
+def initial_A(config: FederationConfig, d_ins: tuple[int, ...], clients: int, name: str = "init") -> torch.Tensor:
     """Starting A of every client, (L, K, r, max d_in), uniform in ``±1/√d_in`` and zero beyond each layer's width.
 
     One draw shared by all clients, except under "independent" frames, where each client draws its own. B starts at 0,
@@ -39,6 +39,6 @@ def initial_A(config: FederationConfig, d_ins: tuple[int, ...], clients: int) ->
     out = torch.zeros(len(d_ins), clients, r, width, dtype=torch.float64)
     for layer, d in enumerate(d_ins):
         for k in range(clients if own else 1):
-            draw = stream(config.seed, "init", layer, k).uniform(-1.0, 1.0, size=(r, d)) / d**0.5
+            draw = stream(config.seed, name, layer, k).uniform(-1.0, 1.0, size=(r, d)) / d**0.5
             out[layer, k if own else slice(None), :, :d] = torch.from_numpy(draw)
     return out

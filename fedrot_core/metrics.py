@@ -7,6 +7,8 @@ product appears where factors are thinner.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -43,6 +45,7 @@ def measure(
     align: AlignmentConfig,
     round_index: int,
     scaling: float,
+    focus: Focus | None = None,
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """All metrics of one arm and round, and the flags of numerical trouble.
 
@@ -53,6 +56,7 @@ def measure(
         applied: the rotations that the method applied, or None.
         weights: (K,), summing to one.
         align: settings of the reference-aligned rungs.
+        focus: what the latent arrows showed in earlier rounds; None in the first.
 
     Returns:
         Arrays by name, as documented on :class:`fedrot_core.trace.RoundRecord`, and flags.
@@ -67,7 +71,7 @@ def measure(
     out |= ladder
     out |= _reference_fit(clients, reference)
     out |= _pairs(clients.select(shown), turn.R[:, :S])
-    out |= _drawn(sent, turn.R, weights, S)
+    out |= _drawn(sent, turn.R, weights, S, focus)
     out["turn"] = turn.R[:, :S]
     out["turn_angles"] = rotation_angles(turn.R)
     out["reflected"] = torch.linalg.det(turn.R) < 0
@@ -192,16 +196,48 @@ def _pairs(clients: Factors, R: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _drawn(sent: Factors, R: Tensor, weights: Tensor, S: int) -> dict[str, Tensor]:
+@dataclass(frozen=True)
+class Focus:
+    """Which numbers of A the latent arrows show: chosen in an arm's first round, then kept, so that nothing jumps.
+
+    Attributes:
+        features: (L, C) the longest columns of A; their lengths are the same in every frame.
+        axes: (L, C, min(2, r)) the latent axes that hold most of each column, as sent and turned counted alike; the
+            stronger one last.
+    """
+
+    features: Tensor
+    axes: Tensor
+
+    @classmethod
+    def choose(cls, sent: Tensor, turned: Tensor, weights: Tensor) -> Focus:
+        """From A as sent and turned, (L, K, r, i)."""
+        power = weighted(sent.square() + turned.square(), weights)  # (L, r, i)
+        features = power.sum(-2).topk(min(FEATURES, power.shape[-1]), dim=-1).indices
+        by_axis = _columns(power, features)  # (L, r, C)
+        axes = by_axis.topk(min(2, power.shape[-2]), dim=-2).indices.flip(-2)
+        return cls(features, axes.mT)
+
+    def share(self, sent: Tensor, turned: Tensor, weights: Tensor) -> Tensor:
+        """(L, C) of the columns' power, as sent and turned, that the chosen axes show."""
+        power = _columns(weighted(sent.square() + turned.square(), weights), self.features)
+        shown = power.gather(-2, self.axes.mT).sum(-2)
+        return shown / power.sum(-2).clamp_min(torch.finfo(power.dtype).tiny)
+
+
+def _columns(x: Tensor, features: Tensor) -> Tensor:
+    """(L, ..., r, i) and (L, C) -> (L, ..., r, C)."""
+    index = features.view(features.shape[0], *[1] * (x.ndim - 2), features.shape[1])
+    return x.gather(-1, index.expand(*x.shape[:-1], -1))
+
+
+def _drawn(sent: Factors, R: Tensor, weights: Tensor, S: int, focus: Focus | None) -> dict[str, Tensor]:
     """Coordinates for the latent arrows and the ambient plane; see RoundRecord for shapes."""
     aligned = R.mT @ sent.A  # (L, K, r, i)
-    mean = weighted(aligned, weights)  # (L, r, i)
-    features = mean.square().sum(-2).topk(min(FEATURES, mean.shape[-1]), dim=-1).indices  # (L, C)
-    r, C = mean.shape[-2], features.shape[-1]
-    picked = sent.A.gather(-1, features[:, None, None, :].expand(-1, sent.A.shape[1], r, C))  # (L, K, r, C)
+    focus = focus or Focus.choose(sent.A, aligned, weights)
+    picked = _columns(sent.A, focus.features)  # (L, K, r, C)
     strengths = torch.linspace(0, 1, PATH_STEPS).tolist()
     path = torch.stack([soft_rotation(R, s)[0].mT @ picked for s in strengths])  # (P, L, K, r, C)
-    axes = mean.gather(-1, features[:, None, :].expand(-1, r, C)).abs().topk(min(2, r), dim=-2).indices  # (L, 2, C)
 
     before, after = sent.A[:, :S], aligned[:, :S]
     rows = torch.cat([before, after], dim=1).flatten(1, 2)  # (L, 2 S r, i)
@@ -209,8 +245,9 @@ def _drawn(sent: Factors, R: Tensor, weights: Tensor, S: int) -> dict[str, Tenso
     plane = Vh[:, :2] * Vh[:, :2].gather(-1, Vh[:, :2].abs().argmax(-1, keepdim=True)).sign()  # (L, 2, i)
     power = s.square()
     return {
-        "features": features,
-        "latent_axes": axes.mT.sort(-1).values,
+        "features": focus.features,
+        "latent_axes": focus.axes,
+        "latent_share": focus.share(sent.A, aligned, weights),
         "latent_path": path[:, :, :S],
         "latent_mean": weighted(path, weights),
         "ambient_before": before @ plane.unsqueeze(1).mT,

@@ -23,6 +23,9 @@ FORMAT = 1
 MAX_BYTES = 2**30
 """Largest unpacked size of a trace file that is read: a small archive can claim to hold far more."""
 
+MEASURED_WORK = ("client_seconds", "server_seconds")
+"""Fields that differ from run to run, so that checksums leave them out."""
+
 Array = NDArray[Any]
 
 
@@ -33,7 +36,11 @@ class RoundRecord:
     Attributes:
         arm, round_index: which method, which round (from 0).
         loss, score: the global adapter on held-out data, after aggregation.
-        clients: (K,) indices of the clients whose factors were used; dropped: those thrown out for NaN or Inf.
+        clients: (K,) indices of the clients whose factors were used; dropped: those thrown out for NaN or Inf;
+            lost: those whose upload never arrived.
+        bytes_up, bytes_down: what one client sends and receives, on average.
+        client_seconds, server_seconds: measured work of one client's preparation and of the server's rule; not part of
+            the checksum.
         flags: numerical troubles, e.g. "reference_rank_deficient".
         applied: whether the method applied ``turn``; otherwise it is what generalised Procrustes would apply.
         weights: (K,) summing to one.
@@ -44,9 +51,8 @@ class RoundRecord:
         drift: (L, K) relative.
         residual_before, residual_after, conditioning: (2, L, K), side A then side B.
         principal_A, principal_B, factor_angle_before, factor_angle_after: (L, S, S) degrees.
-        features: (L, C) column indices of A; latent_axes: (L, C, min(2, r)) the two latent axes where their aligned
-            mean is
-            longest.
+        features: (L, C) column indices of A, the longest of the arm's first round; latent_axes: (L, C, min(2, r)) the
+            latent axes that held most of them there; latent_share: (L, C) of their power that these axes show now.
         latent_path: (P, L, S, r, C) these columns while λ goes 0..1; latent_mean: (P, L, r, C) their mean over all
             clients.
         ambient_before, ambient_after: (L, S, r, 2) rows of A in one plane; ambient_share: (L, 2) of the power it shows.
@@ -59,6 +65,7 @@ class RoundRecord:
     score: float
     clients: Array
     dropped: Array
+    lost: Array
     flags: tuple[str, ...]
     applied: bool
     weights: Array
@@ -81,6 +88,7 @@ class RoundRecord:
     factor_angle_after: Array
     features: Array
     latent_axes: Array
+    latent_share: Array
     latent_path: Array
     latent_mean: Array
     ambient_before: Array
@@ -90,6 +98,10 @@ class RoundRecord:
     check_product: float
     check_floor: float
     check_identity: float
+    bytes_up: float
+    bytes_down: float
+    client_seconds: float
+    server_seconds: float
 
 
 @dataclass(frozen=True)
@@ -188,6 +200,9 @@ class Trace:
         """First 16 hex digits of SHA-256 over config, task and every number; equal runs on one device type agree."""
         digest = hashlib.sha256()
         header, arrays = self._parts()
+        for row in header["records"]:
+            for name in MEASURED_WORK:
+                del row[name]
         digest.update(json.dumps(header, sort_keys=True).encode())
         for name in sorted(arrays):
             array = np.ascontiguousarray(arrays[name])

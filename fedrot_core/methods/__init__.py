@@ -2,9 +2,9 @@
 
 import sys
 
-from fedrot_core.methods.base import METHODS, Aggregate, Method, RoundContext
+from fedrot_core.methods.base import METHODS, Method, Outcome, RoundContext, ServerState, Upload
 from fedrot_core.registry import import_all
 
 import_all(sys.modules[__name__])
 
-__all__ = ["METHODS", "Aggregate", "Method", "RoundContext"]
+__all__ = ["METHODS", "Method", "Outcome", "RoundContext", "ServerState", "Upload"]

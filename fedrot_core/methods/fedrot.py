@@ -1,33 +1,46 @@
 """FedRot-LoRA: each client turns its factors onto the broadcast it received, then the server averages.
 
-Odd rounds match A, even rounds B; round 0 is not aligned, because the broadcast there has B = 0. The reference is
-what the client just received, so nothing extra travels.
+Odd rounds match A, even rounds B; round 0 is not aligned, because the broadcast there has B = 0. The reference is what
+the client just received (or an older broadcast, where references are stale), so nothing extra travels.
 """
 
 from fedrot_core.alignment import Alignment, align_to_reference, side_of_round
 from fedrot_core.config import AlignmentConfig
 from fedrot_core.factors import Factors
-from fedrot_core.methods.base import Aggregate, Method, RoundContext, register
+from fedrot_core.methods.base import Method, Outcome, RoundContext, ServerState, Upload, averaged, register
+
+
+class Aligned(Method):
+    """A client-side alignment followed by the factor average; variants differ in :meth:`align`."""
+
+    server_optimizer = True
+
+    def align(self, trained: Factors, context: RoundContext, side: str) -> Alignment:
+        """The rotation of each client, given the factor whose turn it is."""
+        raise NotImplementedError
+
+    def settings(self, context: RoundContext) -> AlignmentConfig:
+        """Alignment settings of this variant: the run's own."""
+        return context.align
+
+    def prepare(self, trained: Factors, state: ServerState, context: RoundContext) -> Upload:
+        side = side_of_round(self.settings(context).side, context.round_index)
+        if side is None:
+            return Upload(trained)
+        found = self.align(trained, context, side)
+        return Upload(trained.turned(found.R), found)
+
+    def combine(self, upload: Upload, state: ServerState, context: RoundContext) -> Outcome:
+        return averaged(upload.factors.mean(context.weights), state)
 
 
 @register("fedrot", label="FedRot-LoRA", paper="arXiv:2602.23638", hue="blue")
-class FedRot(Method):
+class FedRot(Aligned):
     """The run's alignment settings; by default the paper's: SO(r) with the determinant fix, soft, alternating."""
 
-    def settings(self, context: RoundContext) -> AlignmentConfig:
-        """Alignment settings of this variant."""
-        return context.align
-
-    def prepare(self, trained: Factors, received: Factors, context: RoundContext) -> tuple[Factors, Alignment | None]:
-        align = self.settings(context)
-        side = side_of_round(align.side, context.round_index)
-        if side is None:
-            return trained, None
-        found = align_to_reference(trained, received, side, align.group, align.strength)
-        return trained.turned(found.R), found
-
-    def combine(self, uploads: Factors, context: RoundContext) -> Aggregate:
-        return Aggregate(uploads.mean(context.weights))
+    def align(self, trained: Factors, context: RoundContext, side: str) -> Alignment:
+        s = self.settings(context)
+        return align_to_reference(trained, context.reference, side, s.group, s.strength)
 
 
 @register(

@@ -3,8 +3,8 @@
 import sys
 
 from fedrot_core.registry import import_all
-from fedrot_core.workloads.base import POOLED, WORKLOADS, Task, Workload, build_task
+from fedrot_core.workloads.base import POOLED, WORKLOADS, RowGroup, Task, Workload, build_task
 
 import_all(sys.modules[__name__])
 
-__all__ = ["POOLED", "WORKLOADS", "Task", "Workload", "build_task"]
+__all__ = ["POOLED", "WORKLOADS", "RowGroup", "Task", "Workload", "build_task"]

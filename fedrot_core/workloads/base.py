@@ -12,12 +12,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import LayerSpec, Program
-from fedrot_core.factors import Factors
+from fedrot_core.engine import Program
+from fedrot_core.factors import Factors, LayerSpec
 from fedrot_core.registry import Registry
 
 POOLED = -1
 """Client index of the centralised run, which trains on everyone's data."""
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """Rows that stand on one frozen base.
+
+    Attributes:
+        clients: whose data each row trains on; a client index or :data:`POOLED`.
+        base: (L, o, i) what was merged into the frozen weights, in units of ``B A``; None for the untouched base.
+    """
+
+    clients: tuple[int, ...]
+    base: Tensor | None = None
 
 
 class Task(ABC):
@@ -40,16 +53,23 @@ class Task(ABC):
     summary: str
 
     @abstractmethod
-    def program(self, clients_of_rows: Sequence[int]) -> Program:
-        """A gradient program with one row for each entry: a client index, or :data:`POOLED`."""
+    def program(self, rows: int) -> Program:
+        """A gradient program for this many rows."""
 
     @abstractmethod
-    def start_round(self, program: Program, round_index: int) -> None:
-        """Give ``program`` this round's mini-batches. Equal (seed, round, client) means equal batches in every arm."""
+    def start_round(self, program: Program, round_index: int, groups: Sequence[RowGroup]) -> None:
+        """Give ``program`` this round's rows and mini-batches.
+
+        Equal (seed, round, client) means equal batches in every arm.
+        """
 
     @abstractmethod
-    def evaluate(self, adapters: Factors) -> tuple[Tensor, Tensor]:
-        """Loss and score (G,) of G global adapters (L, G, r, i), (L, G, o, r) on held-out data."""
+    def evaluate(self, adapters: Factors, base: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Loss and score (G,) of G adapters (L, G, r, i), (L, G, o, r) on held-out data.
+
+        Args:
+            base: (L, o, i) what was merged into the frozen weights, in units of ``B A``.
+        """
 
 
 @dataclass(frozen=True)

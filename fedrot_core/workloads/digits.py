@@ -21,10 +21,10 @@ from torch import Tensor
 
 from fedrot_core import partition
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import LayerSpec, Program
-from fedrot_core.factors import Factors
+from fedrot_core.engine import Program
+from fedrot_core.factors import Factors, LayerSpec
 from fedrot_core.rng import stream
-from fedrot_core.workloads.base import POOLED, Task, register
+from fedrot_core.workloads.base import POOLED, RowGroup, Task, register
 from fedrot_core.workloads.mlp import FrozenMlp, MlpProgram
 
 CLASSES = 10
@@ -100,36 +100,38 @@ class Digits(Task):
             f"{len(x_test)} test images. A small model, not an LLM."
         )
 
-    def program(self, clients_of_rows: Sequence[int]) -> MlpProgram:
-        return MlpProgram(
-            self.base,
-            self.train_x,
-            self.train_y,
-            clients_of_rows,
-            self.config.train.batch_size,
-            self.config.lora.rank,
-            self.config.lora.scaling,
-        )
+    def program(self, rows: int) -> MlpProgram:
+        train, lora = self.config.train, self.config.lora
+        return MlpProgram(self.base, self.train_x, self.train_y, rows, train.batch_size, lora.rank, lora.scaling)
 
-    def start_round(self, program: Program, round_index: int) -> None:
+    def start_round(self, program: Program, round_index: int, groups: Sequence[RowGroup]) -> None:
         steps, b = self.config.train.local_steps, self.config.train.batch_size
         pools = dict(enumerate(self.parts)) | {POOLED: np.arange(len(self.train_y))}
-        mlp = cast(MlpProgram, program)
-        rows = mlp.clients_of_rows
+        rows = [k for group in groups for k in group.clients]
         drawn = {
             k: pools[k][stream(self.config.seed, "batches", round_index, k).integers(len(pools[k]), size=(steps, b))]
             for k in set(rows)
         }
-        mlp.set_batches(torch.from_numpy(np.stack([drawn[k] for k in rows], axis=1)))
+        batches = torch.from_numpy(np.stack([drawn[k] for k in rows], axis=1))
+        bases = [(len(group.clients), self._adapted(group.base)) for group in groups]
+        cast(MlpProgram, program).start_round(batches, bases)
 
-    def evaluate(self, adapters: Factors) -> tuple[Tensor, Tensor]:
+    def evaluate(self, adapters: Factors, base: Tensor | None = None) -> tuple[Tensor, Tensor]:
         device = self.test_x.device
         per_layer = [
             Factors(adapters.A[n, :, :, : s.d_in].float().to(device), adapters.B[n, :, : s.d_out, :].float().to(device))
             for n, s in enumerate(self.layers)
         ]
-        logits = self.base.logits(self.test_x, per_layer, self.config.lora.scaling)
+        logits = self._adapted(base).logits(self.test_x, per_layer, self.config.lora.scaling)
         target = self.test_y.expand(logits.shape[0], -1)
         loss = F.cross_entropy(logits.movedim(-1, 1), target, reduction="none").mean(-1)
         accuracy = (logits.argmax(-1) == target).double().mean(-1)
         return loss.double().cpu(), accuracy.cpu()
+
+    def _adapted(self, base: Tensor | None) -> FrozenMlp:
+        """The frozen network with ``base`` merged in."""
+        if base is None:
+            return self.base
+        shifts = [self.config.lora.scaling * base[n, : s.d_out, : s.d_in] for n, s in enumerate(self.layers)]
+        weights = [W + shift.float().to(W.device) for W, shift in zip(self.base.weights, shifts, strict=True)]
+        return FrozenMlp(tuple(weights), self.base.biases)

@@ -1,6 +1,6 @@
 """A frozen MLP with LoRA on every linear layer: batched over rows, gradients derived by hand.
 
-Letters: N rows, b batch size, G groups of rows that share one frozen base (1 as long as no method changes it).
+Letters: N rows, b batch size, G adapters that are scored at once.
 """
 
 from __future__ import annotations
@@ -44,25 +44,15 @@ class MlpProgram:
     Args:
         base: the frozen network, on the training device.
         pool: (n, d) samples; labels: (n,) classes.
-        clients_of_rows: whose data each of the N rows draws its batches from.
-        batch_size, rank, scaling: b, r, lora_alpha / r.
+        rows, batch_size, rank, scaling: N, b, r, lora_alpha / r.
     """
 
     def __init__(
-        self,
-        base: FrozenMlp,
-        pool: Tensor,
-        labels: Tensor,
-        clients_of_rows: Sequence[int],
-        batch_size: int,
-        rank: int,
-        scaling: float,
+        self, base: FrozenMlp, pool: Tensor, labels: Tensor, rows: int, batch_size: int, rank: int, scaling: float
     ) -> None:
-        self.base, self.pool, self.labels, self.scaling = base, pool, labels, scaling
-        self.clients_of_rows = tuple(clients_of_rows)
-        rows = len(clients_of_rows)
+        self.pool, self.labels, self.scaling = pool, labels, scaling
         self.shape = (rows, batch_size)
-        self.first = F.linear(pool, base.weights[0], base.biases[0])
+        self.base, self.untouched = base, F.linear(pool, base.weights[0], base.biases[0])
         n = rows * batch_size
         widths = [base.weights[0].shape[1], *(W.shape[0] for W in base.weights)]
 
@@ -77,29 +67,45 @@ class MlpProgram:
         self.down = [buffer(rank).view(rows, batch_size, rank) for _ in base.weights]  # h Aᵀ
         self.low = buffer(rank).view(rows, batch_size, rank)
         self.low_t = self.low.mT
-        self.weights_t = [W.mT for W in base.weights]
         self.target = torch.empty(n, 1, dtype=torch.int64, device=pool.device)
         self.target_flat = self.target.view(-1)
         self.minus = torch.full((n, 1), -1.0 / batch_size, device=pool.device)
         self.batches = torch.empty(0, 0, dtype=torch.int64, device=pool.device)
 
-    def set_batches(self, batches: Tensor) -> None:
-        """Sample indices of a round, (steps, N, b)."""
+    def start_round(self, batches: Tensor, groups: Sequence[tuple[int, FrozenMlp]]) -> None:
+        """Take this round's sample indices, (steps, N, b), and the frozen network of each group of adjacent rows."""
+        b, n = self.shape[1], len(self.pool)
         self.batches = batches.to(self.pool.device).flatten(1)
+        self.groups: list[tuple[slice, FrozenMlp, list[Tensor]]] = []
+        firsts: list[Tensor] = []
+        offsets, begin = torch.zeros_like(self.batches[0]), 0
+        for rows, base in groups:
+            part = slice(begin * b, (begin + rows) * b)
+            own = self.untouched if base is self.base else F.linear(self.pool, base.weights[0], base.biases[0])
+            place = next((g for g, first in enumerate(firsts) if first is own), len(firsts))
+            firsts += [own] if place == len(firsts) else []
+            offsets[part] = place * n
+            if self.groups and self.groups[-1][1] is base:  # neighbours on one base share their products
+                part = slice(self.groups.pop()[0].start, part.stop)
+            self.groups.append((part, base, [W.mT for W in base.weights]))
+            begin += rows
+        self.first = firsts[0] if len(firsts) == 1 else torch.cat(firsts)
+        self.first_index = self.batches if len(firsts) == 1 else self.batches + offsets
 
     def gradients(self, params: Sequence[Factors], grads: Sequence[Factors], step: int) -> None:
         """See :class:`fedrot_core.engine.Program`."""
-        self._forward(params, self.batches[step])
+        self._forward(params, step)
         self._backward(params, grads, self.batches[step])
 
-    def _forward(self, params: Sequence[Factors], index: Tensor) -> None:
+    def _forward(self, params: Sequence[Factors], step: int) -> None:
         acts, last = self.acts, len(params) - 1
-        torch.index_select(self.pool, 0, index, out=acts[0])
-        torch.index_select(self.first, 0, index, out=acts[1])
+        torch.index_select(self.pool, 0, self.batches[step], out=acts[0])
+        torch.index_select(self.first, 0, self.first_index[step], out=acts[1])
         for layer, p in enumerate(params):
             z = acts[layer + 1]
             if layer > 0:
-                torch.addmm(self.base.biases[layer], acts[layer], self.weights_t[layer], out=z)
+                for part, base, transposed in self.groups:
+                    torch.addmm(base.biases[layer], acts[layer][part], transposed[layer], out=z[part])
             torch.bmm(self.act_rows[layer], p.A.mT, out=self.down[layer])  # (b, i) @ (i, r) -> (b, r)
             self.act_rows[layer + 1].baddbmm_(self.down[layer], p.B.mT, alpha=self.scaling)  # += s (b, r) @ (r, o)
             if layer < last:
@@ -118,6 +124,7 @@ class MlpProgram:
             torch.bmm(self.low_t, self.act_rows[layer], out=dp.A)  # (r, b) @ (b, i)
             if layer > 0:
                 below = self.back[layer - 1]
-                torch.mm(self.back[layer], self.base.weights[layer], out=below)
+                for part, base, _ in self.groups:
+                    torch.mm(self.back[layer][part], base.weights[layer], out=below[part])
                 self.back_rows[layer - 1].baddbmm_(self.low, p.A)
                 torch.ops.aten.threshold_backward.grad_input(below, self.acts[layer], 0, grad_input=below)

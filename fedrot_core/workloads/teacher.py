@@ -7,31 +7,42 @@ of rank 4. Inputs are white, so the loss needs no samples and gradients are exac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import LayerSpec, Program
-from fedrot_core.factors import Factors, ideal_product
+from fedrot_core.engine import Program
+from fedrot_core.factors import Factors, LayerSpec, ideal_product
 from fedrot_core.rng import stream
-from fedrot_core.workloads.base import POOLED, Task, register
+from fedrot_core.workloads.base import POOLED, RowGroup, Task, register
 
 D_IN, D_OUT, PART_RANK = 64, 40, 4
 
 
 class TeacherProgram:
-    """Gradients of ``½ ‖s B A - P Q‖²`` for all rows, from r-wide products only."""
+    """Gradients of ``½ ‖s B A + D - P Q‖²`` for all rows, from r-wide products only.
 
-    def __init__(self, teachers: Factors, scaling: float) -> None:
-        self.P, self.Q, self.scaling = teachers.B, teachers.A, scaling  # (N, o, q), (N, q, i)
+    D is what was merged into the base, (N, o, i), or None where nothing was.
+    """
+
+    def __init__(self, scaling: float) -> None:
+        self.scaling = scaling
+
+    def start_round(self, teachers: Factors, merged: Tensor | None) -> None:
+        """Take each row's teacher, (N, q, i), (N, o, q), and base."""
+        self.P, self.Q, self.D = teachers.B, teachers.A, merged
 
     def gradients(self, params: Sequence[Factors], grads: Sequence[Factors], step: int) -> None:
         """See :class:`fedrot_core.engine.Program`; every step sees the same, exact loss."""
         A, B, s = params[0].A, params[0].B, self.scaling
         residual_B = s * B @ (A @ A.mT) - self.P @ (self.Q @ A.mT)  # (s B A - T) Aᵀ
         residual_A = s * (B.mT @ B) @ A - (B.mT @ self.P) @ self.Q  # Bᵀ (s B A - T)
+        if self.D is not None:
+            residual_B, residual_A = residual_B + self.D @ A.mT, residual_A + B.mT @ self.D
         torch.mul(residual_B, s, out=grads[0].B)
         torch.mul(residual_A, s, out=grads[0].A)
 
@@ -76,25 +87,37 @@ class Teacher(Task):
         """The smallest relative loss that any global adapter of this rank reaches (Eckart-Young)."""
         return 1 - self.best_gain
 
-    def program(self, clients_of_rows: Sequence[int]) -> TeacherProgram:
-        K = self.config.data.clients
-        pooled = Factors(
-            self.teachers.A.flatten(0, 1)[None], self.teachers.B.movedim(0, 1).flatten(1)[None] / K
-        )  # the mean teacher, as factors of rank 2 q K
-        rows = []
-        for k in clients_of_rows:
-            f = pooled if k == POOLED else Factors(self.teachers.A[k : k + 1], self.teachers.B[k : k + 1])
-            pad = pooled.rank - f.rank if POOLED in clients_of_rows else 0
-            rows.append(Factors(torch.nn.functional.pad(f.A, (0, 0, 0, pad)), torch.nn.functional.pad(f.B, (0, pad))))
-        joined = Factors(torch.cat([f.A for f in rows]).float(), torch.cat([f.B for f in rows]).float())
-        return TeacherProgram(Factors(joined.A.to(self.device), joined.B.to(self.device)), self.config.lora.scaling)
+    def program(self, rows: int) -> TeacherProgram:
+        return TeacherProgram(self.config.lora.scaling)
 
-    def start_round(self, program: Program, round_index: int) -> None:
-        """Nothing to draw: the loss is exact."""
+    def start_round(self, program: Program, round_index: int, groups: Sequence[RowGroup]) -> None:
+        """Nothing is drawn: the loss is exact."""
+        rows = [self._teacher(k) for group in groups for k in group.clients]
+        width = max(f.rank for f in rows)
+        A = torch.cat([F.pad(f.A, (0, 0, 0, width - f.rank)) for f in rows]).float().to(self.device)
+        B = torch.cat([F.pad(f.B, (0, width - f.rank)) for f in rows]).float().to(self.device)
+        merged = None
+        if any(group.base is not None for group in groups):
+            nothing = torch.zeros(D_OUT, D_IN, dtype=torch.float64)
+            per_row = [
+                nothing if g.base is None else self.config.lora.scaling * g.base[0] for g in groups for _ in g.clients
+            ]
+            merged = torch.stack(per_row).float().to(self.device)
+        cast(TeacherProgram, program).start_round(Factors(A, B), merged)
 
-    def evaluate(self, adapters: Factors) -> tuple[Tensor, Tensor]:
+    def _teacher(self, k: int) -> Factors:
+        """Client k's teacher (1, q, i), (1, o, q); for the pooled run the mean of all, as factors."""
+        t = self.teachers
+        if k == POOLED:
+            return Factors(t.A.flatten(0, 1)[None], t.B.movedim(0, 1).flatten(1)[None] / len(t.A))
+        return Factors(t.A[k : k + 1], t.B[k : k + 1])
+
+    def evaluate(self, adapters: Factors, base: Tensor | None = None) -> tuple[Tensor, Tensor]:
         s, A, B = self.config.lora.scaling, adapters.A[0], adapters.B[0]  # (G, r, i), (G, o, r)
-        inner = ((B.mT @ self.mean_teacher) * A).sum((-1, -2))  # <B A, T̄>
+        D = torch.zeros_like(self.mean_teacher) if base is None else s * base[0]
+        target = self.mean_teacher - D
+        inner = ((B.mT @ target) * A).sum((-1, -2))  # <B A, T̄ - D>
         power = ((B.mT @ B) * (A @ A.mT)).sum((-1, -2))  # ‖B A‖²
-        loss = (self.power - 2 * s * inner + s * s * power) / self.power  # Σ w ‖s B A - T_k‖² / Σ w ‖T_k‖²
+        rest = self.power - 2 * (D * self.mean_teacher).sum() + D.square().sum()  # Σ w ‖T_k - D‖²
+        loss = (rest - 2 * s * inner + s * s * power) / self.power  # Σ w ‖s B A + D - T_k‖² / Σ w ‖T_k‖²
         return loss, (1 - loss) / self.best_gain

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from fedrot_core.config import FederationConfig
 from fedrot_core.engine import Engine, pick_device
-from fedrot_core.workloads import build_task
+from fedrot_core.workloads import RowGroup, build_task
 from fedrot_core.workloads.digits import Digits
 
 STEPS = 20
@@ -43,11 +43,11 @@ def contenders(clients: int) -> dict[str, Callable[[], None]]:
     device = pick_device("cpu")
     task = build_task(config, device)
     assert isinstance(task, Digits)
-    program = task.program(range(clients))
+    program = task.program(clients)
     engine = Engine(task.layers, clients, config.lora.rank, "adam", 0.01, device)
     for p in engine.params.layers:
         p.A.uniform_(-0.1, 0.1)
-    task.start_round(program, 0)
+    task.start_round(program, 0, [RowGroup(tuple(range(clients)))])
     batches = program.batches.view(STEPS, clients, -1)
 
     models, optimizers = [], []

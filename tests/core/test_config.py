@@ -21,6 +21,7 @@ from fedrot_core.config import (
     FramesConfig,
     Leaf,
     LoraConfig,
+    ServerConfig,
     TrainConfig,
     leaves,
 )
@@ -30,6 +31,13 @@ LEAVES = {leaf.option.key: leaf for leaf in leaves()}
 NUMBERS = {key: leaf for key, leaf in LEAVES.items() if leaf.kind in (int, float)}
 CHOICES = {key: leaf for key, leaf in LEAVES.items() if leaf.option.choices}
 NAN, INF = float("nan"), float("inf")
+LOWEST = {"part": 0.1}
+"""Lowest valid values with the default clients, where another rule stands above the range."""
+
+
+def lowest(leaf: Leaf) -> float:
+    assert leaf.option.low is not None
+    return LOWEST.get(leaf.option.key, leaf.option.low)
 
 
 def refused(key: str, value: Any) -> str:
@@ -46,7 +54,7 @@ def refused(key: str, value: Any) -> str:
 def other_value(leaf: Leaf) -> Any:
     """A valid value that differs from the default."""
     if leaf.kind in (int, float):
-        return leaf.option.low if leaf.default != leaf.option.low else leaf.option.high
+        return lowest(leaf) if leaf.default != lowest(leaf) else leaf.option.high
     if leaf.option.choices:
         return next(c for c in leaf.option.choices if c != leaf.default)
     return ("gpa",) if leaf.kind is not str else "teacher"
@@ -54,7 +62,7 @@ def other_value(leaf: Leaf) -> Any:
 
 def test_url_keys_are_unique_and_every_field_is_a_leaf() -> None:
     assert len(LEAVES) == len(list(leaves()))
-    sections = (DataConfig, LoraConfig, FramesConfig, TrainConfig, AlignmentConfig)
+    sections = (DataConfig, LoraConfig, FramesConfig, TrainConfig, AlignmentConfig, ServerConfig)
     assert len(LEAVES) == sum(len(dataclasses.fields(s)) for s in sections) + 3
 
 
@@ -88,8 +96,9 @@ def test_numbers_outside_their_range_are_refused_with_range_value_and_remedy(key
     assert opt.low is not None
     assert opt.high is not None
     for bound, outward in ((opt.low, -1), (opt.high, 1)):
-        assert FederationConfig().with_values({key: bound}).values()[key] == bound
-        value = kind(bound + outward) if kind is int else bound + outward * 0.01
+        valid = lowest(LEAVES[key]) if bound == opt.low else bound
+        assert FederationConfig().with_values({key: valid}).values()[key] == valid
+        value = kind(bound + outward) if kind is int else round(bound + outward * 0.01, 6)
         message = refused(key, value)
         assert f"{opt.low:g}..{opt.high:g}" in message
         assert repr(value) in message
@@ -117,7 +126,7 @@ def test_floats_take_whole_numbers_and_store_floats(key: str) -> None:
     opt = LEAVES[key].option
     assert opt.low is not None
     assert opt.high is not None
-    for value in (math.ceil(opt.low), np.float64(opt.high)):
+    for value in (math.ceil(lowest(LEAVES[key])), np.float64(opt.high)):
         assert type(FederationConfig().with_values({key: value}).values()[key]) is float
 
 
@@ -210,7 +219,7 @@ def test_active_follows_the_fields_it_depends_on() -> None:
     assert LEAVES["rank"].active(values)
 
 
-@pytest.mark.parametrize("path", [(), ("data",), ("lora",), ("frames",), ("train",), ("align",)])
+@pytest.mark.parametrize("path", [(), ("data",), ("lora",), ("frames",), ("train",), ("align",), ("server",)])
 def test_missing_and_unknown_names_are_refused(path: tuple[str, ...]) -> None:
     for change in ("missing", "unknown", "number key", "no mapping"):
         plain = FederationConfig().to_dict()
@@ -274,6 +283,7 @@ def test_any_valid_config_survives_dict_and_values(data: st.DataObject) -> None:
         elif opt.choices:
             values[key] = data.draw(st.sampled_from(sorted(opt.choices)))
     values["rank"] = min(values["rank"], values["width"])
+    values["part"] = max(values["part"], 0.6 / values["clients"])
     config = FederationConfig().with_values(values)
     assert FederationConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert FederationConfig().with_values(config.values()) == config

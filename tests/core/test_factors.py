@@ -8,7 +8,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedrot_core.factors import Factors, compressed, ideal_product, refactorised, weighted
+from fedrot_core.factors import (
+    Factors,
+    compressed,
+    concatenated,
+    ideal_product,
+    leading,
+    product_norm,
+    refactorised,
+    weighted,
+)
 from tests.core import dense
 from tests.core.samples import orthogonal, product, sample
 
@@ -148,3 +157,41 @@ def test_select_and_weighted_by_hand() -> None:
     assert picked.B.flatten().tolist() == [2.0, 0.0]
     assert weighted(f.A, torch.tensor([0.5, 0.0, 0.25])).tolist() == [[[1.0, 1.75]]]
     assert f.stacked().shape == (1, 3, 1, 3)
+
+
+@pytest.mark.parametrize(("widths", "K", "r"), SHAPES)
+def test_concatenated_factors_multiply_to_the_sum(widths: tuple[tuple[int, int], ...], K: int, r: int) -> None:
+    s = sample(30, widths, K, r)
+    f = concatenated(s.received, Factors(s.sent.A[:, 0], s.sent.B[:, 0]), s.received)
+    assert f.rank == 3 * r
+    torch.testing.assert_close(product(f), 2 * product(s.received) + product(s.sent)[:, 0], rtol=0, atol=1e-10)
+    for n, (A, B) in enumerate(s.clients(n) for n in range(len(widths))):
+        for k in range(K):
+            assert float(product_norm(s.sent)[n, k]) == pytest.approx(dense.frobenius(B[k] @ A[k]))
+
+
+@pytest.mark.parametrize(("widths", "K", "r"), SHAPES)
+@pytest.mark.parametrize("keep", [1, 2, 7, 12])
+def test_leading_triplets_are_those_of_the_dense_product(
+    widths: tuple[tuple[int, int], ...], K: int, r: int, keep: int
+) -> None:
+    """Singular values, the best product of rank ``keep``, orthonormal vectors; zeros where there are no more."""
+    s = sample(31, widths, K, r)
+    one = Factors(s.sent.A[:, 0], s.sent.B[:, 0])
+    for f in (one, concatenated(one, s.received)):
+        U, S, Vh = leading(f, keep)
+        assert U.shape[-1] == S.shape[-1] == Vh.shape[-2] == keep
+        for n, (d_in, d_out) in enumerate(widths):
+            u, sigma, vh = np.linalg.svd((f.B[n] @ f.A[n]).numpy()[:d_out, :d_in])
+            there = min(keep, len(sigma))
+            np.testing.assert_allclose(S[n, :there], sigma[:there], atol=1e-9)
+            assert not bool((S[n, there:] > 1e-9).any())
+            best = (u[:, :there] * sigma[:there]) @ vh[:there]
+            found = ((U[n] * S[n]) @ Vh[n]).numpy()
+            np.testing.assert_allclose(found[:d_out, :d_in], best, atol=1e-9)
+            assert not found[d_out:].any()
+            assert not U[n, d_out:].any()
+            assert not Vh[n, :, d_in:].any()
+            full = min(there, f.rank)
+            np.testing.assert_allclose(Vh[n, :full] @ Vh[n, :full].T, np.eye(full), atol=1e-9)
+            np.testing.assert_allclose(U[n, :, :full].T @ U[n, :, :full], np.eye(full), atol=1e-9)

@@ -8,16 +8,22 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 import fedrot_core.federation as federation_module
+from fedrot_core.alignment import align_to_reference
 from fedrot_core.config import FederationConfig
 from fedrot_core.engine import Engine, unpack
 from fedrot_core.errors import Cancelled, ConfigError
 from fedrot_core.factors import Factors
 from fedrot_core.federation import Federation
-from fedrot_core.methods import METHODS
+from fedrot_core.methods import METHODS, Method, Outcome, RoundContext, ServerState, Upload
 from fedrot_core.trace import ArmStopped, CentralisedRecord, RoundRecord, Trace
 from fedrot_core.vocabulary import RUNGS
+from fedrot_core.workloads import RowGroup
+from fedrot_core.workloads.digits import Digits
+from fedrot_core.workloads.mlp import MlpProgram
+from fedrot_core.workloads.teacher import Teacher
 
 SMALL = {"clients": 4, "rounds": 3, "steps": 4, "batch": 8, "rank": 3, "device": "cpu"}
 TASKS = ["digits", "teacher"]
@@ -55,7 +61,9 @@ def test_events_come_round_by_round_and_arm_by_arm(task: str) -> None:
             continue
         assert e.clients.tolist() == [0, 1, 2, 3]
         assert e.dropped.tolist() == []
-        assert e.applied == (e.arm == "gpa" or (e.arm.startswith("fedrot") and e.round_index > 0))
+        turned_by_client = e.arm in {"fedrot", "fedrot_code", "fedrot_random"} and e.round_index > 0
+        assert e.applied == (e.arm == "gpa" or turned_by_client)
+        assert e.lost.tolist() == []
         assert float(e.weights.sum()) == pytest.approx(1.0)
         for field in dataclasses.fields(e):
             value = getattr(e, field.name)
@@ -273,6 +281,353 @@ def test_extreme_but_valid_runs_give_finite_records(values: dict[str, object]) -
             value = getattr(record, field.name)
             if isinstance(value, np.ndarray):
                 assert np.isfinite(value).all(), field.name
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.2, 2), (0.25, 2), (0.55, 6), (0.65, 6), (1.0, 10)])
+def test_partial_participation_samples_the_same_clients_in_every_arm(share: float, expected: int) -> None:
+    """``round(p K)`` clients, new ones each round, and weights among themselves."""
+    trace = run(task="teacher", clients=10, part=share, rounds=6, arms=("fedit", "fedsa", "ffa", "flora", "gpa"))
+    assert trace.config.participants == round(share * 10) == expected
+    sets = []
+    for t in range(6):
+        together = [r for r in trace.records if r.round_index == t]
+        assert len(together) == 5
+        for r in together:
+            assert len(set(r.clients.tolist())) == len(r.clients) == expected
+            assert r.clients.tolist() == sorted(r.clients.tolist()) == together[0].clients.tolist()
+            assert float(r.weights.sum()) == pytest.approx(1.0)
+            assert r.lost.tolist() == r.dropped.tolist() == []
+        sets.append(tuple(together[0].clients.tolist()))
+    assert (len(set(sets)) > 1) == (share < 1)
+    assert run(task="teacher", clients=10, part=share, rounds=6, arms=("gpa",)).arm("gpa")[5].clients.tolist() == list(
+        sets[5]
+    )
+
+
+def test_every_client_has_its_turn() -> None:
+    seen = Federation(config(clients=10, part=0.3))
+    rounds = [set(seen._sample(t).clients.tolist()) for t in range(60)]
+    counts = [sum(k in chosen for chosen in rounds) for k in range(10)]
+    assert min(counts) > 5
+    assert max(counts) < 35
+
+
+def test_participation_that_leaves_no_client_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"Participation must leave at least one client .*; got 0\.1\. \S") as caught:
+        config(clients=4, part=0.1)
+    assert caught.value.key == "part"
+    assert config(clients=4, part=0.2).participants == 1
+    assert len(run(clients=4, part=0.2, task="teacher").records) == 6
+
+
+def test_lost_clients_are_recorded_and_never_all_lost() -> None:
+    trace = run(task="teacher", clients=3, drop=0.9, rounds=30, steps=1, arms=("fedit", "fedrot"))
+    federation = Federation(config(task="teacher", clients=3, drop=0.9))
+    for a, b in zip(trace.arm("fedit"), trace.arm("fedrot"), strict=True):
+        assert sorted([*a.clients.tolist(), *a.lost.tolist()]) == [0, 1, 2]
+        assert len(a.clients) >= 1
+        assert len(a.weights) == len(a.clients)
+        assert a.clients.tolist() == b.clients.tolist()
+        assert a.lost.tolist() == b.lost.tolist()
+        assert a.dropped.tolist() == []
+        now = federation._sample(a.round_index)
+        assert now.clients[now.arrive].tolist() == a.clients.tolist()
+    lost = [len(r.lost) for r in trace.arm("fedit")]
+    assert max(lost) == 2
+    assert 30 < sum(lost) <= 60
+    survivors = {r.clients[0] for r in trace.arm("fedit") if len(r.clients) == 1}
+    assert survivors == {0, 1, 2}  # the one that is spared is drawn, not always the first
+    assert all(len(r.lost) == 0 for r in run(task="teacher", clients=3, drop=0.0).records)
+
+
+def test_a_lost_client_is_lost_whatever_it_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sampled, arrived and broken clients part the sample; a broken client that is lost anyway counts as lost."""
+    values: dict[str, object] = {"task": "teacher", "clients": 6, "drop": 0.5, "rounds": 8, "arms": ("fedit",)}
+    plain = run(**values)
+    breaking(monkeypatch, 0, [1], float("nan"))
+    trace = run(**values)
+    seen = set()
+    for a, b in zip(plain.records, trace.records, strict=False):
+        assert b.lost.tolist() == a.lost.tolist()
+        assert sorted([*b.clients.tolist(), *b.lost.tolist(), *b.dropped.tolist()]) == list(range(6))
+        assert b.dropped.tolist() == ([] if 1 in a.lost else [1])
+        seen.add(1 in a.lost)
+    assert seen == {True, False}
+
+
+def watching(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[RoundContext, ServerState, Factors, Outcome]]:
+    """What one method is given and gives in each round, in order."""
+    seen: list[tuple[RoundContext, ServerState, Factors, Outcome]] = []
+    kind = type(METHODS[name])
+    prepare, combine = kind.prepare, kind.combine
+    sent: list[Factors] = []
+
+    def prepared(self: Method, trained: Factors, state: ServerState, context: RoundContext) -> Upload:
+        sent.append(trained)
+        return prepare(self, trained, state, context)
+
+    def combined(self: Method, upload: Upload, state: ServerState, context: RoundContext) -> Outcome:
+        outcome = combine(self, upload, state, context)
+        seen.append((context, state, sent[-1], outcome))
+        return outcome
+
+    monkeypatch.setattr(kind, "prepare", prepared)
+    monkeypatch.setattr(kind, "combine", combined)
+    return seen
+
+
+@pytest.mark.parametrize("age", [0, 1, 2])
+def test_stale_references_are_older_broadcasts(monkeypatch: pytest.MonkeyPatch, age: int) -> None:
+    seen = watching(monkeypatch, "fedrot")
+    trace = run(task="teacher", rounds=5, stale=age, arms=("fedrot",))
+    broadcasts = [state.factors for _, state, _, _ in seen]
+    for t, (context, _, sent, _) in enumerate(seen):
+        expected = broadcasts[max(0, t - age)]
+        assert torch.equal(context.reference.A, expected.A)
+        assert torch.equal(context.reference.B, expected.B)
+        if t < 4:
+            assert not torch.equal(broadcasts[t].A, broadcasts[t + 1].A)
+        side = "A" if t % 2 else "B"
+        if t:
+            R = align_to_reference(sent, expected, side, "SO", 0.8).R.numpy()
+            np.testing.assert_allclose(trace.records[t].turn, R, atol=1e-5)
+
+
+MIXED = [name for name in METHODS if METHODS[name].mixed_ranks]
+
+
+@pytest.mark.parametrize("name", MIXED)
+@pytest.mark.parametrize("frames", ["trained", "independent", "svd"])
+def test_clients_of_lower_rank_stay_within_it(monkeypatch: pytest.MonkeyPatch, name: str, frames: str) -> None:
+    """Beyond a client's own rank every factor stays exactly zero, and bytes follow the ranks."""
+    seen = watching(monkeypatch, name)
+    trace = run(ranks="mixed", rank=4, clients=5, frames=frames, arms=(name,), steps=3)
+    assert len(seen) == 3
+    for context, _, sent, _ in seen:
+        assert context.ranks.tolist() == [4, 2, 1, 4, 2]
+        for k, q in enumerate((4, 2, 1, 4, 2)):
+            assert not sent.A[:, k, q:].any()
+            assert not sent.B[:, k, :, q:].any()
+            assert bool(sent.A[:, k, :q].any(-1).all())
+            assert bool(sent.B[:, k, :, :q].any(-2).all())
+    full = 4 * sum(4 * (i + o) for i, o in ((64, 64), (64, 64), (64, 10)))  # bytes at rank 4
+    for record in trace.records:
+        assert record.bytes_up == pytest.approx(full * 13 / 20)
+        assert record.bytes_down == pytest.approx(full * (13 / 4 if name == "flora" else 13 / 20))
+        assert np.isfinite(record.error).all()
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in MIXED])
+def test_methods_that_cannot_mix_ranks_say_so(name: str) -> None:
+    label = METHODS[name].card.label
+    with pytest.raises(ConfigError) as caught:
+        Federation(config(ranks="mixed", arms=("hetlora", name)))
+    assert caught.value.key == "ranks"
+    assert f"Ranks of the clients must be equal for {label}; got 'mixed'. Mixed ranks work with " in str(caught.value)
+    assert all(METHODS[able].card.label in str(caught.value) for able in MIXED)
+
+
+def test_mixed_ranks_cannot_be_turned() -> None:
+    rule = r"Ranks of the clients must be equal where frames are turned; got 'mixed'\. Choose other frames\."
+    with pytest.raises(ConfigError, match=rule) as caught:
+        Federation(config(ranks="mixed", arms=("hetlora",), frames="turned"))
+    assert caught.value.key == "ranks"
+
+
+STEPPED = [name for name in METHODS if METHODS[name].server_optimizer]
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in STEPPED])
+def test_methods_without_a_common_frame_refuse_fedadam(name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Federation(config(server="adam", arms=("fedit", name)))
+    assert caught.value.key == "server"
+    text = str(caught.value)
+    assert f"Server optimiser must be FedAvg for {METHODS[name].card.label}; got 'adam'. FedAdam works with " in text
+    assert all(METHODS[able].card.label in text for able in STEPPED)
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_fedadam_steps_by_hand(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Two moments of the change, no bias correction, one step along them; a frozen factor rests."""
+    seen = watching(monkeypatch, name)
+    trace = run(task="teacher", server="adam", slr=0.1, rounds=4, arms=(name,))
+    assert trace.stopped == []
+    assert len(seen) == 4
+    for side in ("A", "B"):
+        x = getattr(seen[0][1].factors, side).numpy()
+        m, v = np.zeros_like(x), np.zeros_like(x)
+        for t, (_, state, _, outcome) in enumerate(seen):
+            np.testing.assert_allclose(getattr(state.factors, side), x, atol=1e-12)
+            change = getattr(outcome.state.factors, side).numpy() - x
+            if side in METHODS[name].trains(t):
+                m = 0.9 * m + 0.1 * change
+                v = 0.99 * v + 0.01 * change * change
+                x = x + 0.1 * m / (np.sqrt(v) + 1e-3)
+            else:
+                assert torch.equal(getattr(outcome.state.factors, side), getattr(state.factors, side))
+
+
+def test_fedadam_moves_the_run_and_its_learning_rate_counts() -> None:
+    plain, slow, fast = run(), run(server="adam", slr=0.003), run(server="adam", slr=0.3)
+    losses = [t.arm("fedit")[-1].loss for t in (plain, slow, fast)]
+    assert len({round(loss, 6) for loss in losses}) == 3
+    first = [t.arm("fedit")[0].error.tolist() for t in (plain, slow, fast)]
+    assert first[0] == first[1] == first[2]  # errors are of the rule, before the server's step
+
+
+@pytest.mark.parametrize("opt", ["adam", "sgd"])
+@pytest.mark.parametrize("server", ["avg", "adam"])
+@pytest.mark.parametrize("frames", ["svd", "independent", "turned"])
+def test_a_frozen_factor_never_moves(monkeypatch: pytest.MonkeyPatch, opt: str, server: str, frames: str) -> None:
+    """FFA: every client's A, and the server's, is the initial draw to the last bit."""
+    seen = watching(monkeypatch, "ffa")
+    federation = Federation(config(opt=opt, server=server, frames=frames, arms=("fedit", "ffa")))
+    federation.run()
+    first = federation.start_A[:, 0]
+    assert len(seen) == 3
+    for _, state, sent, outcome in seen:
+        assert torch.equal(state.factors.A, first)
+        assert torch.equal(outcome.state.factors.A, first)
+        for k in range(4):
+            assert torch.equal(sent.A[:, k], first)
+        assert not torch.equal(sent.B[:, 0], sent.B[:, 1])
+
+
+def test_rolora_freezes_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = watching(monkeypatch, "rolora")
+    run(rounds=4, arms=("rolora",))
+    for t, (_, state, sent, _) in enumerate(seen):
+        for side in ("A", "B"):
+            old, new = getattr(state.factors, side), getattr(sent, side)
+            moved = [not torch.equal(new[:, k], old) for k in range(4)]
+            assert moved == [side == ("A" if t % 2 else "B")] * 4
+
+
+def merged_loss(task: Digits, state: ServerState) -> float:
+    """The loss of a plain network into which everything is merged."""
+    h, s = task.test_x.double(), task.config.lora.scaling
+    for n, (W, b, spec) in enumerate(zip(task.base.weights, task.base.biases, task.layers, strict=True)):
+        delta = (state.factors.B @ state.factors.A)[n, : spec.d_out, : spec.d_in]
+        if state.base is not None:
+            delta = delta + state.base[n, : spec.d_out, : spec.d_in]
+        h = h @ (W.double() + s * delta).mT + b.double()
+        h = h.relu() if n < len(task.layers) - 1 else h
+    return float(F.cross_entropy(h, task.test_y))
+
+
+@pytest.mark.parametrize("name", ["flora", "fedex", "fedit"])
+def test_recorded_loss_is_that_of_the_merged_network(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    seen = watching(monkeypatch, name)
+    federation = Federation(config(arms=(name,), steps=15))
+    trace = federation.run()
+    assert isinstance(federation.task, Digits)
+    for record, (_, _, _, outcome) in zip(trace.records, seen, strict=True):
+        assert record.loss == pytest.approx(merged_loss(federation.task, outcome.state), rel=1e-4)
+    if name != "fedit":
+        assert trace.records[-1].loss < 0.9 * trace.task.start_loss
+        assert max(float(r.error[-1]) for r in trace.records) < 1e-6
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", ["flora", "fedex"])
+def test_arms_train_on_their_own_merged_base(monkeypatch: pytest.MonkeyPatch, name: str, task: str) -> None:
+    """A client's SGD, repeated by autograd from the recorded start on ``W0 + s base``, beside an arm on W0."""
+    seen = watching(monkeypatch, name)
+    federation = Federation(
+        config(task=task, arms=("fedit", name), opt="sgd", lr=0.05, rounds=2, frames="independent", steps=3)
+    )
+    federation.run()
+    context, state, sent, _ = seen[1]
+    assert state.base is not None
+    assert float(state.base.abs().max()) > 1e-4
+    built, s, k = federation.task, federation.config.lora.scaling, 2
+    program = built.program(1)
+    built.start_round(program, 1, [RowGroup((k,))])
+    leaves = [
+        x[n].clone().requires_grad_() for n in range(len(built.layers)) for x in (state.factors.A, state.factors.B)
+    ]
+    for step in range(3):
+        if isinstance(built, Digits):
+            assert isinstance(program, MlpProgram)
+            batch = program.batches[step]
+            h = built.train_x[batch].double()
+            for n, (W, b, spec) in enumerate(zip(built.base.weights, built.base.biases, built.layers, strict=True)):
+                delta = (state.base[n] + leaves[2 * n + 1] @ leaves[2 * n])[: spec.d_out, : spec.d_in]
+                h = h @ (W.double() + s * delta).mT + b.double()
+                h = h.relu() if n < 2 else h
+            loss = F.cross_entropy(h, built.train_y[batch])
+        else:
+            assert isinstance(built, Teacher)
+            T = built.teachers.B[k] @ built.teachers.A[k]
+            loss = 0.5 * (s * (state.base[0] + leaves[1] @ leaves[0]) - T).square().sum()
+        grads = torch.autograd.grad(loss, leaves)
+        leaves = [(x - 0.05 * g).detach().requires_grad_() for x, g in zip(leaves, grads, strict=True)]
+    assert context.clients.tolist() == [0, 1, 2, 3]
+    for n in range(len(built.layers)):
+        for side, leaf in (("A", leaves[2 * n]), ("B", leaves[2 * n + 1])):
+            before, found = getattr(state.factors, side)[n], getattr(sent, side)[n, k]
+            expected = leaf.detach()
+            moved = float((expected - before).norm())
+            assert side == "A" or moved > 1e-4
+            np.testing.assert_allclose(found, expected, atol=1e-3 * moved + 1e-6)
+
+
+def test_private_factors_are_where_their_client_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FedSA under sampling: who sits out keeps its B, and comes back to it."""
+    seen = watching(monkeypatch, "fedsa")
+    run(task="teacher", clients=6, part=0.5, rounds=6, arms=("fedsa",), frames="trained")
+    own: dict[int, torch.Tensor] = {}
+    returned = 0
+    for context, state, sent, outcome in seen:
+        start = METHODS["fedsa"].start(state, context)
+        for n, k in enumerate(context.clients.tolist()):
+            assert torch.equal(start.B[:, n], own[k]) if k in own else not start.B[:, n].any()
+            returned += k in own
+            own[k] = sent.B[:, n]
+        assert outcome.state.private is not None
+        for k in range(6):
+            held = outcome.state.private[:, k]
+            assert torch.equal(held, own[k]) if k in own else not held.any()
+    assert returned > 3
+
+
+def test_bytes_of_a_record_are_four_a_number() -> None:
+    """Digits 64-64-64-10 at rank 3, four clients: A holds 3 (64 + 64 + 64), B holds 3 (64 + 64 + 10)."""
+    a, b = 4 * 3 * 192, 4 * 3 * 138
+    arms = ("fedit", "ffa", "fedsa", "rolora", "fedsvd", "flora", "fedex", "fedsrd")
+    trace = run(arms=arms, rounds=2)
+    expected = {
+        "fedit": (a + b, a + b),
+        "ffa": (b, b),
+        "fedsa": (a, a),
+        "fedsvd": (b, a + b),
+        "flora": (a + b, 4 * (a + b)),
+        "fedex": (a + b, a + b + 4 * sum(min(64 * o, 3 * 3 * (64 + o)) for o in (64, 64, 10))),
+    }
+    for name, (up, down) in expected.items():
+        for record in trace.arm(name):
+            assert (record.bytes_up, record.bytes_down) == (up, down), name
+    assert [(r.bytes_up, r.bytes_down) for r in trace.arm("rolora")] == [(b, b), (a, a)]
+    for record in trace.arm("fedsrd"):
+        assert 0 < record.bytes_up < 0.16 * 2 * (a + b)
+        assert record.bytes_up % 2 == 0  # each number travels with its place
+    assert trace.arm("fedsrd")[0].bytes_down == 0  # round 0 is lost
+    assert 0 < trace.arm("fedsrd")[1].bytes_down < 2 * b
+
+
+def test_checksum_ignores_measured_seconds_but_covers_bytes() -> None:
+    trace = run(task="teacher", rounds=1)
+
+    def changed(**values: float) -> str:
+        first = dataclasses.replace(trace.records[0], **values)  # type: ignore[arg-type]
+        return dataclasses.replace(trace, records=[first, *trace.records[1:]]).checksum
+
+    assert trace.records[0].client_seconds > 0
+    assert trace.records[0].server_seconds > 0
+    assert changed(client_seconds=123.0) == changed(server_seconds=123.0) == trace.checksum
+    assert changed(bytes_up=123.0) != trace.checksum
+    assert changed(bytes_down=123.0) != trace.checksum
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from fedrot_core.alignment import Alignment, align_to_reference, generalised_procrustes, random_rotations
 from fedrot_core.config import AlignmentConfig
 from fedrot_core.factors import Factors
-from fedrot_core.methods import METHODS, RoundContext
+from fedrot_core.methods import METHODS
+from fedrot_core.methods.base import round_update
 from fedrot_core.metrics import FEATURES, PATH_STEPS, SHOWN_CLIENTS, measure
 from fedrot_core.trace import RoundRecord
 from fedrot_core.vocabulary import METRICS, RUNGS
 from tests.core import dense
+from tests.core.rounds import play
 from tests.core.samples import Sample, orthogonal, product, sample, spun
 
 Array = NDArray[np.float64]
@@ -58,9 +60,11 @@ class Case:
 
 
 def case(s: Sample, method: str, align: AlignmentConfig, round_index: int) -> Case:
-    done = METHODS[method].aggregate(s.sent, s.received, RoundContext(round_index, align, s.weights))
-    out, flags = measure(s.sent, s.received, done.factors, done.alignment, s.weights, align, round_index, SCALING)
-    return Case(s, align, round_index, done.factors, done.alignment, out, flags)
+    done = play(method, s, round_index, align=align)
+    result = round_update(done.before, done.after)
+    applied = done.upload.alignment or done.outcome.alignment
+    out, flags = measure(done.sent, s.received, result, applied, s.weights, align, round_index, SCALING)
+    return Case(replace(s, sent=done.sent), align, round_index, result, applied, out, flags)
 
 
 SO, O_HARD = AlignmentConfig(), AlignmentConfig(group="O", strength=1.0, side="B")
@@ -92,7 +96,8 @@ def with_pool(by_layer: list[float]) -> Array:
 
 
 def test_every_array_of_a_record_is_checked_here(made: Case) -> None:
-    elsewhere = {"arm", "round_index", "loss", "score", "clients", "dropped", "flags", "applied"}
+    elsewhere = {"arm", "round_index", "loss", "score", "clients", "dropped", "lost", "flags", "applied"}
+    elsewhere |= {"bytes_up", "bytes_down", "client_seconds", "server_seconds"}
     assert set(made.out) | elsewhere == set(RoundRecord.__dataclass_fields__)
 
 
@@ -205,9 +210,9 @@ def test_latent_arrows(made: Case) -> None:
         A, B = made.s.clients(layer)
         R = made.turn(layer)
         aligned = dense.turned(A, B, R)[0]
-        centre = dense.mean(aligned, made.w)
+        power = dense.mean(A**2 + aligned**2, made.w)  # as sent and as turned, counted alike
         C = min(FEATURES, made.s.sent.A.shape[-1])
-        lengths = np.linalg.norm(centre, axis=0)
+        lengths = power.sum(0)
         features = made.out["features"][layer].numpy()
         assert len(features) == len(set(features)) == C
         kept = min(C, A.shape[2])  # a narrow layer's further features are padding
@@ -228,9 +233,10 @@ def test_latent_arrows(made: Case) -> None:
             if determined.all():
                 close(made.out["latent_mean"][p, layer], dense.mean(np.stack(path), made.w), 1e-5)
         for c in range(kept):
-            column = np.abs(centre[:, features[c]])
-            axes = sorted(np.argsort(-column)[:2])
-            assert made.out["latent_axes"][layer, c].tolist() == axes
+            axes = np.argsort(-power[:, features[c]])[:2][::-1]  # the stronger one last
+            assert made.out["latent_axes"][layer, c].tolist() == list(axes)
+            share = power[axes, features[c]].sum() / power[:, features[c]].sum()
+            assert float(made.out["latent_share"][layer, c]) == pytest.approx(share)
 
 
 def test_ambient_plane(made: Case) -> None:
@@ -276,13 +282,17 @@ def test_proof_strip_fails_for_a_turn_that_is_no_rotation() -> None:
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(("K", "r"), [(2, 1), (4, 2), (3, 3)])
 def test_no_rank_r_result_is_below_the_floor(seed: int, K: int, r: int) -> None:
-    """Not one rung, not one method, not the best of many random rank-r guesses near the ideal."""
+    """Not one rung, not one method of rank r, not the best of many random rank-r guesses near the ideal."""
     s = sample(seed, [(8, 7)], K, r, noise=1.0)
     for method in METHODS:
-        out = case(s, method, SO, 1).out
-        floor = float(out["ladder"][-1, 0])
-        assert float(out["ladder"][:-1].min()) >= floor - 1e-12
-        assert float(out["error"][0]) >= floor - 1e-12
+        made = case(s, method, SO, 1)
+        floor = float(made.out["ladder"][-1, 0])
+        assert float(made.out["ladder"][:-1].min()) >= floor - 1e-12
+        if made.result.rank == r:  # those that merge into the base have more to spend
+            assert float(made.out["error"][0]) >= floor - 1e-12
+        else:
+            assert method in {"flora", "fedex"}
+            assert float(made.out["error"][0]) < 1e-9
     A, B = s.clients(0)
     ideal = dense.ideal(A, B, s.weights.numpy())
     U, S, Vh = np.linalg.svd(ideal)

@@ -19,7 +19,7 @@ import fedrot_core.trace as trace_module
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import TraceError
 from fedrot_core.federation import Federation
-from fedrot_core.trace import ArmStopped, CentralisedRecord, RoundRecord, Trace, numpy_fields
+from fedrot_core.trace import MEASURED_WORK, ArmStopped, CentralisedRecord, RoundRecord, Trace, numpy_fields
 
 
 def make(**values: object) -> Trace:
@@ -129,7 +129,8 @@ def test_checksum_sees_every_part() -> None:
             if flat.shape != value.shape:
                 assert with_field(field.name, flat) != base
         elif isinstance(value, float):
-            assert with_field(field.name, 9.5) != base
+            assert (with_field(field.name, 9.5) == base) == (field.name in MEASURED_WORK)
+    assert set(MEASURED_WORK) == {"client_seconds", "server_seconds"}  # what no two runs have in common
 
 
 def test_other_format_versions_are_refused_by_number() -> None:

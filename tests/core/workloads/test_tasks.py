@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
 from fedrot_core.factors import Factors
-from fedrot_core.workloads import POOLED, WORKLOADS, Task, build_task
+from fedrot_core.workloads import POOLED, WORKLOADS, RowGroup, Task, build_task
 from fedrot_core.workloads.digits import Digits, _data, pretrained
 from fedrot_core.workloads.mlp import MlpProgram
 from fedrot_core.workloads.teacher import Teacher
@@ -101,26 +101,27 @@ def test_digits_evaluation_agrees_with_a_dense_network() -> None:
 def test_batches_are_each_clients_own_and_equal_in_every_arm() -> None:
     task = build(steps=7, batch=16)
     assert isinstance(task, Digits)
-    rows = [0, 1, 4, 0, POOLED]
-    program = task.program(rows)
+    groups = [RowGroup((0, 1, 4)), RowGroup((0,)), RowGroup((POOLED,))]
+    rows = [k for group in groups for k in group.clients]
+    program = task.program(len(rows))
     assert isinstance(program, MlpProgram)
-    task.start_round(program, 3)
+    task.start_round(program, 3, groups)
     batches = program.batches.view(7, len(rows), 16).clone()
     for n, k in enumerate(rows):
         allowed = set(range(1347)) if k == POOLED else set(task.parts[k].tolist())
         assert set(batches[:, n].flatten().tolist()) <= allowed
     assert torch.equal(batches[:, 0], batches[:, 3])
     assert not torch.equal(batches[0], batches[1])
-    task.start_round(program, 4)
+    task.start_round(program, 4, groups)
     assert not torch.equal(batches, program.batches.view_as(batches))
-    smaller = task.program([4])
-    task.start_round(smaller, 3)
+    smaller = task.program(1)
+    task.start_round(smaller, 3, [RowGroup((4,))])
     assert torch.equal(smaller.batches.view(7, 16), batches[:, 2])
 
 
 def test_iid_split_respects_the_fewest_samples() -> None:
     with pytest.raises(ConfigError, match="at most 6"):
-        build(clients=200, split="iid")
+        build(clients=200, split="iid", min=8)
     assert min(build(clients=200, split="iid", min=6).sample_counts) == 6
 
 

@@ -1,0 +1,49 @@
+"""FedRot-LoRA's ablations: what happens when the turn is replaced by something that looks as good.
+
+A only, B only, λ, O(r) or SO(r), and older references are settings of FedRot-LoRA itself.
+"""
+
+from dataclasses import replace
+
+import torch
+
+from fedrot_core.alignment import Alignment, random_rotations, side_of_round
+from fedrot_core.factors import Factors
+from fedrot_core.methods.base import RoundContext, ServerState, Upload, register
+from fedrot_core.methods.fedrot import Aligned
+
+SMALLEST_SCALE = 1e-6
+"""A client whose best scalar is smaller than this (or undefined) is left as it is: dividing by it would explode."""
+
+
+@register(
+    "fedrot_random", label="random rotation", paper="arXiv:2602.23638, ablation", hue="purple", dash="dash", symbol="x"
+)
+class RandomRotation(Aligned):
+    """Turns every client by its own Haar-random rotation: as much motion as alignment, no aim."""
+
+    server_optimizer = False
+
+    def align(self, trained: Factors, context: RoundContext, side: str) -> Alignment:
+        L, K, r = trained.A.shape[:3]
+        drawn = random_rotations(context.rng("random rotation"), L * context.total_clients, r)
+        R = drawn.view(L, -1, r, r)[:, context.clients]  # a client's own draw, whoever else is there
+        return Alignment(R, torch.ones(L, K), torch.ones(L, K))
+
+
+@register(
+    "fedrot_scalar", label="scalar rescaling", paper="arXiv:2602.23638, ablation", hue="yellow", dash="dot", symbol="x"
+)
+class ScalarRescaling(Aligned):
+    """``c = <Q, Q_ref> / ‖Q‖²`` on the factor whose turn it is and ``1/c`` on the other. Theorem 4.1: cannot align."""
+
+    def prepare(self, trained: Factors, state: ServerState, context: RoundContext) -> Upload:
+        side = side_of_round(self.settings(context).side, context.round_index)
+        if side is None:
+            return Upload(trained)
+        Q, ref = (trained.A, context.reference.A) if side == "A" else (trained.B, context.reference.B)
+        inner, power = (Q * ref.unsqueeze(1)).sum((-1, -2)), Q.square().sum((-1, -2))
+        c = torch.where(power > 0, inner / power.clamp_min(torch.finfo(Q.dtype).tiny), torch.ones_like(inner))
+        c = torch.where(c.abs() > SMALLEST_SCALE, c, torch.ones_like(c))[..., None, None]
+        scaled = Factors(trained.A * c, trained.B / c) if side == "A" else Factors(trained.A / c, trained.B * c)
+        return replace(Upload(trained), factors=scaled)

@@ -1,0 +1,26 @@
+"""FedSVD: clients train B on an orthonormal A; the server averages B and re-factors the product by SVD."""
+
+from fedrot_core.factors import Factors, leading
+from fedrot_core.methods.base import Outcome, RoundContext, ServerState, Trained, Upload, averaged, register
+from fedrot_core.methods.ffa import OneFactor
+
+REFACTOR_EVERY = 1
+"""Rounds between re-factorisations."""
+
+
+@register("fedsvd", label="FedSVD", paper="FedSVD, 2025", hue="yellow", symbol="triangle-right")
+class FedSvd(OneFactor):
+    """``B̄ A = U Σ Vᵀ``, then ``A = V_rᵀ``, ``B = U_r Σ_r``: exact, and A follows what was learned."""
+
+    sends = "B up, A and B down"
+    server_optimizer = False
+
+    def trains(self, round_index: int) -> Trained:
+        return "B"
+
+    def combine(self, upload: Upload, state: ServerState, context: RoundContext) -> Outcome:
+        product = Factors(state.factors.A, upload.factors.mean(context.weights).B)
+        if (context.round_index + 1) % REFACTOR_EVERY:
+            return averaged(product, state)
+        U, S, Vh = leading(product, product.rank)
+        return averaged(Factors(Vh, U * S.unsqueeze(-2)), state)

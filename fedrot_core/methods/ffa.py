@@ -1,0 +1,50 @@
+"""FFA-LoRA: A is frozen at the common initial draw; clients train and send B alone, so the average is exact."""
+
+from dataclasses import replace
+
+from fedrot_core.factors import Factors
+from fedrot_core.methods.base import (
+    Method,
+    Outcome,
+    RoundContext,
+    ServerState,
+    Trained,
+    Upload,
+    averaged,
+    register,
+)
+
+
+class OneFactor(Method):
+    """Clients train one factor on top of the common other one: the server averages it, and the product is exact."""
+
+    exact = True
+    server_optimizer = True
+
+    def prepare(self, trained: Factors, state: ServerState, context: RoundContext) -> Upload:
+        return Upload(trained, numbers=context.numbers(self.trains(context.round_index)))
+
+    def combine(self, upload: Upload, state: ServerState, context: RoundContext) -> Outcome:
+        which, mean = self.trains(context.round_index), upload.factors.mean(context.weights)
+        factors = Factors(state.factors.A, mean.B) if which == "B" else Factors(mean.A, state.factors.B)
+        return replace(averaged(factors, state), numbers=context.numbers(which))
+
+
+@register("ffa", label="FFA-LoRA", paper="arXiv:2403.12313", hue="sky", dash="dash", symbol="triangle-up")
+class FFA(OneFactor):
+    """Trains B only."""
+
+    sends = "B"
+
+    def trains(self, round_index: int) -> Trained:
+        return "B"
+
+
+@register("rolora", label="RoLoRA", paper="arXiv:2502.01755", hue="sky", dash="solid", symbol="triangle-down")
+class RoLora(OneFactor):
+    """Trains B in even rounds and A in odd ones; the other factor rests at its global value."""
+
+    sends = "B, then A, in turn"
+
+    def trains(self, round_index: int) -> Trained:
+        return "A" if round_index % 2 else "B"
