@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fedrot_core.config import FederationConfig
+from fedrot_core.figures.parts import percent
 from fedrot_core.trace import RoundRecord, Trace
 from fedrot_core.vocabulary import RUNGS
 
@@ -38,28 +39,28 @@ class Preset:
 
 def outcome(trace: Trace, round_index: int) -> str:
     """Who stands where at this round: every arm's score, the start and the ceiling."""
-    parts = [
-        f"{card.label} {_share(record.score)}"
-        for card in trace.arms
-        if (record := trace.at(card.name, round_index)) is not None
-    ]
+    parts = []
+    for card in trace.arms:
+        record = trace.at(card.name, round_index)
+        if record is not None:
+            early = "" if record.round_index == round_index else f" (until round {record.round_index})"
+            parts.append(f"{card.label} {percent(record.score)}{early}")
     name = trace.task.score_name
-    return (
-        f"{name.capitalize()} after round {round_index}: {', '.join(parts)} (start {_share(trace.task.start_score)})."
-    )
+    start = percent(trace.task.start_score)
+    return f"{name.capitalize()} after round {round_index}: {', '.join(parts) or 'no arm is left'} (start {start})."
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.0f} %"
-
-
-def _error(record: RoundRecord, rung: str) -> float:
-    return float(record.ladder[RUNGS.index(rung), -1])
+def _error(record: RoundRecord, rung: str) -> str:
+    return percent(float(record.ladder[RUNGS.index(rung), -1]))
 
 
 def _both(trace: Trace, round_index: int) -> tuple[RoundRecord, RoundRecord] | None:
+    """Naive and FedRot where both are at this round with two clients or more: only then can they be compared."""
     naive, aligned = trace.at("fedit", round_index), trace.at("fedrot", round_index)
-    return None if naive is None or aligned is None else (naive, aligned)
+    if naive is None or aligned is None:
+        return None
+    comparable = all(r.round_index == round_index and len(r.clients) > 1 for r in (naive, aligned))
+    return (naive, aligned) if comparable else None
 
 
 def _effect(trace: Trace, round_index: int) -> str:
@@ -68,18 +69,14 @@ def _effect(trace: Trace, round_index: int) -> str:
     if pair is None:
         return outcome(trace, round_index)
     naive, aligned = pair
-    gain = 100 * (aligned.score - naive.score)
-    if gain > 2:
-        verdict = f"alignment is {gain:.0f} points ahead"
-    elif gain < -2:
-        verdict = f"alignment is {-gain:.0f} points behind"
+    gain = round(100 * aligned.score) - round(100 * naive.score)
+    if abs(gain) <= 2:
+        verdict = "alignment makes no difference to speak of"
     else:
-        verdict = f"alignment makes no difference to speak of ({'−' if gain < 0 else '+'}{abs(gain):.1f} points)"
-    lost, kept = _error(naive, "naive"), _error(naive, "gpa")
+        verdict = f"alignment is {abs(gain)} points {'ahead' if gain > 0 else 'behind'}"
     return (
-        f"{outcome(trace, round_index)} Here {verdict}: of what FedIT's clients learned in this round, "
-        f"the naive average "
-        f"misses {_share(lost)}; the best rotation would miss {_share(kept)}."
+        f"{outcome(trace, round_index)} Here {verdict}: of what FedIT's clients learned in this round, the naive "
+        f"average misses {_error(naive, 'naive')}; the best turn found would miss {_error(naive, 'gpa')}."
     )
 
 
@@ -91,8 +88,8 @@ def _turned(trace: Trace, round_index: int) -> str:
     theta = trace.config.frames.angle
     kept = float(np.cos(np.radians(theta / 2)) ** 2)
     return (
-        f"Two halves of the clients stand {theta:.0f}° apart; equal halves keep cos²(θ/2) = {_share(kept)} of a shared "
-        f"direction. {_effect(trace, round_index)}"
+        f"Two halves of the clients stand {theta:.0f}° apart; an average of equal halves keeps cos(θ/2) of "
+        f"each factor and cos²(θ/2) = {percent(kept)} of their product. {_effect(trace, round_index)}"
     )
 
 
@@ -111,7 +108,7 @@ def _independent(trace: Trace, round_index: int) -> str:
         return ""
     return (
         f"Clients start from different random A, so there is no reference in round 0: naive misses "
-        f"{_share(_error(first, 'naive'))}, generalised Procrustes {_share(_error(first, 'gpa'))}. "
+        f"{_error(first, 'naive')}, generalised Procrustes {_error(first, 'gpa')}. "
         f"{outcome(trace, round_index)}"
     )
 
@@ -122,8 +119,8 @@ def _strong(trace: Trace, round_index: int) -> str:
         return ""
     angle = float(np.median(record.principal_A[0][np.triu_indices(record.principal_A.shape[-1], 1)]))
     return (
-        f"Clients see few classes each; their subspaces differ by up to {angle:.0f}° (median), "
-        f"which no rotation can mend. "
+        f"Clients see few classes each; their subspaces are {angle:.0f}° apart (median), and that "
+        f"part no rotation can mend. "
         f"{_effect(trace, round_index)}"
     )
 

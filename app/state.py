@@ -5,18 +5,26 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import streamlit as st
 
-from app.runner import Job
+from app.runner import Job, runner
 from app.share import Selection, from_query, to_query
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
 
 
 def open_link() -> None:
-    """Take config and selection from the URL when it was opened, edited or walked back to; else keep the session's."""
-    query = dict(st.query_params.items())
+    """Take config and selection from the URL when it was opened, edited or walked back to; else keep the session's.
+
+    The navigation bar opens a page without a query; that is no wish to lose the config.
+    """
+    query, path = dict(st.query_params.items()), urlsplit(st.context.url or "").path
+    turned_page = path != st.session_state.get("path", path)
+    st.session_state["path"] = path
+    if "config" in st.session_state and turned_page and not query:
+        st.session_state["query"] = query
     if "config" in st.session_state and query == st.session_state["query"]:
         return
     config, selection, problems = from_query(query)
@@ -70,12 +78,15 @@ def select(**changes: Any) -> None:
 
 def session_id() -> str:
     """Names this session to the runner."""
-    return str(st.session_state["session_id"])
+    return str(st.session_state.setdefault("session_id", uuid.uuid4().hex))
 
 
-def follow(job: Job) -> Job:
-    """Make ``job`` the run that this session watches, and leave the one before."""
+def watched_job() -> Job:
+    """The run of the session's config: started if need be, and left to rest if this session cancelled it."""
     before: Job | None = st.session_state.get("job")
+    if before is not None and before.config == config() and before.cancelled_by_hand:
+        return before
+    job = runner().job(config(), session_id())
     if before is not None and before is not job:
         before.left_by(session_id())
     st.session_state["job"] = job

@@ -10,7 +10,7 @@ RUNG_LABELS = {
     "align_A": "aligned to the reference by A",
     "align_B": "aligned to the reference by B",
     "alternate": "aligned to the reference, alternating",
-    "gpa": "best rotation found (generalised Procrustes)",
+    "gpa": "best turn found (generalised Procrustes, reflections allowed)",
     "floor": "rank-r floor",
 }
 """The error ladder: what each rule would have given on the same factors."""

@@ -11,7 +11,7 @@ from app.components.proof import proof_strip
 from app.components.selectors import current_view, pick, selectors
 from app.components.transport import advance, refresh_interval, run_status, shown_round, transport
 from app.controls import sidebar
-from app.runner import runner
+from app.text import plain
 from fedrot_core.figures import FIGURES
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import FLAG_TEXTS
@@ -27,8 +27,8 @@ def stage() -> None:
     job.seen_by(state.session_id())
     trace = job.trace() or st.session_state.get("last_trace")
     if job.error:
-        st.error(job.error)
-    if trace is None:
+        st.error(plain(job.error))
+    elif trace is None:
         st.info("The first round is being computed.")
     else:
         st.session_state["last_trace"] = trace
@@ -53,7 +53,7 @@ def show(trace: Trace) -> None:
         run_status(trace, job)
     st.html(f'<p class="fedrot-look" role="status">{presets.sentence(trace, round_index)}</p>')
     for stop in trace.stopped:
-        st.warning(stop.message)
+        st.warning(plain(stop.message))
     if record is None:
         st.info("This arm stopped before its first round was complete. Choose another one.")
         return
@@ -85,8 +85,8 @@ with st.sidebar:
     sidebar()
 preset_row()
 for problem in st.session_state["problems"]:
-    st.warning(problem)
-job = state.follow(runner().job(state.config(), state.session_id()))
+    st.warning(plain(problem))
+job = state.watched_job()
 job.wait_for_rounds(1, timeout=0.25)
 interval = refresh_interval(job)
 st.fragment(stage, run_every=interval)()

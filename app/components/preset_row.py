@@ -21,7 +21,7 @@ def preset_row() -> None:
 
     st.session_state["preset"] = now.name if now else None
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
-        st.html('<h1 class="fedrot-name">FedRot Lab<span>naive against aligned averaging of LoRA clients</span></h1>')
+        st.html('<h1 class="fedrot-name">Naive against aligned averaging of LoRA clients</h1>')
         st.segmented_control(
             "Presets", list(names), format_func=lambda name: names[name].title, key="preset", on_change=changed,
             label_visibility="collapsed",

@@ -22,10 +22,11 @@ def pick(kind: str, value: int) -> None:
 
 
 def shown_arm(trace: Trace) -> str:
-    """The selected arm, or the first."""
+    """The selected arm; FedRot-LoRA if none is, so that its settings act on what is seen."""
     names = [card.name for card in trace.arms]
     wanted = state.selection().arm
-    return wanted if wanted in names else names[0]
+    usual = "fedrot" if "fedrot" in names else names[0]
+    return wanted if wanted in names else usual
 
 
 def current_view(trace: Trace, round_index: int, moving: bool) -> View:
@@ -51,8 +52,8 @@ def selectors(trace: Trace, view: View, record: RoundRecord) -> None:
         layers = dict(enumerate(trace.task.layers))
         if len(layers) > 1:
             _one_of("Layer", "layer", list(layers), view.layer, layers)
-        columns = {n: f"{n + 1}" for n in range(record.features.shape[-1])}
-        _one_of("Strongest input columns", "feature", list(columns), min(view.feature, len(columns) - 1), columns)
+        columns = {n: str(column) for n, column in enumerate(record.features[view.layer])}
+        _one_of("Column of A (the longest six)", "feature", list(columns), min(view.feature, len(columns) - 1), columns)
         clients = list(range(len(trace.task.sample_counts)))
         _menu("Client", "client", clients, view.client)
 

@@ -64,7 +64,7 @@ def transport(trace: Trace, job: Job) -> None:
     st.button(
         "Pause" if playing else "Play", icon=":material/pause:" if playing else ":material/play_arrow:",
         key="play", type="primary", shortcut="space", on_click=play_or_pause,
-        help="Show the rounds one after another.",
+        help="Show the rounds one after another. Space does the same while no slider has the focus.",
     )  # fmt: skip
     st.button(
         "", icon=":material/skip_previous:", key="back", help="One round back", on_click=go,
@@ -90,7 +90,8 @@ def _scrubber(last: int, shown: int, moving: bool, go: Callable[[int], None]) ->
     """
     if moving:
         st.session_state["slider_epoch"] = st.session_state.get("slider_epoch", 0) + 1
-        st.progress(shown / last, f"Round {shown}", width=280)
+        with st.container(key="scrubber_moving", width=280):
+            st.progress(shown / last, f"Round {shown}")
         return
     key = f"round_slider_{st.session_state.get('slider_epoch', 0)}"
 
@@ -113,9 +114,10 @@ def run_status(trace: Trace, job: Job) -> None:
 
     with st.container(horizontal=True, vertical_alignment="bottom", width="stretch", horizontal_alignment="right"):
         if not job.finished.is_set():
-            st.caption(f"Round {min(done + 1, total)} of {total} …", width="content")
-            st.button("Cancel", key="cancel", icon=":material/close:", on_click=job.cancel)
-        elif job.cancelled:
+            now = f"Cancel (round {min(done + 1, total)} of {total})"
+            st.button(now, key="cancel", icon=":material/close:", on_click=job.cancel, help="Keep the rounds so far")
+            return
+        if job.cancelled:
             st.caption(f"Cancelled after {done} of {total} rounds. Change a setting to run again.", width="content")
         st.button(
             f"New seed (now {job.config.seed})",

@@ -28,10 +28,10 @@ class Arrows:
 
 
 def arrows(record: RoundRecord, layer: int, feature: int) -> Arrows:
-    """Select one column; the axis on which the turned mean is longer goes upwards."""
+    """Select one column; the stronger of its two axes goes upwards."""
     c = min(feature, record.features.shape[1] - 1)
     path, mean = record.latent_path[:, layer, :, :, c], record.latent_mean[:, layer, :, c]  # (P, S, r), (P, r)
-    axes = sorted((int(a) for a in record.latent_axes[layer, c]), key=lambda a: abs(mean[-1, a]))
+    axes = [int(a) for a in record.latent_axes[layer, c]]
 
     def on_axes(x: Array) -> Array:
         picked = x[..., axes]

@@ -12,6 +12,9 @@ from fedrot_core.figures.theme import GHOST, HUES, INK, MUTED, SURFACE, base_fig
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
 
+NOTHING = 1e-4
+"""Relative errors and differences below this are not worth a sentence."""
+
 
 def rungs(ladder: np.ndarray) -> dict[str, float]:
     """The pooled column by name."""
@@ -19,12 +22,14 @@ def rungs(ladder: np.ndarray) -> dict[str, float]:
 
 
 def finding(now: dict[str, float], rank: int) -> str:
-    """What the best rotation does to the naive error in this round."""
+    """What the best turn found does to the naive error in this round."""
     naive, gpa, floor = percent(now["naive"]), percent(now["gpa"]), percent(now["floor"])
-    if now["gpa"] > now["naive"] * 1.001:
-        return f"Alignment hurts here: naive error {naive}, best rotation {gpa}, rank-{rank} floor {floor}"
+    if max(now["naive"], now["gpa"]) < NOTHING:
+        return "Clients agree: there is no aggregation error to remove"
+    if now["gpa"] > max(now["naive"] * 1.001, now["naive"] + NOTHING):
+        return f"Alignment hurts here: naive error {naive}, best turn found {gpa}, rank-{rank} floor {floor}"
     if now["gpa"] > now["naive"] * 0.95:
-        return f"Rotation has little to remove: error {naive} naive, {gpa} turned; rank-{rank} floor {floor}"
+        return f"Turning has little to remove: error {naive} naive, {gpa} turned; rank-{rank} floor {floor}"
     return fitting(f"Turning cuts the error from {naive} to {gpa}; the rank-{rank} floor is {floor}")
 
 
@@ -42,12 +47,13 @@ def ladder(trace: Trace, view: View) -> go.Figure:
     now = rungs(record.ladder)
     alt = (
         f"Relative errors on the factors of {card.label} in round {record.round_index}: naive {percent(now['naive'])}, "
-        f"aligned to the reference, alternating, {percent(now['alternate'])}, best rotation {percent(now['gpa'])}, "
+        f"aligned to the reference, alternating, {percent(now['alternate'])}, best turn found {percent(now['gpa'])}, "
         f"rank-{rank} floor {percent(now['floor'])}; the arm itself has {percent(float(record.error[-1]))}."
     )
     top = nice(max(float(v.max()) for v in (*(by[n] for n in ("naive", "alternate", "gpa")), own)) * 1.02)
     fig = base_figure(
-        mode, finding(now, rank), alt, **round_axis(trace, view, record), barmode="stack", bargap=0.08,
+        mode, finding(now, rank), alt, **round_axis(trace, view, record), barmode="stack",
+        bargap=0.08 if trace.config.train.rounds <= 30 else 0,
         yaxis={"title": {"text": "relative error"}, "range": [0, top], "tickformat": "~%", "nticks": 6,
                "fixedrange": True},
     )  # fmt: skip
@@ -56,8 +62,8 @@ def ladder(trace: Trace, view: View) -> go.Figure:
     hurt = by["gpa"] - below
     bands = [
         ("rank-r floor", "floor", by["floor"], {"color": GHOST[mode], **line}),
-        ("left by the best rotation", "left", below - by["floor"], {"color": HUES[mode]["green"], **line}),
-        ("rotation removes", "removed", by["naive"] - below, {"color": rgba(HUES[mode]["vermillion"], 0.75), **line}),
+        ("left by the best turn found", "left", below - by["floor"], {"color": HUES[mode]["green"], **line}),
+        ("turning removes", "removed", by["naive"] - below, {"color": rgba(HUES[mode]["vermillion"], 0.75), **line}),
         (
             "alignment hurts", "hurt", hurt,
             {
@@ -73,8 +79,8 @@ def ladder(trace: Trace, view: View) -> go.Figure:
         )  # fmt: skip
     reference = next((c.hue for c in trace.arms if c.name == "fedrot"), "blue")
     names = [
-        ((by["naive"][-1] + below[-1]) / 2, "rotation removes", HUES[mode]["vermillion"]),
-        ((below[-1] + by["floor"][-1]) / 2, "best rotation leaves", HUES[mode]["green"]),
+        ((by["naive"][-1] + below[-1]) / 2, "turning removes", HUES[mode]["vermillion"]),
+        ((below[-1] + by["floor"][-1]) / 2, "best turn leaves", HUES[mode]["green"]),
         (by["floor"][-1] / 2, f"rank-{rank} floor", MUTED[mode]),
         (own[-1], card.label, colour(card, mode)),
     ]

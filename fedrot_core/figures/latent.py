@@ -74,7 +74,7 @@ def latent(trace: Trace, view: View) -> go.Figure:
         f"arrows as sent has {percent(naive)} of the clients' mean arrow length over {axes_text(record)}; "
         f"when {rule} turns each client first it has {percent(turned)}{about}."
     )
-    names = ["Clients as sent", "Naive mean", "Turned, then averaged"]
+    names = ["Clients as sent", "Naive mean", "Turned, then averaged" if record.applied else "If turned by Procrustes"]
     keeps = "keeps" if record.applied else "would keep"
     lines = [
         who,
@@ -88,9 +88,10 @@ def latent(trace: Trace, view: View) -> go.Figure:
         layout[f"xaxis{tag}"] |= {"showticklabels": len(a.axes) == 2, "ticks": "outside" if len(a.axes) == 2 else ""}
         layout[f"yaxis{tag}"]["title"] = {"text": f"latent axis {a.axes[-1] + 1}" if n == 0 else ""}
     headings = [heading(n + 1, f"<b>{names[n]}</b><br>{lines[n]}", mode, yshift=20) for n in range(3)]
+    shown = percent(float(record.latent_share[layer, min(view.feature, record.features.shape[1] - 1)]))
     remark = note(
-        f"Each arrow: {column_text(trace, layer, a.column)}. "
-        f"Dashed ring and bars: the clients' mean arrow length over {axes_text(record)}.",
+        f"Arrow: {column_text(trace, layer, a.column)}; these axes show {shown} of it. "
+        f"Ring and bars: mean length over {axes_text(record)}.",
         mode,
     )
     bars = length_bars((None, naive, turned), (MUTED[mode], HUES[mode]["vermillion"], turned_colour), mode)

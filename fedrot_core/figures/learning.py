@@ -35,7 +35,7 @@ def learning(trace: Trace, view: View) -> go.Figure:
     if len(ranked) == 1:
         title = f"{best.label} reaches {percent(first.score)} by round {shown}{top}"
     elif first.score - last.score < 0.005:
-        title = f"All arms reach {percent(first.score)} by round {shown}{top}"
+        title = f"All arms are at {percent(first.score)} in round {shown}{top}"
     else:
         both = f"{best.label} {percent(first.score)}, {worst.label} {percent(last.score)}"
         title = fitting(

@@ -86,6 +86,8 @@ def shown_clients(record: RoundRecord) -> list[int]:
 def of_clients(record: RoundRecord) -> str:
     """``10 clients``, or ``first 24 of 60 clients`` where not all are shown."""
     shown, all_kept = record.turn.shape[1], len(record.clients)
+    if all_kept == 1:
+        return "1 client"
     return f"{all_kept} clients" if shown == all_kept else f"first {shown} of {all_kept} clients"
 
 

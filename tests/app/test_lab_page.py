@@ -10,7 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from app.presets import PRESETS
 from app.runner import runner
+from app.text import plain
 from fedrot_core.config import FederationConfig, leaves
+from fedrot_core.figures.parts import percent
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 QUICK = {"rounds": "2", "steps": "2", "clients": "4"}
@@ -41,7 +43,7 @@ def text(at: AppTest) -> str:
 def test_the_default_page_says_that_naive_stalls_and_aligned_learns() -> None:
     at = opened()
     record = at.session_state["job"].trace().at("fedrot", 14)
-    assert f"FedRot-LoRA {100 * record.score:.0f} %" in text(at)
+    assert f"FedRot-LoRA {percent(record.score)}" in text(at)
     assert not at.warning
     assert not at.error
 
@@ -52,7 +54,7 @@ def test_every_preset_gives_its_sentence_from_the_current_run(preset: Any) -> No
     at.session_state["config"] = preset.config.with_values({"rounds": 2, "steps": 2})
     at = finished(at.run())
     trace = at.session_state["job"].trace()
-    assert f"{100 * trace.at('fedit', 1).score:.0f} %" in preset.look(trace, 1)
+    assert f"FedIT (naive) {percent(trace.at('fedit', 1).score)}" in preset.look(trace, 1)
     assert preset.look(trace, 0) != preset.look(trace, 1)
 
 
@@ -69,8 +71,7 @@ def test_every_control_changes_the_run(key: str) -> None:
         target: Any = next(o for o in leaf.option.stops or leaf.option.choices or ("teacher",) if o != leaf.get(before))
     else:
         target = leaf.kind(leaf.option.high if leaf.get(before) != leaf.option.high else leaf.option.low)
-    if key == "rounds":
-        target = 3
+    target = {"rounds": 3, "part": 0.5}.get(key, target)
     widget.set_value(target)
     at.run()
     at.session_state["job"].cancel()
@@ -100,7 +101,7 @@ def test_an_impossible_split_is_told_and_can_be_left_again() -> None:
 def test_a_diverging_arm_stops_with_a_message_and_the_page_stays_up() -> None:
     at = opened(**{**QUICK, "steps": "200", "opt": "sgd", "lr": "1", "lora_alpha": "64", "task": "teacher"})
     assert {stop.arm for stop in at.session_state["job"].trace().stopped} == {"fedit", "fedrot"}
-    assert sum("Lower the learning rate (1)" in w.value for w in at.warning) == 2
+    assert sum(plain("Lower the learning rate (1)") in w.value for w in at.warning) == 2
     assert at.info
 
 

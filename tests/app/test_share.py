@@ -21,7 +21,9 @@ def any_value(leaf: Leaf) -> st.SearchStrategy[Any]:
         return (
             st.sampled_from(opt.stops)
             if opt.stops
-            else st.integers(0, 20).map(lambda n: (opt.low or 0) + n * (opt.step or 0))
+            else st.integers(0, round(((opt.high or 0) - (opt.low or 0)) / (opt.step or 1))).map(
+                lambda n: (opt.low or 0) + n * (opt.step or 0)
+            )
         )
     if opt.registry == "method":
         return st.lists(st.sampled_from(list(METHODS)), min_size=1, unique=True).map(tuple)
@@ -29,7 +31,9 @@ def any_value(leaf: Leaf) -> st.SearchStrategy[Any]:
 
 
 configs = st.fixed_dictionaries({leaf.option.key: any_value(leaf) for leaf in leaves()}).map(
-    lambda values: FederationConfig().with_values({**values, "width": max(values["width"], values["rank"])})
+    lambda values: FederationConfig().with_values(
+        {**values, "width": max(values["width"], values["rank"]), "part": max(values["part"], 0.5)}
+    )
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, expect
@@ -36,8 +37,8 @@ def figure_title(page: Page, name: str) -> str:
 
 
 def press_on_slider(page: Page, name: str, key: str) -> None:
-    """Focus a slider by its label and press one key."""
-    slider = page.get_by_role("slider", name=name).first
+    """Focus the slider whose label begins with these words, and press one key."""
+    slider = page.get_by_role("slider", name=re.compile(rf"^{name}\b")).first
     slider.focus()
     page.keyboard.press(key)
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 def test_first_paint_shows_the_effect_with_no_button_pressed(page: Page, app_url: str) -> None:
     open_lab(page, app_url)
     title = figure_title(page, "learning")
-    naive, aligned = (int(re.search(rf"{name}[^0-9]*(\d+) ?%", page.inner_text(".fedrot-look")).group(1))  # type: ignore[union-attr]
+    naive, aligned = (int(re.search(rf"{name}[^0-9]*(\d+)\s?%", page.inner_text(".fedrot-look")).group(1))  # type: ignore[union-attr]
                       for name in ("FedIT \\(naive\\)", "FedRot-LoRA"))  # fmt: skip
     assert aligned > naive + 25, title
     for name in ("latent", "learning", "ladder"):
@@ -103,6 +103,25 @@ def test_a_broken_link_is_explained_and_the_page_stays_up(page: Page, app_url: s
     assert any("Rank r must be in 1..32; got 99" in text for text in alerts)
     assert any("colour" in text for text in alerts)
     assert query(page) == {"alpha": "0.1"}
+
+
+def test_markdown_in_a_link_stays_text(page: Page, app_url: str) -> None:
+    open_lab(page, f"{app_url}/?seed=![x](http://127.0.0.1:9/px.png)&foo=**[Log in](http://127.0.0.1:9/)**")
+    alerts = page.get_by_test_id("stAlert")
+    assert "![x](http://127.0.0.1:9/px.png)" in " ".join(alerts.all_inner_texts()).replace("\u200b", "")
+    assert alerts.locator("img, a, strong").count() == 0
+
+
+def test_cancel_ends_the_run_and_keeps_its_rounds(page: Page, app_url: str) -> None:
+    open_lab(page, app_url)
+    page.goto(f"{app_url}/?rounds=100&clients=30&seed=17")
+    page.locator(".st-key-cancel button").first.click(timeout=20_000)
+    caption = page.get_by_text("Cancelled after")
+    expect(caption).to_be_visible()
+    before = caption.inner_text()
+    page.wait_for_timeout(2_000)
+    assert caption.inner_text() == before
+    assert int(figure_version(page).split(":")[1]) == int(re.search(r"after (\d+) of 100", before).group(1))  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", [n for n in FIGURES if n not in ("latent", "learning", "ladder")])

@@ -113,7 +113,7 @@ def test_ladder_draws_a_negative_band_hatched_and_names_it(plain: Trace, edited:
     assert by["hurt"].marker.pattern.shape == "/"
     assert (
         figure.layout.title.text
-        == "Alignment hurts here: naive error 20\u00a0%, best rotation 30\u00a0%, rank-4 floor 10\u00a0%"
+        == "Alignment hurts here: naive error 20\u00a0%, best turn found 30\u00a0%, rank-4 floor 10\u00a0%"
     )
     assert any("alignment hurts" in a.text.replace("<br>", " ") for a in figure.layout.annotations)
 

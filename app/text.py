@@ -1,0 +1,14 @@
+"""Text from outside on the page."""
+
+import re
+
+SPECIAL = re.compile(r"([\\`*_{}\[\]()#!<>|~$:+-])")
+LINKABLE = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
+
+
+def plain(text: str) -> str:
+    """``text`` so that Markdown shows it as it is: no link, image or emphasis comes out of a link's values.
+
+    Addresses that would turn into links by themselves get a zero-width space.
+    """
+    return SPECIAL.sub(r"\\\1", LINKABLE.sub("\u200b", text))

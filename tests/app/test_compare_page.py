@@ -1,0 +1,194 @@
+"""The comparison page without a browser: its answer, table and notes follow from the runs, and trouble is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.comparison import as_json, plan, points, table, verdict
+from app.share import Selection, from_query, to_query
+from app.sweeps import SweepJob
+from fedrot_core.config import FederationConfig
+from fedrot_core.methods import METHODS
+from fedrot_core.summary import RunSummary, statistics
+from fedrot_core.sweep import summarise
+
+MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
+PAGE = "../pages/02_compare.py"
+QUICK = {"rounds": "2", "steps": "2", "clients": "3", "batch": "8", "compare": "fedit,flexlora,ffa", "seeds": "3"}
+
+
+def opened(**query: str) -> AppTest:
+    """The page opened with a link, its sweep finished."""
+    at = started(**query)
+    awaited(at)
+    at.run()
+    assert not at.exception
+    return at
+
+
+def awaited(at: AppTest) -> None:
+    """Wait for the sweep as an open page does: AppTest has no timer that would tell it that somebody looks."""
+    job = job_of(at)
+    while not job.finished.wait(1):
+        job.seen(at.session_state["session_id"])
+
+
+def started(**query: str) -> AppTest:
+    at = AppTest.from_file(MAIN, default_timeout=60)
+    for key, value in (QUICK | query).items():
+        at.query_params[key] = value
+    at.switch_page(PAGE).run()
+    assert not at.exception
+    return at
+
+
+def job_of(at: AppTest) -> SweepJob:
+    job: SweepJob = at.session_state["sweep_compare"]
+    return job
+
+
+def runs_of(at: AppTest) -> list[RunSummary]:
+    job = job_of(at)
+    return [job.results[config.hash] for config in job.configs]
+
+
+def prose(at: AppTest) -> str:
+    return " ".join(str(m.proto.body) for m in at.get("html"))
+
+
+@pytest.fixture(scope="module")
+def page() -> AppTest:
+    return opened()
+
+
+def test_every_seed_runs_every_arm(page: AppTest) -> None:
+    runs = runs_of(page)
+    assert [run.config.seed for run in runs] == [0, 1, 2]
+    assert all(set(run.arms) == {"fedit", "flexlora", "ffa"} for run in runs)
+    assert not page.error
+    assert not page.warning
+
+
+def test_table_numbers_are_those_of_the_runs(page: AppTest) -> None:
+    runs = runs_of(page)
+    frame = page.dataframe[0].value.set_index("method")
+    assert len(frame) == 3
+    for name in ("fedit", "flexlora", "ffa"):
+        row, arms = frame.loc[METHODS[name].card.label], [run.arms[name] for run in runs]
+        finals = [arm.scores[-1] for arm in arms]
+        low, middle, high = np.quantile(finals, [0.25, 0.5, 0.75])
+        assert row["score"] == pytest.approx(100 * middle)
+        assert row["spread"] == f"{100 * low:.1f} to {100 * high:.1f}"
+        assert row["final error"] == pytest.approx(np.median([arm.errors[-1] for arm in arms]))
+        assert row["bytes up"] == pytest.approx(arms[0].bytes_up.mean() / 1000)
+        assert row["bytes down"] == pytest.approx(arms[0].bytes_down.mean() / 1000)
+        assert row["work ms"] == pytest.approx(1000 * np.median([arm.seconds / 2 for arm in arms]))
+    assert (frame["exact"] != "").to_dict() == {METHODS[n].card.label: n == "ffa" for n in ("fedit", "flexlora", "ffa")}
+
+
+def test_the_answer_is_the_verdict_on_these_runs(page: AppTest) -> None:
+    runs = runs_of(page)
+    choice, caveats = verdict(runs, [METHODS[n].card for n in ("fedit", "flexlora", "ffa")])
+    assert f"<b>{choice}</b>" in prose(page)
+    assert caveats in prose(page)
+
+
+def test_a_method_that_cannot_run_is_named_and_the_others_run() -> None:
+    at = opened(ranks="mixed", compare="fedrot,flexlora,flora")
+    (warning,) = at.warning
+    assert warning.value.startswith("Left out: FedRot-LoRA. Ranks of the clients must be equal for FedRot-LoRA")
+    assert all(set(run.arms) == {"flexlora", "flora"} for run in runs_of(at))
+
+
+def test_when_no_method_can_run_the_page_says_so_and_stays_up() -> None:
+    at = started(ranks="mixed", compare="fedrot,fedit")
+    assert len(at.warning) == 2
+    assert "None of the chosen methods" in at.error[0].value
+    at.multiselect(key="compare_arms").set_value(["flexlora"]).run()
+    assert not at.exception
+    assert not at.error
+    assert at.query_params["compare"] == "flexlora"
+    awaited(at)
+
+
+def test_cancel_keeps_what_is_done_and_offers_to_run_again() -> None:
+    at = started(seeds="20", steps="30", rounds="10", seed="77")
+    at.button(key="compare_cancel").click().run()
+    job = job_of(at)
+    assert job.cancelled
+    assert job.finished.wait(60)
+    at.run()
+    assert not at.exception
+    assert job_of(at) is job  # a cancelled sweep is not started again by a redraw
+    assert len(job.results) < 20
+    assert any("Cancelled after" in c.value for c in at.caption)
+    at.button(key="compare_again").click().run()
+    again = job_of(at)
+    assert again is not job
+    again.cancel()
+    assert again.finished.wait(60)
+
+
+def test_no_method_at_all_is_refused() -> None:
+    at = opened(compare="ffa", seeds="1")
+    at.multiselect(key="compare_arms").set_value([]).run()
+    assert any("must name at least one" in w.value for w in at.warning)
+    assert at.session_state["selection"].compare == ("ffa",)
+
+
+def test_a_link_brings_back_methods_and_seeds_and_names_what_it_cannot_use() -> None:
+    selection = Selection(compare=("ffa", "fedex"), seeds=7)
+    query = to_query(FederationConfig(), selection)
+    assert query == {"compare": "ffa,fedex", "seeds": "7"}
+    assert from_query(query) == (FederationConfig(), selection, [])
+    _, found, problems = from_query({"compare": "ffa,nobody", "seeds": "21"})
+    assert found == Selection(compare=("ffa",))
+    assert "seeds must be in 1..20; the link's '21'" in problems[0]
+    assert "'nobody' was left out" in problems[1]
+    _, found, problems = from_query({"compare": ""})
+    assert found == Selection()
+    assert len(problems) == 1
+
+
+def summary(scores: dict[str, list[float]], seed: int) -> list[RunSummary]:
+    """Made-up runs with these final scores by seed; everything else as measured in one tiny run."""
+    base = FederationConfig().with_values({"arms": tuple(scores), "rounds": 2, "steps": 1, "clients": 2})
+    real = summarise(base)
+    out = []
+    for n in range(seed):
+        arms: dict[str, Any] = {}
+        for name, finals in scores.items():
+            arm = real.arms[name]
+            arms[name] = type(arm)(**{**vars(arm), "scores": np.array([0.5, finals[n]])})
+        out.append(RunSummary(base.with_values({"seed": n}), arms, 0.5, real.ceiling, score_name=real.score_name))
+    return out
+
+
+def test_the_verdict_is_honest_about_the_spread() -> None:
+    cards = [METHODS[name].card for name in ("fedit", "ffa")]
+    close = summary({"fedit": [0.90, 0.92, 0.91], "ffa": [0.92, 0.90, 0.91]}, 3)
+    choice, caveats = verdict(close, cards)
+    assert choice.startswith("Choose FFA-LoRA: ")  # equal score, less traffic
+    assert f"FedIT (naive) ({points(0.91)}, at least as good in 2 of 3)" in caveats
+    far = summary({"fedit": [0.90, 0.92, 0.91], "ffa": [0.6, 0.6, 0.6]}, 3)
+    choice, caveats = verdict(far, cards)
+    assert choice.startswith("Choose FedIT (naive): best score (91.0")
+    assert "The other differs from it by more than the seed spread" in caveats
+    assert "Best exact method: FFA-LoRA" in caveats
+    _, caveats = verdict(close[:1], cards)
+    assert "One seed shows too little of the spread" in caveats
+
+
+def test_json_holds_every_seed_and_table_is_plain(page: AppTest) -> None:
+    runs, cards = runs_of(page), plan(FederationConfig(), ("fedit", "flexlora", "ffa"), 1).cards
+    content = json.loads(as_json(runs, cards))
+    assert content["seeds"] == [0, 1, 2]
+    assert content["runs"][1]["arms"]["ffa"]["scores"] == runs[1].arms["ffa"].scores.tolist()
+    assert FederationConfig.from_dict(content["config"]) == runs[0].config
+    assert [row["score"] for row in table(runs, cards)] == [statistics(runs, card.name).score.median for card in cards]

@@ -1,0 +1,15 @@
+"""Text from links is shown as it is; tests/browser looks at how it renders."""
+
+import re
+
+from app.text import plain
+
+HOSTILE = "![x](http://h/p.png) **[Log in](http://evil.example)** `a` <b> ~~s~~ $x$ :smile: # no\\* - + _i_"
+
+
+def test_every_character_that_means_something_in_markdown_is_escaped() -> None:
+    assert re.search(r"(?<!\\)(?:\\\\)*[`*_{}\[\]()#!<>|~$:]", plain(HOSTILE)) is None
+
+
+def test_the_text_itself_is_kept() -> None:
+    assert re.sub(r"\\(.)|\u200b", r"\1", plain(HOSTILE)) == HOSTILE
