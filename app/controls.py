@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from app import state
-from fedrot_core.config import Leaf, leaves
+from fedrot_core.config import FederationConfig, Leaf, leaves
 from fedrot_core.methods import METHODS
 from fedrot_core.workloads import WORKLOADS
 
@@ -17,8 +17,9 @@ LEAVES = {leaf.option.key: leaf for leaf in leaves()}
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("alpha", "het", "rank", "frames", "theta")),
-    ("Methods and alignment", ("arms", "lam", "group", "side", "weights")),
+    ("Methods and alignment", ("arms", "lam", "group", "side", "stale", "weights")),
     ("Task and data", ("task", "clients", "split", "min", "known", "width")),
+    ("Who takes part, server", ("part", "drop", "ranks", "server", "slr")),
     ("Training", ("rounds", "steps", "batch", "opt", "lr", "lora_alpha", "device", "seed")),
 )
 """Sidebar groups; the first stands open at the top: heterogeneity and rank first."""
@@ -29,12 +30,13 @@ def sidebar() -> None:
     for title, keys in GROUPS:
         if title:
             with st.expander(title, expanded=title.startswith("Methods")):
-                _widgets(keys)
+                widgets(keys)
         else:
-            _widgets(keys)
+            widgets(keys)
 
 
-def _widgets(keys: Sequence[str]) -> None:
+def widgets(keys: Sequence[str]) -> None:
+    """Widgets of these URL keys, leaving out those without effect at present."""
     values = state.config().values()
     for key in keys:
         leaf = LEAVES[key]
@@ -75,5 +77,7 @@ def _choices(leaf: Leaf) -> dict[str, str]:
     if leaf.option.registry == "workload":
         return {w.name: w.label for w in WORKLOADS.values()}
     if leaf.option.registry == "method":
-        return {m.card.name: m.card.label for m in METHODS.values()}
+        first = FederationConfig().methods  # the default arms, then the rest by name
+        cards = sorted((m.card for m in METHODS.values()), key=lambda c: (c.name not in first, c.label.lower()))
+        return {card.name: card.label for card in cards}
     return dict(leaf.option.choices)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -17,6 +18,8 @@ from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, FedRotError, TraceError
 from fedrot_core.federation import Federation
+from fedrot_core.methods import Method
+from fedrot_core.mistakes import MISTAKES
 from fedrot_core.trace import Trace
 
 PRECOMPUTED = Path(__file__).with_name("precomputed.npz")
@@ -38,15 +41,21 @@ log = logging.getLogger(__name__)
 class Job:
     """One run, shared by every session that shows the same config.
 
+    Args:
+        methods: the arms, where they are not the registered methods that ``config`` names.
+
     Attributes:
         error: what went wrong, in words for a person; empty while all is well.
+        cancelled, cancelled_by_hand: the run was ended early; a person asked for it.
         finished: set when the run has ended, for whatever reason.
     """
 
-    def __init__(self, config: FederationConfig) -> None:
+    def __init__(self, config: FederationConfig, methods: Sequence[Method] | None = None) -> None:
         self.config = config
+        self._methods = methods
         self.error = ""
         self.cancelled = False
+        self.cancelled_by_hand = False
         self.finished = threading.Event()
         self._trace: Trace | None = None
         self._progress = threading.Condition()
@@ -73,8 +82,8 @@ class Job:
         self._painted.set()
 
     def cancel(self) -> None:
-        """End the run at its next local step, keeping the rounds that are complete."""
-        self.cancelled = True
+        """A person's wish: end the run at its next local step, keeping the rounds that are complete."""
+        self.cancelled = self.cancelled_by_hand = True
 
     def wait_for_rounds(self, rounds: int, timeout: float) -> None:
         """Return once ``rounds`` rounds are complete, the run has ended, or ``timeout`` seconds have passed."""
@@ -91,7 +100,7 @@ class Job:
             with slots:
                 if self._should_stop():
                     raise Cancelled("The run was cancelled before it began.")
-                federation = Federation(self.config)
+                federation = Federation(self.config, self._methods)
                 self._trace = trace = federation.new_trace()
                 for event in federation.rounds(self._should_stop):
                     trace.add(event)
@@ -137,16 +146,21 @@ class Runner:
         sys.setswitchinterval(SWITCH_SECONDS)
         threading.Thread(target=_warm, daemon=True, name="warm").start()
 
-    def job(self, config: FederationConfig, session: str) -> Job:
-        """The run of ``config``, started if nobody has yet or if it was cancelled."""
+    def job(self, config: FederationConfig, session: str, mistake: str = "") -> Job:
+        """The run of ``config``, started if nobody has yet or if it was cancelled.
+
+        Args:
+            mistake: entry of :data:`fedrot_core.mistakes.MISTAKES`, whose correct and faulty copy are then the arms.
+        """
+        key = config.hash + mistake
         with self._lock:
-            job = self._jobs.get(config.hash)
+            job = self._jobs.get(key)
             if job is None or job.cancelled:
-                job = Job(config)
+                job = Job(config, MISTAKES[mistake].arms(config) if mistake else None)
                 job.seen_by(session)
-                self._jobs[config.hash] = job
-                threading.Thread(target=job.run, args=(self._slots,), daemon=True, name=f"run-{config.hash}").start()
-            self._jobs.move_to_end(config.hash)
+                self._jobs[key] = job
+                threading.Thread(target=job.run, args=(self._slots,), daemon=True, name=f"run-{key}").start()
+            self._jobs.move_to_end(key)
             job.seen_by(session)
             while len(self._jobs) > KEPT_RUNS:
                 oldest = next(iter(self._jobs))

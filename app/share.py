@@ -6,7 +6,7 @@ silence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ class Selection:
     Attributes:
         round_index, client, layer, feature, arm: as in :class:`fedrot_core.figures.View`.
         tab: name of the figure in the lower panel.
+        grid, aligned, depth: rows of the map of settings, its aligned method, and how many rounds it runs.
+        compare: names of the methods that the comparison runs; seeds: on how many seeds.
     """
 
     round_index: int | None = None
@@ -33,10 +35,20 @@ class Selection:
     feature: int = 0
     arm: str | None = None
     tab: str = "errors"
+    grid: str = "rank"
+    aligned: str = "fedrot"
+    depth: str = "quick"
+    compare: tuple[str, ...] = ("fedit", "fedrot", "gpa", "flexlora", "fedex", "ffa")
+    seeds: int = 5
 
 
-NUMBERS = {"round": "round_index", "client": "client", "layer": "layer", "feature": "feature"}
-NAMES = {"show": "arm", "figure": "tab"}
+MOST_SEEDS = 20
+
+NUMBERS = {"round": "round_index", "client": "client", "layer": "layer", "feature": "feature", "seeds": "seeds"}
+NAMES = {"show": "arm", "figure": "tab", "grid": "grid", "aligned": "aligned", "depth": "depth"}
+LISTS = {"compare": "compare"}
+GRID_CHOICES = {"grid": ("rank", "theta"), "aligned": ("fedrot", "fedrot_code", "gpa"), "depth": ("quick", "full")}
+"""What the map of settings may show, by URL key; the first is the default."""
 
 
 def to_query(config: FederationConfig, selection: Selection) -> dict[str, str]:
@@ -47,10 +59,10 @@ def to_query(config: FederationConfig, selection: Selection) -> dict[str, str]:
         if value != leaf.default:
             query[leaf.option.key] = _text(value)
     standard = Selection()
-    for key, name in {**NUMBERS, **NAMES}.items():
+    for key, name in {**NUMBERS, **NAMES, **LISTS}.items():
         value = getattr(selection, name)
         if value != getattr(standard, name):
-            query[key] = str(value)
+            query[key] = _text(value)
     return query
 
 
@@ -67,7 +79,7 @@ def from_query(query: Mapping[str, str]) -> tuple[FederationConfig, Selection, l
                 wanted[key] = value
             except (ConfigError, ValueError) as error:
                 problems.append(f"{error} The link's {key}={text!r} was replaced by {_text(known[key].default)}.")
-        elif key not in NUMBERS and key not in NAMES:
+        elif key not in {**NUMBERS, **NAMES, **LISTS}:
             problems.append(f"The link's {key}={text!r} is not a setting of this app and was ignored.")
     try:
         config = config.with_values(wanted)
@@ -77,19 +89,41 @@ def from_query(query: Mapping[str, str]) -> tuple[FederationConfig, Selection, l
     return config, selection, problems + complaints
 
 
+def settings_from(query: Mapping[str, str], keys: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Those values of a link, among ``keys``, that can be used, and a sentence for each that cannot."""
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    for key in keys:
+        if key in query:
+            config, _, complaints = from_query({key: query[key]})
+            if complaints:
+                problems += [
+                    f"{c.split(' The link')[0]} The link's {key}={query[key]!r} was left out." for c in complaints
+                ]
+            else:
+                found[key] = config.values()[key]
+    return found, problems
+
+
 def _selection(query: Mapping[str, str], config: FederationConfig) -> tuple[Selection, list[str]]:
     """The selection part of a link."""
-    limits = {"round": config.train.rounds - 1, "client": config.data.clients - 1, "layer": 15, "feature": 5}
-    options = {"show": config.methods, "figure": tuple(FIGURES)}
+    limits = {
+        "round": (0, config.train.rounds - 1),
+        "client": (0, config.data.clients - 1),
+        "layer": (0, 15),
+        "feature": (0, 5),
+        "seeds": (1, MOST_SEEDS),
+    }
+    options = {"show": config.methods, "figure": tuple(FIGURES), **GRID_CHOICES}
     chosen: dict[str, Any] = {}
     problems: list[str] = []
     for key, name in NUMBERS.items():
         if key in query:
-            text = query[key]
-            if text.isdecimal() and int(text) <= limits[key]:
+            text, (low, high) = query[key], limits[key]
+            if text.isdecimal() and low <= int(text) <= high:
                 chosen[name] = int(text)
             else:
-                problems.append(f"{key} must be in 0..{limits[key]}; the link's {text!r} was replaced by the default.")
+                problems.append(f"{key} must be in {low}..{high}; the link's {text!r} was replaced by the default.")
     for key, name in NAMES.items():
         if key in query:
             if query[key] in options[key]:
@@ -99,6 +133,16 @@ def _selection(query: Mapping[str, str], config: FederationConfig) -> tuple[Sele
                 problems.append(
                     f"{key} must be one of {allowed}; the link's {query[key]!r} was replaced by the default."
                 )
+    for key, name in LISTS.items():
+        if key in query:
+            wanted = dict.fromkeys(query[key].split(","))
+            known, unknown = [n for n in wanted if n in METHODS], [n for n in wanted if n not in METHODS]
+            if known:
+                chosen[name] = tuple(known)
+            if unknown:
+                what = ", ".join(repr(n) for n in unknown)
+                rest = "left out" if known else "replaced by the default methods"
+                problems.append(f"{key} must name methods among {', '.join(METHODS)}; the link's {what} was {rest}.")
     return Selection(**chosen), problems
 
 

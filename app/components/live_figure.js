@@ -74,7 +74,8 @@ function draw(state) {
       state.plot.on("plotly_click", (event) => {
         const point = event.points?.[0];
         const pick = point?.data?.meta;
-        if (pick?.client !== undefined) state.trigger("client", pick.client);
+        if (pick?.pick) state.trigger("pick", point.customdata);
+        else if (pick?.client !== undefined) state.trigger("client", pick.client);
         else if (pick?.round) state.trigger("round", point.x);
       });
     }
@@ -98,7 +99,14 @@ async function save(state, format) {
   const Plotly = await loadPlotly();
   const { spec, filename } = state.data;
   const size = { width: 1100, height: 619 };  // laid out as on a slide, then scaled to 1600 x 900
-  const layout = { ...spec.layout, autosize: false, ...size };
+  const margin = { t: 100, b: 80, ...(spec.layout.margin ?? {}) };
+  margin.b += 30;
+  const footer = {
+    text: state.data.footer, xref: "paper", yref: "paper", x: 0, y: 0, xanchor: "left", yanchor: "top",
+    yshift: 22 - margin.b, showarrow: false, font: { size: 12 }, opacity: 0.75,
+  };
+  const annotations = [...(spec.layout.annotations ?? []), footer];
+  const layout = { ...spec.layout, autosize: false, ...size, margin, annotations };
   const holder = document.createElement("div");
   await Plotly.newPlot(holder, spec.data, layout);
   await Plotly.downloadImage(holder, { format, ...size, scale: 1600 / size.width, filename });

@@ -36,6 +36,8 @@ def errors(trace: Trace, view: View) -> go.Figure:
     small, large = float(low.error[-1]), float(high.error[-1])
     if len(ranked) == 1:
         title = f"Round {shown}: {best.label} misses the ideal by {percent(small)}"
+    elif large <= EXACT:
+        title = f"Round {shown}: every arm is exact"
     elif small <= EXACT:
         title = f"Round {shown}: {best.label} is exact, {worst.label} misses the ideal by {percent(large)}"
     elif large < 1.05 * small:

@@ -11,10 +11,13 @@ import plotly.graph_objects as go
 def figure_rows(figure: go.Figure) -> list[dict[str, Any]]:
     """One row a drawn point: series name, then its coordinates under the names of the axes.
 
-    Heatmaps give one row a cell. Points without coordinates (NaN or None) are left out.
+    Heatmaps give one row a cell. Points without coordinates (NaN or None) and ghosts, which repeat other
+    series, are left out.
     """
     rows: list[dict[str, Any]] = []
     for trace in figure.data:
+        if isinstance(trace.meta, dict) and trace.meta.get("ghost"):
+            continue
         x_name, y_name = (_axis_title(figure, getattr(trace, ref) or ref[0]) for ref in ("xaxis", "yaxis"))
         name = trace.name or trace.type
         if trace.type == "heatmap":
@@ -37,8 +40,10 @@ def figure_rows(figure: go.Figure) -> list[dict[str, Any]]:
 def _axis_title(figure: go.Figure, ref: str) -> str:
     """Title text of axis ``"x2"``, or its letter where it has none."""
     letter, number = ref[0], ref[1:]
-    text = figure.layout[f"{letter}axis{number}"].title.text
-    return text or letter
+    axis = figure.layout[f"{letter}axis{number}"]
+    if not axis.title.text and axis.matches and axis.matches != ref:
+        return _axis_title(figure, axis.matches)
+    return axis.title.text or letter
 
 
 def _list(values: Any) -> list[Any]:

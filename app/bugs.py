@@ -1,0 +1,211 @@
+"""Spot the bug: what a link holds, the run of a mistake, its evidence in words, and the score of the game."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app import state
+from app.runner import Job, runner
+from app.share import settings_from
+from fedrot_core.config import FederationConfig
+from fedrot_core.errors import ConfigError
+from fedrot_core.figures.parts import percent
+from fedrot_core.mistakes import MISTAKES, Mistake
+from fedrot_core.mistakes.evidence import Evidence, in_run, on_bench
+from fedrot_core.mistakes.game import CASES, hidden
+from fedrot_core.trace import Trace
+
+BASE: Mapping[str, Any] = {"frames": "trained", "rounds": 10}
+"""The run of this page, as changes of the default config: frames as trained, so that only the mistake is wrong."""
+
+SETTINGS = ("alpha", "rank", "clients", "rounds", "steps", "seed")
+"""What a link may set besides the mistake or the case."""
+
+OPTIMISERS = {"adam": "Adam", "sgd": "SGD"}
+
+ROUNDING = 1e-6
+"""Shares below this are float32 rounding."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the page shows.
+
+    Attributes:
+        bug: the mistake looked at; case: number of the case that is played, or None while exploring.
+        settings: changes of :data:`BASE`, by URL key.
+    """
+
+    bug: str
+    case: int | None
+    settings: Mapping[str, Any]
+
+    @property
+    def mistake(self) -> Mistake:
+        """The mistake of the run."""
+        return MISTAKES[self.bug] if self.case is None else hidden(self.case)
+
+    @property
+    def config(self) -> FederationConfig:
+        """The run; a case's number is its seed."""
+        seed = {} if self.case is None else {"seed": self.case}
+        return FederationConfig().with_values({**BASE, **self.settings, **seed})
+
+    def query(self) -> dict[str, str]:
+        """The link of this scene."""
+        what = {"bug": self.bug} if self.case is None else {"case": str(self.case)}
+        return what | {key: f"{value:g}" for key, value in self.settings.items()}
+
+
+def read_link(query: Mapping[str, str]) -> tuple[Scene, list[str]]:
+    """The scene of a link, and a sentence for each value that could not be used."""
+    settings, problems = settings_from(query, SETTINGS)
+    bug, case = next(iter(MISTAKES)), None
+    for key, text in query.items():
+        if key == "bug" and text in MISTAKES:
+            bug = text
+        elif key == "case" and text.isdecimal() and 1 <= int(text) <= CASES:
+            case = int(text)
+        elif key in ("bug", "case"):
+            allowed = ", ".join(MISTAKES) if key == "bug" else f"1..{CASES}"
+            problems.append(f"{key} must be one of {allowed}; the link's {text!r} was replaced by the default.")
+        elif key not in SETTINGS:
+            problems.append(f"The link's {key}={text!r} is not a setting of this page and was ignored.")
+    scene = Scene(bug, case, settings)
+    try:
+        _ = scene.config
+    except ConfigError as error:
+        problems.append(f"{error} All settings of the link were replaced by the defaults.")
+        scene = replace(scene, settings={})
+    return scene, problems
+
+
+def open_link() -> None:
+    """Take the scene from the URL when it was opened or edited; else keep the session's."""
+    query = dict(st.query_params.items())
+    if "bug_scene" in st.session_state and (not query or query == st.session_state["bug_query"]):
+        return
+    scene, problems = read_link(query)
+    st.session_state.update(bug_scene=scene, bug_problems=problems, bug_query=query)
+
+
+def write_link() -> None:
+    """Make the URL say what the page shows."""
+    query = scene().query()
+    if query != dict(st.query_params.items()):
+        st.query_params.from_dict(query)
+    st.session_state["bug_query"] = query
+
+
+def scene() -> Scene:
+    """What this session shows."""
+    value: Scene = st.session_state["bug_scene"]
+    return value
+
+
+def show(**changes: Any) -> None:
+    """Show another mistake or case."""
+    st.session_state.update(bug_scene=replace(scene(), **changes), bug_problems=[])
+
+
+def watched_job() -> Job:
+    """The run of the scene: started if need be, and left to rest if this session cancelled it."""
+    now = (scene().config, scene().mistake.name)
+    before: tuple[tuple[FederationConfig, str], Job] | None = st.session_state.get("bug_job")
+    if before is not None and before[0] == now and before[1].cancelled_by_hand:
+        return before[1]
+    job = runner().job(now[0], state.session_id(), now[1])
+    if before is not None and before[1] is not job:
+        before[1].left_by(state.session_id())
+    st.session_state["bug_job"] = (now, job)
+    return job
+
+
+def new_case() -> int:
+    """The number of a case that nobody has in mind."""
+    return int(np.random.default_rng().integers(1, CASES + 1))
+
+
+def guesses() -> dict[int, str]:
+    """Case -> the mistake that this session named."""
+    found: dict[int, str] = st.session_state.setdefault("bug_guesses", {})
+    return found
+
+
+def score() -> str:
+    """How many cases were solved."""
+    if not guesses():
+        return "No case guessed yet."
+    right = sum(hidden(case).name == guess for case, guess in guesses().items())
+    return f"Score: {right} of {len(guesses())} case{'' if len(guesses()) == 1 else 's'} solved."
+
+
+def nameless(trace: Trace) -> Trace:
+    """The same run with arms called by their role, in colours that belong to no method in particular."""
+    right, wrong = trace.arms
+    right = replace(right, label="correct copy", hue="blue", dash="solid", symbol="circle")
+    stopped = [replace(stop, message=f"The {_role(trace, stop.arm)} stopped.") for stop in trace.stopped]
+    return replace(trace, arms=(right, replace(wrong, label="faulty copy")), stopped=stopped)
+
+
+def _role(trace: Trace, arm: str) -> str:
+    return "correct copy" if arm == trace.arms[0].name else "faulty copy"
+
+
+def method_note(trace: Trace) -> str:
+    """How the evidence was made."""
+    config = trace.config
+    return (
+        f"Both copies: same seed ({config.seed}), same split over {config.data.clients} clients, same mini-batches, "
+        f"{config.train.rounds} rounds of {config.train.local_steps} {OPTIMISERS[config.train.optimizer]} steps. "
+        f"{trace.task.summary} Error: ‖update − Σ wₖ Bₖ Aₖ‖ over ‖Σ wₖ Bₖ Aₖ‖. Bench: five random clients of unequal "
+        "weight handed straight to the server; one square layer, one that is not."
+    )
+
+
+def evidence_table(trace: Trace, mistake: Mistake) -> str:
+    """All evidence as HTML: a row for each measurement, marked where the copies differ."""
+    name = trace.task.score_name
+    run = [replace(e, asked=e.asked.replace("score", name)) for e in in_run(trace)]
+    bench = on_bench(mistake, trace.config)
+    if not run:
+        return ""
+    return (
+        '<table class="fedrot-evidence"><thead><tr><th scope="col">Measured</th><th scope="col">correct</th>'
+        '<th scope="col">faulty</th></tr></thead>'
+        f"<tbody>{_group('In this run', run)}{_group('On a test bench, without training', bench)}</tbody></table>"
+    )
+
+
+def _group(title: str, rows: Iterable[Evidence]) -> str:
+    body = "".join(_row(e) for e in rows)
+    return f'<tr><th colspan="3" scope="rowgroup">{html.escape(title)}</th></tr>{body}'
+
+
+def _row(e: Evidence) -> str:
+    right, wrong = (" / ".join(number(v, e.unit) for v in values) for values in (e.right, e.wrong))
+    differs = right != wrong
+    mark = "≠ " if differs else ""
+    return (
+        f'<tr class="{"differs" if differs else "same"}"><td>{html.escape(e.asked[0].upper() + e.asked[1:])}</td>'
+        f"<td>{right}</td><td>{mark}{wrong}</td></tr>"
+    )
+
+
+def number(value: float, unit: str) -> str:
+    """One measurement as text."""
+    if unit == "share":
+        return percent(value if abs(value) > ROUNDING else 0.0)
+    if unit == "factor":
+        return f"{value:.2f}×"
+    if unit == "points":
+        return f"{value:+.1f} points".replace("-", "−") if abs(value) >= 0.05 else "0.0 points"
+    if unit == "bytes":
+        return f"{value / 1000:.1f} kB"
+    return f"{value:.0f}°"

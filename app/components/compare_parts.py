@@ -1,0 +1,165 @@
+"""The parts of the page "Compare": controls, progress, figures, table and downloads."""
+
+from __future__ import annotations
+
+import functools
+import html
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from app import state
+from app.comparison import Plan, as_json, table, verdict
+from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
+from app.components.when_grid import again
+from app.controls import widgets
+from app.share import MOST_SEEDS, Selection
+from app.sweeps import SweepJob
+from fedrot_core.figures.compare import COMPARE_FIGURES, CompareFigure, CompareView, grid_height, plot_height
+from fedrot_core.methods import METHODS
+from fedrot_core.summary import EXACT_BELOW, RunSummary
+
+SWEEP = "compare"
+"""Name of this page's sweep in the session."""
+
+MAIN_CONTROLS = ("alpha", "het", "rank", "frames", "theta", "part")
+POLL_SECONDS = 0.6
+
+
+def controls() -> None:
+    """Methods, seeds and the settings that decide most, in the sidebar; all others are the lab's."""
+    first = Selection().compare
+    names = sorted(METHODS, key=lambda n: (n not in first, METHODS[n].card.label.lower()))
+    now = state.selection()
+
+    def arms_changed() -> None:
+        chosen = tuple(st.session_state["compare_arms"])
+        if chosen:
+            state.select(compare=chosen)
+        else:
+            st.session_state["problems"] = ["Methods must name at least one; the selection was left as it was."]
+
+    st.session_state["compare_arms"] = list(now.compare)
+    st.multiselect(
+        "Methods compared", names, format_func=lambda name: METHODS[name].card.label, key="compare_arms",
+        on_change=arms_changed, help="Same seeds, same splits, same mini-batches: only the method differs.",
+    )  # fmt: skip
+    st.session_state["compare_seeds"] = now.seeds
+    st.slider(
+        "Seeds", 1, MOST_SEEDS, key="compare_seeds",
+        on_change=lambda: state.select(seeds=st.session_state["compare_seeds"]),
+        help="Each seed deals the data, draws the starts and the mini-batches anew. More seeds, surer differences.",
+    )  # fmt: skip
+    widgets(MAIN_CONTROLS)
+    train, data = state.config().train, state.config().data
+    st.caption(
+        f"{data.clients} clients, {train.rounds} rounds of {train.local_steps} local steps, seeds from "
+        f"{state.config().seed} on. These and all other settings are those of the lab."
+    )
+
+
+def refusals(plan: Plan) -> None:
+    """Name the methods that cannot run here, each with its reason; one line where all share it."""
+    by_reason: dict[str, list[str]] = {}
+    for name, why in plan.refused.items():
+        by_reason.setdefault(why, []).append(METHODS[name].card.label)
+    for why, labels in by_reason.items():
+        st.warning(f"Left out: {', '.join(labels)}. {why}")
+    if plan.refused and not plan.cards:
+        st.error("None of the chosen methods can run with these settings. Change a setting or choose other methods.")
+
+
+def progress(job: SweepJob) -> None:
+    """How many seeds are done, Cancel while the sweep runs, and a way to take it up after that."""
+    done, total = len(job.results), len(job.configs)
+    if job.error:
+        st.error(job.error)
+    if not job.finished.is_set():
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="compare_progress"):
+            text = "ends after the seeds under way" if job.cancelled else "more are being computed"
+            st.progress(done / total, f"{done} of {total} seeds done; {text}", width=380)
+            st.button("Cancel", key="compare_cancel", icon=":material/close:", on_click=job.cancel,
+                      disabled=job.cancelled)  # fmt: skip
+    elif job.cancelled:
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="compare_progress"):
+            st.caption(f"Cancelled after {done} of {total} seeds.", width="content")
+            st.button("Run again", key="compare_again", icon=":material/refresh:", on_click=again, args=(SWEEP,))
+
+
+def answer(runs: Sequence[RunSummary], plan: Plan) -> None:
+    """The page's answer, and below it what it leaves open."""
+    choice, caveats = (html.escape(text) for text in verdict(runs, plan.cards))
+    st.html(f'<p class="fedrot-look" role="status"><b>{choice}</b> {caveats}</p>')
+
+
+def figures(runs: Sequence[RunSummary], plan: Plan, seeds: int) -> None:
+    """Small multiples above, errors and cost side by side below."""
+    view = CompareView(plan.cards, "dark" if st.context.theme.type == "dark" else "light", seeds)
+    grid, *below = COMPARE_FIGURES
+    _card(grid, runs, view, plan.key, grid_height(len(plan.cards)))
+    for figure, column in zip(below, st.columns(len(below), gap="medium"), strict=True):
+        with column:
+            _card(figure, runs, view, plan.key, plot_height(len(plan.cards)))
+    wanted = table_wanted()
+    for figure in COMPARE_FIGURES:
+        if figure.name == wanted:
+            numbers_dialog(figure.label, figure.question, figure.draw(runs, view), f"fedrot-{wanted}-{plan.key}")
+
+
+def _card(figure: CompareFigure, runs: Sequence[RunSummary], view: CompareView, key: str, height: int) -> None:
+    chart(
+        f"figure_{figure.name}", figure.draw(runs, view), height=height, label=figure.label,
+        filename=f"fedrot-{figure.name}-{key}", uirevision=key, version=f"{key}:{len(runs)}:{view.mode}",
+        triggers={"table": functools.partial(ask_table, figure.name)},
+    )  # fmt: skip
+
+
+def results_table(runs: Sequence[RunSummary], plan: Plan, finished: bool) -> None:
+    """All numbers, sortable; CSV and JSON once no more are coming."""
+    rows = table(runs, plan.cards)
+    frame = pd.DataFrame(rows)
+    shown = frame.assign(
+        score=100 * frame["score"],
+        spread=[f"{100 * r['score lower quartile']:.1f} to {100 * r['score upper quartile']:.1f}" for r in rows],
+        exact=["✓" if r["exact"] else "" for r in rows],
+        **{"bytes up": frame["bytes up"] / 1000, "bytes down": frame["bytes down"] / 1000},
+    )
+    columns = st.column_config
+    name = runs[0].score_name
+    st.dataframe(
+        shown.sort_values("score", ascending=False), hide_index=True, key="compare_table",
+        height=38 + 35 * len(rows),
+        column_order=["method", "score", "spread", "final error", "exact", "bytes up", "bytes down", "work ms",
+                      *(["stopped"] if any(r["stopped"] for r in rows) else []), "sends", "paper"],
+        column_config={
+            "method": columns.TextColumn("Method", pinned=True),
+            "score": columns.NumberColumn(
+                "Score, %", format="%.1f", width="small", help=f"{name} after the last round, median"),
+            "spread": columns.TextColumn("Quartiles, %", help="Lower to upper quartile over seeds"),
+            "final error": columns.NumberColumn(
+                "Final error", format="%.2g", width="small",
+                help="Relative aggregation error in the last round, median over seeds"),
+            "exact": columns.TextColumn(
+                "Exact?", width="small", help=f"Measured: median relative error below {EXACT_BELOW:g}"),
+            "bytes up": columns.NumberColumn("Up, kB", format="%.2f", width="small", help="Per client and round"),
+            "bytes down": columns.NumberColumn("Down, kB", format="%.2f", width="small", help="Per client and round"),
+            "work ms": columns.NumberColumn(
+                "Work, ms", format="%.2f", width="small",
+                help="One client's preparation and the server's rule, per round, measured on this "
+                "machine while it was busy; local training is the same for all and not in it"),
+            "stopped": columns.TextColumn("Stopped?", help="Seeds in which the method ended early"),
+            "sends": columns.TextColumn("Sends"),
+            "paper": columns.TextColumn("Source"),
+        },
+    )  # fmt: skip
+    if finished:
+        with st.container(horizontal=True, gap="small"):
+            st.download_button(
+                "Table as CSV", frame.to_csv(index=False).encode(), f"fedrot-compare-{plan.key}.csv", "text/csv",
+                on_click="ignore", icon=":material/download:",
+            )  # fmt: skip
+            st.download_button(
+                "Every seed as JSON", as_json(runs, plan.cards).encode(), f"fedrot-compare-{plan.key}.json",
+                "application/json", on_click="ignore", icon=":material/download:",
+            )  # fmt: skip

@@ -1,0 +1,209 @@
+"""The parts of the page "When does alignment matter?": choices, sweeps, map, and links into the lab."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import state
+from app.components.live_figure import ask_table, chart, table_wanted
+from app.grid import ALIGNED, TIE_POINTS, Finding, Grid, headline, label, rounds_of, score_name, verdict, worst
+from app.share import to_query
+from app.sweeps import SweepJob, sweeps
+from fedrot_core.config import FederationConfig, leaves
+from fedrot_core.figures.when import EQUAL, when_map
+
+LAB = "../pages/01_lab.py"
+POLL_SECONDS = 0.6
+LISTED = 5
+"""How many settings each list of counterexamples names."""
+
+FRAMES = next(leaf.option for leaf in leaves() if leaf.option.key == "frames")
+
+
+def choices() -> None:
+    """Rows of the map, frames, aligned method, and how many rounds; all of them live in the link."""
+    base, now = state.config(), state.selection()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="when_choices"):
+        _segments("Rows of the map", "grid", {"rank": "rank r", "theta": "turn θ"}, now.grid)
+
+        def frames_changed() -> None:
+            state.change_config({"frames": st.session_state["when_frames"]})
+
+        turned = now.grid == "theta"
+        st.session_state["when_frames"] = "turned" if turned else base.frames.kind
+        st.selectbox(
+            FRAMES.label, list(FRAMES.choices), format_func=lambda kind: FRAMES.choices[kind], key="when_frames",
+            on_change=frames_changed, disabled=turned, help=FRAMES.help, width=250,
+        )  # fmt: skip
+        _menu("Aligned method", "aligned", {name: label(name) for name in ALIGNED}, now.aligned)
+        quick, full = rounds_of(base, "quick"), rounds_of(base, "full")
+        if quick < full:
+            _segments("Rounds", "depth", {"quick": f"{quick} (quick)", "full": f"{full} (as in the lab)"}, now.depth)
+
+
+def _segments(text: str, name: str, labels: Mapping[str, str], value: str) -> None:
+    key = f"when_{name}"
+    st.session_state[key] = value
+    st.segmented_control(
+        text, list(labels), format_func=lambda option: labels[option], key=key, required=True,
+        on_change=lambda: state.select(**{name: st.session_state[key]}),
+    )  # fmt: skip
+
+
+def _menu(text: str, name: str, labels: Mapping[str, str], value: str) -> None:
+    key = f"when_{name}"
+    st.session_state[key] = value
+    st.selectbox(
+        text, list(labels), format_func=lambda option: labels[option], key=key, width=250,
+        on_change=lambda: state.select(**{name: st.session_state[key]}),
+    )  # fmt: skip
+
+
+def held(name: str, configs: tuple[FederationConfig, ...], start: bool = True) -> SweepJob | None:
+    """The session's sweep called ``name`` over ``configs``; started if asked, and the one before is left.
+
+    A cancelled sweep stays as it is until :func:`again` drops it.
+    """
+    key = f"sweep_{name}"
+    job: SweepJob | None = st.session_state.get(key)
+    if job is not None and job.configs != configs:
+        job.left_by(state.session_id())
+        job = None
+    if job is None and start:
+        job = sweeps().job(configs)
+    st.session_state[key] = job
+    if job is not None:
+        job.seen(state.session_id())
+    return job
+
+
+def again(name: str) -> None:
+    """Forget a sweep, so that the next run of the page starts it anew."""
+    st.session_state[f"sweep_{name}"] = None
+
+
+def running(*jobs: SweepJob | None) -> bool:
+    """Whether any of these sweeps still computes."""
+    return any(job is not None and not job.finished.is_set() for job in jobs)
+
+
+def progress(name: str, job: SweepJob) -> None:
+    """How far a sweep is, Cancel while it runs, and a way to start again once it was cancelled."""
+    done, total = len(job.results), len(job.configs)
+    if job.error:
+        st.error(job.error)
+    if not job.finished.is_set():
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key=f"progress_{name}"):
+            text = "ends after the runs under way" if job.cancelled else "more are being computed"
+            st.progress(done / total, f"{done} of {total} settings done; {text}", width=420)
+            st.button(
+                "Cancel", key=f"cancel_{name}", icon=":material/close:", on_click=job.cancel, disabled=job.cancelled
+            )
+    elif job.cancelled:
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key=f"progress_{name}"):
+            st.caption(f"Cancelled after {done} of {total} settings.", width="content")
+            st.button("Run again", key=f"again_{name}", icon=":material/refresh:", on_click=again, args=(name,))
+
+
+def lab_query(config: FederationConfig) -> dict[str, str]:
+    """The link that shows ``config`` in the lab, from its newest round."""
+    return to_query(config, replace(state.selection(), round_index=None, arm=None, client=0))
+
+
+def open_asked() -> None:
+    """Go to the lab if a mark of the map was clicked."""
+    config: FederationConfig | None = st.session_state.pop("open_in_lab", None)
+    if config is not None:
+        state.set_config(config)
+        state.select(round_index=None, arm=None)
+        st.switch_page(LAB, query_params=to_query(config, state.selection()))
+
+
+def map_card(grid: Grid, findings: Sequence[Finding], aligned: str, base: FederationConfig) -> None:
+    """The headline and the map; a click on a cell asks for that run in the lab."""
+    by_key = {f.cell.key: f.setting.config for f in findings}
+    done = sum(f.cell.done for f in findings)
+
+    def picked() -> None:
+        st.session_state["open_in_lab"] = by_key.get(st.session_state["figure_when"].get("pick"))
+
+    score = score_name(base)
+    st.html(f'<p class="fedrot-look" role="status"><b>{headline(findings, aligned, score)}</b></p>')
+    mode = "dark" if st.context.theme.type == "dark" else "light"
+    figure = when_map([f.cell for f in findings], grid.x, grid.y, label("fedit"), label(aligned), score, mode)
+    name = "-".join((state.selection().grid, aligned, grid.settings[0].config.hash))
+    chart(
+        "figure_when", figure, height=430, label="Where alignment matters", filename=f"fedrot-when-{name}",
+        uirevision=name, version=f"{name}:{done}:{mode}",
+        triggers={"pick": picked, "table": functools.partial(ask_table, "when")},
+    )  # fmt: skip
+    if table_wanted() == "when":
+        st.dialog("Where alignment matters: the numbers", width="large")(table)(findings)
+
+
+def table(findings: Sequence[Finding]) -> None:
+    """All settings with their numbers."""
+    rows: list[dict[str, Any]] = [
+        {
+            "setting": f.setting.name,
+            "naive error": f.cell.naive_error,
+            "aligned error": f.cell.aligned_error,
+            "log10(naive / aligned)": f.cell.ratio,
+            "naive score": f.naive_score,
+            "aligned score": f.aligned_score,
+            "gain in points": f.cell.gain,
+            "note": f.cell.note if f.cell.done else "pending",
+        }
+        for f in findings
+    ]
+    frame = pd.DataFrame(rows)
+    st.dataframe(frame, hide_index=True)
+    st.download_button(
+        "Download CSV", frame.to_csv(index=False).encode(), "fedrot-when.csv", "text/csv", on_click="ignore"
+    )
+
+
+def open_one(findings: Sequence[Finding], score: str) -> None:
+    """Any setting of the map by keyboard: pick it, read it, open it in the lab."""
+    names = {f.setting.name: f for f in findings}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="when_open"):
+        chosen = names[st.selectbox("A setting of the map", list(names), key="when_setting", width=250)]
+        st.page_link(
+            LAB, label="Open in the lab", icon=":material/open_in_new:", query_params=lab_query(chosen.setting.config)
+        )
+        text = f"{chosen.setting.name}: {verdict(chosen, score)}." if chosen.cell.known else _missing(chosen)
+        st.caption(text, width="stretch")
+
+
+def _missing(finding: Finding) -> str:
+    return f"{finding.setting.name}: {finding.cell.note or 'not run yet.'}"
+
+
+def counterexamples(findings: Sequence[Finding], score: str) -> None:
+    """Where alignment helps least or hurts most, by score and by error, worst first."""
+    known = [f.cell for f in findings if f.cell.known]
+    lower, clearly = sum(c.gain < 0 for c in known), sum(c.gain < -TIE_POINTS for c in known)
+    higher, markedly = sum(c.ratio < 0 for c in known), sum(c.ratio < -EQUAL for c in known)
+    titles = (
+        ("gain", f"**By {score}**: lower with alignment in {lower} of {len(known)} settings, "
+                 f"by more than {TIE_POINTS:g} point in {clearly}"),
+        ("ratio", f"**By aggregation error**: higher with alignment in {higher} of {len(known)} settings, "
+                  f"by more than {10**EQUAL - 1:.0%} in {markedly}"),
+    )  # fmt: skip
+    st.caption("Worst first. Numbers in brackets: naive → aligned. Each name opens its run in the lab.")
+    for (by, title), column in zip(titles, st.columns(2, gap="large"), strict=True):
+        with column:
+            st.markdown(title)
+            for n, finding in enumerate(worst(findings, by, LISTED)):
+                with st.container(gap=None, key=f"worst_{by}_{n}"):
+                    st.page_link(
+                        LAB, label=f"**{finding.setting.name}**", icon=":material/open_in_new:",
+                        help="Open in the lab", query_params=lab_query(finding.setting.config),
+                    )  # fmt: skip
+                    st.caption(f"{verdict(finding, score)}.")

@@ -1,0 +1,174 @@
+"""The paper's numbers and ours, each in a figure of its own with its own, named axis.
+
+Two figures that stand side by side take the same number of points of height, so that equal slopes are equal gains.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from fedrot_core.figures.learning import labelled
+from fedrot_core.figures.parts import fitting, markers, percent
+from fedrot_core.figures.theme import INK, MUTED, base_figure, colour
+from fedrot_core.trace import ArmCard
+
+STEP = 0.05
+"""Score axes begin and end on multiples of this."""
+
+TIE = 0.005
+"""Scores within half a point of each other are called equal."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: how it is drawn, its values (NaN where there are none yet), and their range over seeds if known."""
+
+    card: ArmCard
+    values: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+    @property
+    def known(self) -> list[float]:
+        """All finite numbers of the line."""
+        return [v for v in (*self.values, *self.low, *self.high) if math.isfinite(v)]
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """Naive over aligned error in some cases: what they are, whose colour, and the numbers by name."""
+
+    card: ArmCard
+    values: Mapping[str, float]
+
+
+def shared_span(*figures: Sequence[Line]) -> list[tuple[float, float]]:
+    """Score ranges for figures that stand side by side: each around its own numbers, all of one height."""
+    bounds = []
+    for lines in figures:
+        known = [v for line in lines for v in line.known] or [0.5]
+        bounds.append((math.floor(min(known) / STEP) * STEP, math.ceil(max(known) / STEP) * STEP))
+    height = max(high - low for low, high in bounds) or STEP
+    return [(min(1.0, low + height) - height, min(1.0, low + height)) for low, _ in bounds]
+
+
+def gaps(lines: Sequence[Line], one: str, other: str) -> list[float]:
+    """``one`` minus ``other`` in points, where both are known."""
+    by_name = {line.card.name: line.values for line in lines}
+    pairs = zip(by_name.get(one, ()), by_name.get(other, ()), strict=False)
+    return [100 * (a - b) for a, b in pairs if math.isfinite(a) and math.isfinite(b)]
+
+
+def signed(points: float) -> str:
+    """``+2.2``, ``−0.4``, ``0.0``."""
+    text = f"{points:+.1f}".replace("-", "−")
+    return text[1:] if text[1:] == "0.0" else text
+
+
+def factor(value: float) -> str:
+    """A ratio as text: ``16``, ``9.1``, ``0.98``."""
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 1.05 else f"{value:.2f}"
+
+
+def gap_title(whose: str, lines: Sequence[Line], where: str) -> str:
+    """What FedRot-LoRA gains over FedIT, case by case."""
+    found = gaps(lines, "fedrot", "fedit")
+    if not found:
+        return f"{whose}: no run is done yet"
+    numbers = ", ".join(signed(g) for g in found)
+    return fitting(
+        f"{whose}: FedRot-LoRA against FedIT {numbers} points {where}", f"{whose}: FedRot-LoRA {numbers} points {where}"
+    )
+
+
+def curves(
+    mode: str, title: str, lines: Sequence[Line], x: Sequence[float], x_title: str, y_title: str, source: str,
+    span: tuple[float, float],
+) -> go.Figure:  # fmt: skip
+    """Score against a few settings, evenly spaced; bars span the seeds where there are several.
+
+    Args:
+        x: what the settings are, one for each value of a line.
+        y_title: what is scored; source: whose score it is, on what model and data, written above the plot.
+        span: range of the score axis.
+    """
+    alt = f"{y_title.capitalize()} by {x_title}, {source}: " + "; ".join(
+        f"{line.card.label} "
+        + ", ".join(f"{percent(v)} at {at:g}" for v, at in zip(line.values, x, strict=True) if math.isfinite(v))
+        for line in lines
+    )
+    fig = base_figure(
+        mode, title, f"{alt}.",
+        xaxis={"title": {"text": x_title}, "range": [-0.35, len(x) - 0.65], "tickvals": list(range(len(x))),
+               "ticktext": [f"{at:g}" for at in x], "fixedrange": True, "showgrid": False},
+        yaxis={"title": {"text": y_title}, "range": list(span), "dtick": STEP if span[1] - span[0] < 0.31 else 2 * STEP,
+               "tickformat": ".0%", "fixedrange": True},
+    )  # fmt: skip
+    ends: list[tuple[float, str, str, str]] = []
+    for line in lines:
+        bars = None
+        if line.low and any(h > low for h, low in zip(line.high, line.low, strict=True)):
+            bars = {
+                "array": [h - v for h, v in zip(line.high, line.values, strict=True)],
+                "arrayminus": [v - low for v, low in zip(line.values, line.low, strict=True)],
+                "color": colour(line.card, mode), "thickness": 1.2, "width": 3,
+            }  # fmt: skip
+        y = [v if math.isfinite(v) else None for v in line.values]
+        fig.add_scatter(
+            x=list(range(len(x))), y=y, name=line.card.label, uid=line.card.name, error_y=bars,
+            customdata=[f"{at:g}" for at in x], hovertemplate=f"{line.card.label}, {x_title} %{{customdata}}: "
+            "%{y:.1%}<extra></extra>", **markers(line.card, mode, len(x)),
+        )  # fmt: skip
+        last = next((v for v in reversed(line.values) if math.isfinite(v)), None)
+        if last is not None:
+            height = (last - span[0]) / (span[1] - span[0])
+            ends.append((height, percent(last), line.card.label, colour(line.card, mode)))
+    labelled(fig, ends, mode)
+    fig.add_annotation(
+        xref="paper", yref="paper", x=0, y=1, xanchor="left", yanchor="bottom", yshift=6, text=source, showarrow=False,
+        font={"size": 13, "color": MUTED[mode]},
+    )  # fmt: skip
+    return fig.update_layout(margin={"t": 34})
+
+
+def error_ratios(mode: str, groups: Sequence[Ratios]) -> go.Figure:
+    """How many times larger the naive error is: one row a case, logarithmic; 1 means no difference."""
+    rows = [(name, value, group.card) for group in groups for name, value in group.values.items()]
+    known = [value for _, value, _ in rows if math.isfinite(value) and value > 0]
+    by_group = [
+        f"{group.card.label} {factor(min(v))}" + (f" to {factor(max(v))}" if max(v) > min(v) else "")
+        for group in groups
+        if (v := [x for x in group.values.values() if math.isfinite(x)])
+    ]
+    title = fitting(f"Naive error ÷ aligned error: {'; '.join(by_group)}", "Naive error ÷ aligned error")
+    alt = "Naive over aligned aggregation error: " + "; ".join(
+        f"{name} {factor(value)}" if math.isfinite(value) else f"{name} not known yet" for name, value, _ in rows
+    )
+    low = math.floor(math.log10(min([*known, 0.9])) * 2) / 2
+    high = math.ceil(math.log10(max([*known, 10.0])) * 2) / 2
+    fig = base_figure(
+        mode, title, f"{alt}.", margin={"l": 20, "r": 36},
+        meta={"narrow": {"xaxis": {"title": {"text": "naive ÷ aligned (log)"}, "tickvals": [0.5, 1, 2, 5, 10, 20]}}},
+        xaxis={"type": "log", "range": [low, high], "tickvals": [0.5, 1, 2, 5, 10, 20, 50, 100],
+               "title": {"text": "naive error ÷ aligned error (log); 1 means no difference"}, "fixedrange": True},
+        yaxis={"range": [len(rows) - 0.5, -0.5], "tickvals": list(range(len(rows))), "showgrid": False,
+               "ticktext": [name for name, _, _ in rows], "fixedrange": True},
+        shapes=[{"type": "line", "xref": "x", "yref": "paper", "x0": 1, "x1": 1, "y0": 0, "y1": 1,
+                 "line": {"color": MUTED[mode], "width": 1.5, "dash": "dot"}}],
+    )  # fmt: skip
+    for group in groups:
+        at = [n for n, (name, _, card) in enumerate(rows) if card == group.card and name in group.values]
+        values = [v if math.isfinite(v) else None for v in group.values.values()]
+        hue = colour(group.card, mode)
+        fig.add_scatter(
+            x=values, y=at, mode="markers+text", name=group.card.label, uid=group.card.name, cliponaxis=False,
+            text=["" if v is None else factor(v) for v in values], textposition="middle right",
+            textfont={"size": 13, "color": INK[mode]},
+            marker={"symbol": group.card.symbol, "size": 11, "color": hue},
+            hovertemplate=f"{group.card.label}: %{{x:.3g}}<extra></extra>",
+        )  # fmt: skip
+    return fig

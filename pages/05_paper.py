@@ -1,0 +1,77 @@
+"""Paper card: what does the paper report, what do the same methods do here, and what differs between the two?"""
+
+import functools
+from pathlib import Path
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import replica
+from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
+from app.components.paper_parts import differences, head, lead, mode
+from app.components.transport import POLL_SECONDS
+from app.components.when_grid import held, progress, running
+from app.text import plain
+from fedrot_core import paper
+from fedrot_core.figures.paper import curves, error_ratios, gap_title, shared_span
+
+GLUE, DIGITS = f"{paper.MODEL}, from the paper", "small MLP on digits, computed here"
+
+
+def stage() -> None:
+    """The sweep's progress and all figures; redrawn alone while runs come in."""
+    job = held("paper", runs.configs)
+    assert job is not None
+    progress("paper", job)
+    lead(runs, dict(job.results))
+    figures = drawn(dict(job.results))
+    places = [place for _ in range(len(figures) // 2) for place in st.columns(2, gap="large")] + [st.container()]
+    for place, (name, (label, figure)) in zip(places, figures.items(), strict=True):
+        height = 330 if name == "error_ratios" else 270
+        with place:
+            chart(
+                f"figure_{name}", figure, height=height, label=label, filename=f"fedrot-paper-{name}",
+                uirevision=name, version=f"{name}:{len(job.results)}:{mode()}",
+                triggers={"table": functools.partial(ask_table, name)},
+            )  # fmt: skip
+    differences(runs)
+    wanted = table_wanted()
+    if wanted in figures:
+        numbers_dialog(figures[wanted][0], paper.SOURCE, figures[wanted][1], f"fedrot-paper-{wanted}")
+    for run in job.results.values():
+        for note in filter(None, (run.error, *(arm.stopped for arm in run.arms.values()))):
+            st.warning(plain(f"Seed {run.config.seed}, {run.config.data.clients} clients: {note}"))
+    if running(job) != moving:
+        st.rerun()
+
+
+def drawn(found: replica.Found) -> dict[str, tuple[str, go.Figure]]:
+    """Every figure by name: the paper's left, ours right, in pairs of one height in points."""
+    tables = (
+        ("clients", "clients", "clients", paper.CLIENTS, replica.paper_lines(paper.ACCURACY), runs.clients),
+        ("strength", "strength λ", "λ", paper.STRENGTHS, replica.strength_lines(), runs.strengths),
+        ("rank", "rank r", "r", paper.RANKS, replica.paper_lines(paper.BY_RANK), runs.ranks),
+    )
+    out: dict[str, tuple[str, go.Figure]] = {}
+    for name, x_title, letter, x, theirs, cells in tables:
+        methods = [line.card.name for line in theirs] if name != "strength" else ["fedrot"]
+        ours = replica.our_lines(cells, found, methods)
+        spans = shared_span(theirs, ours)
+        where = (
+            f"at {letter} = {', '.join(f'{v:g}' for v in x)}"
+            if name != "clients"
+            else f"at {', '.join(map(str, x))} {letter}"
+        )
+        for whose, lines, span, source in (("Paper", theirs, spans[0], GLUE), ("Ours", ours, spans[1], DIGITS)):
+            title = gap_title(whose, lines, where) if name != "strength" else replica.best_strength(whose, lines)
+            label = f"{whose}: score by {x_title}"
+            out[f"{whose.lower()}_{name}"] = (label, curves(mode(), title, lines, x, x_title, "accuracy", source, span))
+    out["error_ratios"] = ("Error ratios", error_ratios(mode(), replica.ratios(runs, found)))
+    return out
+
+
+for sheet in ("style.css", "bugs.css"):
+    st.html(Path(__file__).parents[1] / "app" / sheet)
+runs = head()
+moving = running(held("paper", runs.configs))
+st.fragment(stage, run_every=POLL_SECONDS * 5 if moving else None)()

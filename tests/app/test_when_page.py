@@ -1,0 +1,173 @@
+"""The page of the map: choices, sentences from the numbers, counterexamples and links into the lab."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import grid
+from app.grid import Finding, Setting, finding_of, grid_of, headline, search_of, verdict, worst
+from app.share import GRID_CHOICES, from_query
+from fedrot_core.config import FederationConfig
+from fedrot_core.figures.when import GridCell
+from fedrot_core.summary import RunSummary
+from fedrot_core.sweep import summarise
+
+MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
+PAGE = "../pages/03_when.py"
+QUICK = {"rounds": "2", "steps": "2", "clients": "4"}
+BASE = FederationConfig().with_values({"rounds": 2, "steps": 2, "clients": 4})
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 2 x 2 map and two further settings."""
+    monkeypatch.setattr(grid, "ALPHAS", (0.1, 1.0))
+    monkeypatch.setattr(grid, "RANKS", (1, 2))
+    monkeypatch.setattr(grid, "TURNS", (0.0, 90.0))
+    monkeypatch.setattr(grid, "SEARCHED", grid.SEARCHED[:2])
+
+
+def opened(**query: str) -> AppTest:
+    at = AppTest.from_file(MAIN, default_timeout=90)
+    for key, value in query.items():
+        at.query_params[key] = value
+    at.run()  # the lab opens first; its link holds for the session
+    return done(at.switch_page(PAGE).run())
+
+
+def done(at: AppTest) -> AppTest:
+    """Wait for both sweeps and draw again: AppTest has no timer."""
+    assert not at.exception
+    for name in ("sweep_grid", "sweep_search"):
+        if name in at.session_state and at.session_state[name] is not None:
+            for _ in range(90):
+                at.session_state[name].seen()  # an open page would ask again and again
+                if at.session_state[name].finished.wait(1):
+                    break
+            assert at.session_state[name].finished.is_set()
+    at.run()
+    assert not at.exception
+    return at
+
+
+def prose(at: AppTest) -> str:
+    return " ".join([*(str(m.proto.body) for m in at.get("html")), *(m.value for m in at.markdown),
+                     *(c.value for c in at.caption)])  # fmt: skip
+
+
+@pytest.mark.usefixtures("tiny")
+def test_the_page_runs_the_map_and_links_every_setting() -> None:
+    at = opened(**QUICK)
+    job = at.session_state["sweep_grid"]
+    assert len(job.results) == 4
+    assert all(r.config.methods == ("fedit", "fedrot") for r in job.results.values())
+    findings = [
+        finding_of(s, job.result(s.config), "fedrot") for s in grid_of(BASE, "rank", "fedrot", "quick").settings
+    ]
+    assert headline(findings, "fedrot", "accuracy") in prose(at)
+    links = at.get("page_link")
+    assert len(links) == 1 + 2 * len(findings)
+    for link in links:
+        config, _, problems = from_query(dict(parse_qsl(link.proto.query_string)))
+        assert not problems
+        assert config in job.configs
+
+
+@pytest.mark.usefixtures("tiny")
+def test_searching_adds_what_it_finds() -> None:
+    at = opened(**QUICK)
+    at.button(key="search").click().run()
+    at = done(at)
+    names = [s.name for s in search_of(BASE, "fedrot", "quick")]
+    assert len(at.session_state["sweep_search"].results) == len(names) == 2
+    assert "of 6 settings" in prose(at)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_choices_change_the_map_and_the_link() -> None:
+    at = opened(**QUICK)
+    at.button_group(key="when_grid").set_value("theta").run()
+    at = done(at)
+    assert {c.frames.kind for c in at.session_state["sweep_grid"].configs} == {"turned"}
+    assert at.selectbox(key="when_frames").disabled
+    at.selectbox(key="when_aligned").set_value("gpa").run()
+    at = done(at)
+    assert {c.methods for c in at.session_state["sweep_grid"].configs} == {("fedit", "gpa")}
+    assert at.query_params["grid"] in ("theta", ["theta"])
+    assert at.query_params["aligned"] in ("gpa", ["gpa"])
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_cancelled_map_says_so_and_runs_again_only_when_asked() -> None:
+    at = opened(**QUICK)
+    job = at.session_state["sweep_grid"]
+    job.cancelled = True
+    at.run()
+    assert at.session_state["sweep_grid"] is job
+    assert "Cancelled after 4 of 4" in prose(at)
+    at.button(key="again_grid").click().run()
+    at = done(at)
+    assert at.session_state["sweep_grid"] is not job
+
+
+def test_every_choice_of_the_link_is_one_of_the_page() -> None:
+    assert GRID_CHOICES["aligned"] == grid.ALIGNED
+
+
+@pytest.mark.parametrize("rows", GRID_CHOICES["grid"])
+@pytest.mark.parametrize("task", ["digits", "teacher"])
+def test_the_map_holds_each_pair_of_values_once(rows: str, task: str) -> None:
+    base = BASE.with_values({"task": task, "split": "iid"})
+    found = grid_of(base, rows, "gpa", "quick")
+    assert len({s.config for s in found.settings}) == len(found.x.values) * len(found.y.values)
+    assert all(c.methods == ("fedit", "gpa") for c in found.configs)
+
+
+def test_the_map_leaves_out_ranks_that_the_layers_cannot_hold() -> None:
+    found = grid_of(FederationConfig().with_values({"task": "digits", "width": 16}), "rank", "fedrot", "quick")
+    assert found.y.values[-1] == 16
+    assert len(search_of(BASE, "fedrot", "quick")) >= 15
+
+
+def test_a_finding_is_computed_from_the_last_round_of_each_arm() -> None:
+    config = BASE.with_values({"frames": "turned", "theta": 90.0})
+    summary = summarise(config)
+    found = finding_of(Setting("x", config, 1, 2), summary, "fedrot")
+    naive, aligned = summary.arms["fedit"], summary.arms["fedrot"]
+    assert found.cell.ratio == pytest.approx(np.log10(naive.errors[-1] / aligned.errors[-1]))
+    assert found.cell.gain == pytest.approx(100 * (aligned.scores[-1] - naive.scores[-1]))
+
+
+def test_a_run_without_result_is_done_and_says_why() -> None:
+    found = finding_of(Setting("x", BASE), RunSummary(BASE, {}, math.nan, np.zeros(0), "too few samples"), "fedrot")
+    assert found.cell.done
+    assert not found.cell.known
+    assert found.cell.note == "too few samples"
+    assert not finding_of(Setting("x", BASE), None, "fedrot").cell.done
+
+
+def made(gain: float, ratio: float) -> Finding:
+    cell = GridCell(1, 1, "k", 0.1, 0.1 / 10**ratio, ratio, gain, done=True)
+    return Finding(Setting("x", BASE), cell, 0.9, 0.9 + gain / 100)
+
+
+def test_words_follow_from_the_numbers() -> None:
+    assert "alignment costs 1.2 points here (accuracy 90\u00a0% → 89\u00a0%)" in verdict(made(-1.2, 0), "accuracy")
+    assert "costs 0.4 points here, within a tie" in verdict(made(-0.4, 0), "accuracy")
+    assert "gains 5.0 points here (" in verdict(made(5, 1), "accuracy")
+    assert "by less than 0.05 points" in verdict(made(0.0, 0), "accuracy")
+    text = headline([made(-1.2, 0), made(0.5, 0), made(5, 1), made(3, -1)], "fedrot", "accuracy")
+    assert "In 2 of 4 settings" in text
+    assert "in 1 the two tie, in 1 it loses" in text
+
+
+def test_worst_come_first_by_either_measure() -> None:
+    found = [made(-1.2, 0.3), made(0.5, -0.2), made(5, 1)]
+    assert [f.cell.gain for f in worst(found, "gain", 2)] == [-1.2, 0.5]
+    assert [f.cell.ratio for f in worst(found, "ratio", 2)] == [-0.2, 0.3]

@@ -1,0 +1,65 @@
+"""What a person does on the comparison page, in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.lab_driver import query
+
+pytestmark = pytest.mark.browser
+
+LINK = "compare?rounds=3&steps=4&clients=4&batch=8&seeds=3&compare=fedit,fedrot,fedex"
+COST = ".st-key-figure_compare_cost .plot"
+
+
+def rested(page: Page, seeds: int, arms: int) -> None:
+    """Wait until all seeds are drawn and the page rests."""
+    page.wait_for_function(
+        "([s, n]) => { const p = document.querySelector('.st-key-figure_compare_cost .plot');"
+        " return p?.dataset.version?.split(':')[1] === s && p.querySelectorAll('.scatterlayer .trace').length === n; }",
+        arg=[str(seeds), arms], timeout=90_000,
+    )  # fmt: skip
+    expect(page.get_by_role("button", name="Table as CSV")).to_be_visible(timeout=60_000)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=30_000)
+
+
+def test_choose_methods_read_the_answer_and_take_the_table(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/{LINK}")
+    rested(page, 3, 3)
+    answer = page.locator(".fedrot-look").inner_text()
+    assert re.match(r"Choose (FedIT|FedRot-LoRA|FedEx-LoRA)", answer)
+    assert "median of 3 seeds" in answer
+    for name in ("learning", "errors", "cost"):
+        expect(page.locator(f".st-key-figure_compare_{name} .title")).not_to_be_empty()
+        assert page.locator(f".st-key-figure_compare_{name} .plot").get_attribute("aria-label")
+
+    page.locator(".st-key-compare_arms input").click()
+    page.get_by_role("option", name="FFA-LoRA").click()
+    page.keyboard.press("Escape")
+    rested(page, 3, 4)
+    assert query(page)["compare"] == "fedit,fedrot,fedex,ffa"
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Table as CSV").click()
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    assert [row["method"] for row in rows] == ["FedIT (naive)", "FedRot-LoRA", "FedEx-LoRA", "FFA-LoRA"]
+    assert [row["exact"] for row in rows] == ["False", "False", "True", "True"]
+
+    page.locator(".st-key-figure_compare_learning").get_by_role("button", name="Show the numbers").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (768, "light")])
+def test_no_width_scrolls_sideways(chromium, app_url: str, width: int, scheme: str) -> None:  # type: ignore[no-untyped-def]
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{app_url}/{LINK}")
+    rested(page, 3, 3)
+    over = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth")
+    assert over <= 0
+    context.close()
