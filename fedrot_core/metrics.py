@@ -30,7 +30,7 @@ SHOWN_CLIENTS = 24
 """Pairwise and drawn quantities cover the first this many clients of a round."""
 
 FEATURES = 6
-"""Columns of A kept for the latent arrows: those with the longest aligned mean."""
+"""Columns of A kept for the latent arrows: the longest of an arm's first round."""
 
 PATH_STEPS = 9
 """Positions along the soft path λ = 0 .. 1 kept for the latent arrows."""

@@ -88,6 +88,6 @@ def errors(trace: Trace, view: View) -> go.Figure:
     labelled(fig, ends, mode)
     fig.add_annotation(
         xref="paper", yref="paper", x=0.01, y=0.01, xanchor="left", yanchor="bottom", showarrow=False,
-        text="dotted: rank-r floor of the same arm", font={"size": 12, "color": MUTED[mode]},
+        text="dotted: rank-r floor<br>of the same arm", align="left", font={"size": 12, "color": MUTED[mode]},
     )  # fmt: skip
     return fig
