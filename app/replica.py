@@ -19,7 +19,6 @@ from fedrot_core.figures.paper import TIE, Line, Ratios, signed
 from fedrot_core.methods import METHODS
 from fedrot_core.summary import RunSummary
 from fedrot_core.trace import ArmCard
-from fedrot_core.vocabulary import RUNGS
 from fedrot_core.workloads import build_task
 
 BASE: Mapping[str, Any] = {"frames": "trained", "alpha": 0.5, "rank": 4, "lora_alpha": 8.0, "steps": 20}
@@ -165,7 +164,6 @@ def ratios(runs: Replica, found: Found) -> list[Ratios]:
     """Naive over aligned error: the paper's by task; ours by way of measuring, median over rounds and seeds."""
     theirs = {f"paper, {task}": naive / aligned for task, (naive, aligned) in paper.ERRORS.items()}
     own, same = [], []
-    naive, turned = RUNGS.index("naive"), RUNGS.index("alternate")
     for config in runs.clients[paper.CLIENTS.index(MIDDLE)]:
         run = found.get(config.hash)
         if run is None or not {"fedit", "fedrot"} <= set(run.arms):
@@ -173,7 +171,7 @@ def ratios(runs: Replica, found: Found) -> list[Ratios]:
         a, b = run.arms["fedit"], run.arms["fedrot"]
         last = min(len(a.errors), len(b.errors))
         own += [x / y for x, y in zip(a.errors[1:last], b.errors[1:last], strict=True) if y > 0]
-        same += [float(x[naive] / x[turned]) for x in b.ladder[1:] if x[turned] > 0]
+        same += [x / y for x, y in zip(b.naive_errors[1:], b.errors[1:], strict=True) if y > 0]
     ours = {
         "ours, each along its own run": float(np.median(own)) if own else math.nan,
         "ours, on the same factors": float(np.median(same)) if same else math.nan,

@@ -442,6 +442,11 @@ class FederationConfig(Section):
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def setting(self) -> dict[str, Any]:
+        """All values but seed and methods, by key. Runs of one setting can be trained as one batch, and compared."""
+        return {key: value for key, value in self.values().items() if key not in ("seed", "arms")}
+
     def values(self) -> dict[str, Any]:
         """URL key -> value, for every leaf."""
         return {leaf.option.key: leaf.get(self) for leaf in leaves()}

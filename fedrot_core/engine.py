@@ -1,8 +1,8 @@
-"""Trains all clients of a round, of all arms, at once as one batched tensor program.
+"""Trains all clients of a round, of all arms and seeds, at once as one batched tensor program.
 
-A *row* is one client of one arm. Every LoRA tensor of all rows lies in one flat buffer, so an optimiser step is a
-handful of in-place passes; a workload's :class:`Program` writes hand-derived gradients into a buffer of the same
-shape. Nothing is allocated inside the loop over local steps.
+A *row* is one client of one arm of one run. Every LoRA tensor of all rows lies in one flat buffer, so an optimiser
+step is a handful of in-place passes; a workload's :class:`Program` writes hand-derived gradients into a buffer of the
+same shape. Nothing is allocated inside the loop over local steps.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Engine:
 
     Args:
         layers: the adapted layers.
-        rows: N, clients times arms.
+        rows: N, clients times arms, over all runs.
         rank: r.
         optimizer: "adam" (β = 0.9, 0.999, ε = 1e-8) or "sgd"; its state starts afresh each round.
         learning_rate: step size.

@@ -1,57 +1,35 @@
-"""A federated run: several arms from one seed, trained together, aggregated each by its own method."""
+"""A federated run: several arms from one seed, trained together, aggregated each by its own method.
+
+:func:`lockstep` trains any number of runs that differ in seed and methods only as one batched program, a row for each
+client of each arm of each run; :class:`Federation` says what is special to one run.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fedrot_core.arm import Arm, Combined, Turnout, combine, usable
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import Engine, FlatFactors, Program, pack, pick_device, unpack
+from fedrot_core.engine import Engine, FlatFactors, pack, pick_device, unpack
 from fedrot_core.errors import DivergedError, rule
 from fedrot_core.factors import Factors
-from fedrot_core.frames import as_sent, initial_A
+from fedrot_core.frames import initial_A
 from fedrot_core.methods import METHODS, Method, RoundContext, ServerState
-from fedrot_core.methods.base import INDEX_BYTES, NUMBER_BYTES, round_update
-from fedrot_core.metrics import Focus, measure
 from fedrot_core.rng import stream
-from fedrot_core.server import stepped
-from fedrot_core.trace import ArmStopped, CentralisedRecord, Event, RoundRecord, TaskCard, Trace, numpy_fields
+from fedrot_core.trace import ArmStopped, CentralisedRecord, Event, TaskCard, Trace
 from fedrot_core.workloads import POOLED, RowGroup, build_task
 
-DIVERGED_NORM = 1e6
-"""An update whose norm exceeds this has diverged, even if it is still finite."""
-
-
-@dataclass
-class _Arm:
-    """One method's progress: what its server holds, the broadcasts so far (newest last), and what its arrows show."""
-
-    method: Method
-    state: ServerState
-    history: list[Factors]
-    focus: Focus | None = None
-
-
-@dataclass(frozen=True)
-class _Round:
-    """Who takes part in a round, the same in every arm.
-
-    Attributes:
-        index: from 0; clients: (m,) sampled; arrive: (m,) bool, False for those lost in mid-round.
-    """
-
-    index: int
-    clients: Tensor
-    arrive: Tensor
+Recorded = TypeVar("Recorded")
 
 
 class Federation:
-    """Runs ``config``.
+    """What ``config`` fixes before and between rounds: task, weights, ranks, first factors, who takes part.
 
     Args:
         methods: the arms, where they are not the registered methods that ``config`` names.
@@ -106,189 +84,224 @@ class Federation:
         Args:
             should_stop: asked before each local step; once true, :class:`fedrot_core.errors.Cancelled` is raised.
         """
-        start = Factors(self.start_A[:, 0], self.zero_B)
-        arms = [_Arm(method, ServerState(start), []) for method in self.methods]
-        ceiling = start
-        engine, program = self._engine(len(arms) * self.config.participants)
-        for t in range(self.config.train.rounds):
-            now = self._sample(t)
-            m = len(now.clients)
-            for arm in arms:
-                arm.history.append(arm.state.factors)
-            rows = self._starts(arms, ceiling, now)
-            pack(engine, rows)
-            engine.trainable = self._trainable([arm.method for arm in arms], now, engine)
-            self.task.start_round(program, t, self._groups(arms, now))
-            engine.train(program, self.config.train.local_steps, should_stop)
-            trained = unpack(engine, rows)
-            ceiling = Factors(trained.A[:, -1], trained.B[:, -1])
-            alive: list[_Arm] = []
-            for g, arm in enumerate(arms):
-                mine, which = slice(g * m, (g + 1) * m), arm.method.trains(t)
-                ended = Factors(  # a frozen factor is the broadcast's to the last bit
-                    (trained if "A" in which else rows).A[:, mine], (trained if "B" in which else rows).B[:, mine]
-                )
-                if arm.method.in_turn:
-                    ended = self._in_turn(arm, Factors(rows.A[:, mine], rows.B[:, mine]), now, should_stop)
-                try:
-                    yield self._aggregate(arm, ended, now)
-                    alive.append(arm)
-                except DivergedError as error:
-                    yield ArmStopped(arm.method.card.name, t, str(error))
-            loss, score = self.task.evaluate(Factors(ceiling.A.unsqueeze(1), ceiling.B.unsqueeze(1)))
-            yield CentralisedRecord(t, float(loss[0]), float(score[0]))
-            if len(alive) < len(arms):
-                arms = alive
-                if not arms:
-                    return
-                engine, program = self._engine(len(arms) * self.config.participants)
+        for _, event in lockstep([self], Combined.record, should_stop):
+            yield event
 
-    def _draw_A(self, name: str, clients: int) -> Tensor:
-        return initial_A(self.config, tuple(s.d_in for s in self.task.layers), clients, name)
-
-    def _engine(self, clients: int) -> tuple[Engine, Program]:
-        """An engine and program with a row for each client of each arm, and a last one for the centralised run."""
-        rows, train = clients + 1, self.config.train
-        engine = Engine(
-            self.task.layers, rows, self.config.lora.rank, train.optimizer, train.learning_rate, self.device
-        )
-        return engine, self.task.program(rows)
-
-    def _sample(self, t: int) -> _Round:
-        """Sampled and lost clients. One upload always arrives: a round that loses everybody would be no round."""
+    def sample(self, t: int) -> Turnout:
+        """Sampled and lost clients, and a fresh A. One upload always arrives: a round that loses all is no round."""
         rng = stream(self.config.seed, "participation", t)
         clients = np.sort(rng.choice(self.K, self.config.participants, replace=False))
         arrive = rng.random(len(clients)) >= self.config.server.dropout
         arrive[rng.integers(len(clients))] |= not arrive.any()
-        return _Round(t, torch.from_numpy(clients), torch.from_numpy(arrive))
+        fresh_A = self._draw_A(f"fresh {t}", 1)[:, 0]
+        return Turnout(t, torch.from_numpy(clients), torch.from_numpy(arrive), fresh_A)
 
-    def _context(self, arm: _Arm, now: _Round, clients: Tensor) -> RoundContext:
+    def context(self, arm: Arm, now: Turnout, clients: Tensor) -> RoundContext:
+        """The round as ``clients`` (indices among all) and the server know it."""
         weights = self.weights[clients]
         age = min(self.config.server.staleness, len(arm.history) - 1)
         return RoundContext(
-            round_index=now.index,
+            round_index=now.round_index,
             align=self.config.align,
             weights=weights / weights.sum(),
             clients=clients,
             total_clients=self.K,
             layers=self.task.layers,
             reference=arm.history[-1 - age],
-            rng=lambda name: stream(self.config.seed, name, now.index),
+            rng=lambda name: stream(self.config.seed, name, now.round_index),
             ranks=self.ranks[clients],
-            fresh_A=self._draw_A(f"fresh {now.index}", 1)[:, 0],
+            fresh_A=now.fresh_A,
         )
 
-    def _starts(self, arms: Sequence[_Arm], ceiling: Factors, now: _Round) -> Factors:
-        """Where every row starts this round: (L, N, r, i), (L, N, o, r)."""
-        parts = []
-        for arm in arms:
-            start = arm.method.start(arm.state, self._context(arm, now, now.clients))
-            if now.index == 0 and arm.method.trains(0) == "AB":  # under independent starts each client draws its own
-                start = Factors(self.start_A[:, now.clients], start.B)
-            parts.append(self._cut(start, now.clients))
-        parts.append(Factors(ceiling.A.unsqueeze(1), ceiling.B.unsqueeze(1)))
-        return Factors(torch.cat([f.A for f in parts], dim=1), torch.cat([f.B for f in parts], dim=1))
+    def starts(self, arm: Arm, now: Turnout) -> Factors:
+        """Where each sampled client of an arm starts: (L, m, r, i), (L, m, o, r), cut to the client's own rank."""
+        start = arm.method.start(arm.state, self.context(arm, now, now.clients))
+        if now.round_index == 0 and arm.method.trains(0) == "AB":  # under independent starts each draws its own
+            start = Factors(self.start_A[:, now.clients], start.B)
+        held = self.held(now.clients).double()
+        return Factors(start.A * held.unsqueeze(-1), start.B * held.unsqueeze(-2))
 
-    def _in_turn(self, arm: _Arm, starts: Factors, now: _Round, should_stop: Callable[[], bool]) -> Factors:
+    def held(self, clients: Tensor) -> Tensor:
+        """(m, r) bool: which latent directions each client holds; those beyond its own rank stay zero."""
+        return torch.arange(self.config.lora.rank) < self.ranks[clients, None]
+
+    def _draw_A(self, name: str, clients: int) -> Tensor:
+        return initial_A(self.config, tuple(s.d_in for s in self.task.layers), clients, name)
+
+
+def lockstep(
+    federations: Sequence[Federation],
+    record: Callable[[Combined], Recorded],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[int, Recorded | ArmStopped | CentralisedRecord]]:
+    """Run all ``federations`` round by round as one batch; each gives what it would give alone, up to rounding.
+
+    Args:
+        federations: they must agree in everything but seed and methods.
+        record: makes what is kept of one arm's round.
+        should_stop: asked before each local step; once true, :class:`fedrot_core.errors.Cancelled` is raised.
+
+    Yields:
+        (index of the federation, what happened), each arm and then the centralised run, federation by federation.
+
+    Raises:
+        ConfigError: when the configs differ in more than seed and methods.
+    """
+    first = federations[0]
+    if any(other.config.setting != first.config.setting for other in federations):
+        raise rule(
+            "Runs in lockstep", "differ in seed and methods only", "more differences", "Run them apart.", "config"
+        )
+    runs = [_Progress.at_start(federation) for federation in federations]
+    batch = _Batch(first, sum(run.rows for run in runs))
+    for t in range(first.config.train.rounds):
+        active = [(n, run) for n, run in enumerate(runs) if run.arms]
+        if not active:
+            return
+        starts = [run.begin(t) for _, run in active]
+        rows = sum(run.rows for _, run in active)
+        if rows != batch.rows:
+            batch = _Batch(first, rows)
+        trained = batch.train(t, [run for _, run in active], starts, should_stop)
+        for (n, run), begun, ended in zip(active, starts, trained, strict=True):
+            for event in run.end(begun, ended, record, should_stop):
+                yield n, event
+
+
+@dataclass
+class _Progress:
+    """How far one federation has come.
+
+    Attributes:
+        arms: those that have not diverged.
+        ceiling: the centralised run's factors, (L, r, i), (L, o, r).
+        now: who takes part in the round under way.
+    """
+
+    federation: Federation
+    arms: list[Arm]
+    ceiling: Factors
+    now: Turnout
+
+    @classmethod
+    def at_start(cls, federation: Federation) -> _Progress:
+        """Before the first round."""
+        start = Factors(federation.start_A[:, 0], federation.zero_B)
+        arms = [Arm(method, ServerState(start), []) for method in federation.methods]
+        return cls(federation, arms, start, federation.sample(0))
+
+    @property
+    def rows(self) -> int:
+        """One for each client of each arm, and a last one for the centralised run."""
+        return len(self.arms) * self.federation.config.participants + 1
+
+    def begin(self, t: int) -> Factors:
+        """Sample the round's clients and say where every row starts: (L, rows, r, i), (L, rows, o, r)."""
+        self.now = self.federation.sample(t)
+        for arm in self.arms:
+            arm.history.append(arm.state.factors)
+        parts = [self.federation.starts(arm, self.now) for arm in self.arms]
+        return _joined([*parts, Factors(self.ceiling.A.unsqueeze(1), self.ceiling.B.unsqueeze(1))])
+
+    def alone(self, arm: Arm, client: int) -> _Progress:
+        """The same round with one arm and its ``client``-th participant only."""
+        return replace(self, arms=[arm], now=replace(self.now, clients=self.now.clients[client : client + 1]))
+
+    def groups(self) -> list[RowGroup]:
+        """Whose data each row trains on, and on which base."""
+        clients = tuple(self.now.clients.tolist())
+        return [RowGroup(clients, arm.state.base) for arm in self.arms] + [RowGroup((POOLED,))]
+
+    def trains(self) -> tuple[Tensor, Tensor]:
+        """(rows, r) for A and for B: one where this round trains, zero where a method or a client's rank freezes."""
+        held = self.federation.held(self.now.clients).float()
+        pooled = torch.ones(1, held.shape[1])
+        which = [arm.method.trains(self.now.round_index) for arm in self.arms]
+        A, B = (torch.cat([*(held * (side in w) for w in which), pooled]) for side in "AB")
+        return A, B
+
+    def end(
+        self, begun: Factors, trained: Factors, record: Callable[[Combined], Recorded], should_stop: Callable[[], bool]
+    ) -> Iterator[Recorded | ArmStopped | CentralisedRecord]:
+        """Aggregate every arm and score the centralised run; arms that diverged leave."""
+        federation, now = self.federation, self.now
+        m, alive = len(now.clients), []
+        for g, arm in enumerate(self.arms):
+            mine, which = slice(g * m, (g + 1) * m), arm.method.trains(now.round_index)
+            ended = Factors(  # a frozen factor is the broadcast's to the last bit
+                (trained if "A" in which else begun).A[:, mine], (trained if "B" in which else begun).B[:, mine]
+            )
+            if arm.method.in_turn:
+                ended = self._in_turn(arm, Factors(begun.A[:, mine], begun.B[:, mine]), should_stop)
+            try:
+                kept = usable(arm, ended, now, federation.config)
+                context = federation.context(arm, now, now.clients[kept])
+                yield record(combine(arm, ended, kept, now, context, federation.config, federation.task))
+                alive.append(arm)
+            except DivergedError as error:
+                yield ArmStopped(arm.method.card.name, now.round_index, str(error))
+        self.arms = alive
+        self.ceiling = Factors(trained.A[:, -1], trained.B[:, -1])
+        loss, score = federation.task.evaluate(Factors(trained.A[:, -1:], trained.B[:, -1:]))
+        yield CentralisedRecord(now.round_index, float(loss[0]), float(score[0]))
+
+    def _in_turn(self, arm: Arm, starts: Factors, should_stop: Callable[[], bool]) -> Factors:
         """Clients one after another, each from where the one before stopped: (L, m, r, i), (L, m, o, r)."""
-        engine, program = self._engine(1)
-        ended, which = Factors(starts.A.clone(), starts.B.clone()), arm.method.trains(now.index)
-        for j in range(len(now.clients)):
-            alone = replace(now, clients=now.clients[j : j + 1])
-            pack(engine, ended.select(torch.tensor([max(j - 1, 0)] * 2)))  # the centralised row is not used
-            engine.trainable = self._trainable([arm.method], alone, engine)
-            self.task.start_round(program, now.index, self._groups([arm], alone))
-            engine.train(program, self.config.train.local_steps, should_stop)
-            trained = unpack(engine, starts.select(torch.tensor([j, j])))
+        batch = _Batch(self.federation, 2)  # the second row, of the centralised run, is not used
+        which = arm.method.trains(self.now.round_index)
+        ended = Factors(starts.A.clone(), starts.B.clone())
+        for j in range(len(self.now.clients)):
+            begun = ended.select(torch.tensor([max(j - 1, 0)] * 2))
+            (trained,) = batch.train(self.now.round_index, [self.alone(arm, j)], [begun], should_stop)
             if "A" in which:
                 ended.A[:, j] = trained.A[:, 0]
             if "B" in which:
                 ended.B[:, j] = trained.B[:, 0]
         return ended
 
-    def _cut(self, f: Factors, clients: Tensor) -> Factors:
-        """Each client's own rank: directions beyond it are zero."""
-        held = (torch.arange(f.rank) < self.ranks[clients, None]).to(f.A.dtype)  # (m, r)
-        return Factors(f.A * held.unsqueeze(-1), f.B * held.unsqueeze(-2))
 
-    def _trainable(self, methods: Sequence[Method], now: _Round, engine: Engine) -> FlatFactors | None:
-        """Ones where this round trains, zeros where a method or a client's rank freezes; None if everything trains."""
-        m, r = len(now.clients), self.config.lora.rank
-        which = [method.trains(now.index) for method in methods]
-        if all(w == "AB" for w in which) and bool((self.ranks == r).all()):
+class _Batch:
+    """An engine and a program for a number of rows, which may belong to several federations.
+
+    Args:
+        like: any of the federations; all share layers, rank, optimiser and device.
+    """
+
+    def __init__(self, like: Federation, rows: int) -> None:
+        self.rows, self.like = rows, like
+        train, rank = like.config.train, like.config.lora.rank
+        self.engine = Engine(like.task.layers, rows, rank, train.optimizer, train.learning_rate, like.device)
+        self.program = like.task.program(rows)
+
+    def train(
+        self, t: int, runs: Sequence[_Progress], starts: Sequence[Factors], should_stop: Callable[[], bool]
+    ) -> list[Factors]:
+        """Local steps of round t from ``starts``; the ends, one entry a run."""
+        rows = _joined(starts)
+        pack(self.engine, rows)
+        self.engine.trainable = self._mask(runs)
+        self.program.start_round([run.federation.task.batch(t, run.groups()) for run in runs])
+        self.engine.train(self.program, self.like.config.train.local_steps, should_stop)
+        trained = unpack(self.engine, rows)
+        sizes = [f.A.shape[1] for f in starts]
+        parts = zip(torch.split(trained.A, sizes, 1), torch.split(trained.B, sizes, 1), strict=True)
+        return [Factors(A, B) for A, B in parts]
+
+    def _mask(self, runs: Sequence[_Progress]) -> FlatFactors | None:
+        """What trains, in the engine's shape; None if everything does."""
+        A, B = (torch.cat(side) for side in zip(*(run.trains() for run in runs), strict=True))
+        if bool(A.all() and B.all()):
             return None
-        held = (torch.arange(r) < self.ranks[now.clients, None]).float()  # (m, r)
-        zeros, pooled = torch.zeros_like(held), torch.ones(1, r)
-        rows_A = torch.cat([*(held if "A" in w else zeros for w in which), pooled])
-        rows_B = torch.cat([*(held if "B" in w else zeros for w in which), pooled])
-        mask = FlatFactors(self.task.layers, len(methods) * m + 1, r, self.device)
+        mask = FlatFactors(self.like.task.layers, self.rows, A.shape[1], self.like.device)
         for layer in mask.layers:
-            layer.A.copy_(rows_A.unsqueeze(-1).expand_as(layer.A))
-            layer.B.copy_(rows_B.unsqueeze(-2).expand_as(layer.B))
+            layer.A.copy_(A.unsqueeze(-1).expand_as(layer.A))
+            layer.B.copy_(B.unsqueeze(-2).expand_as(layer.B))
         return mask
 
-    def _groups(self, arms: Sequence[_Arm], now: _Round) -> list[RowGroup]:
-        clients = tuple(now.clients.tolist())
-        return [RowGroup(clients, arm.state.base) for arm in arms] + [RowGroup((POOLED,))]
 
-    def _aggregate(self, arm: _Arm, trained: Factors, now: _Round) -> RoundRecord:
-        """Frames, drop of lost and broken clients, the method's rule, metrics; moves the arm on."""
-        method, label = arm.method, arm.method.card.label
-        remedy = f"Lower the learning rate ({self.config.train.learning_rate:g}) or take fewer local steps."
-        healthy = trained.finite().all(0)  # over layers
-        kept = torch.nonzero(healthy & now.arrive).flatten()
-        if not len(kept):
-            raise DivergedError(f"{label} stopped in round {now.index}: every upload held NaN or Inf. {remedy}")
-        usable = Factors(torch.nan_to_num(trained.A, 0.0, 0.0, 0.0), torch.nan_to_num(trained.B, 0.0, 0.0, 0.0))
-        if method.trains(now.index) == "AB":  # a frozen common factor pins every client's frame
-            usable = as_sent(usable, self.config, now.index)
-        sent = usable.select(kept)
-        context = self._context(arm, now, now.clients[kept])
-        begin = time.perf_counter()
-        upload = method.prepare(sent, arm.state, context)
-        middle = time.perf_counter()
-        outcome = method.combine(upload, arm.state, context)
-        end = time.perf_counter()
-        state = stepped(arm.state, outcome.state, self.config.server)
-        size = float(state.factors.A.abs().max() + state.factors.B.abs().max())
-        loss, score = self.task.evaluate(method.models(state), state.base)
-        if not size < DIVERGED_NORM or not bool(torch.isfinite(loss).all()):
-            grown = f"its global factors grew beyond {DIVERGED_NORM:g}"
-            raise DivergedError(f"{label} stopped in round {now.index}: {grown}. {remedy}")
-        alignment = upload.alignment or outcome.alignment
-        values, flags = measure(
-            sent,
-            context.reference,
-            round_update(arm.state, outcome.state),
-            alignment,
-            context.weights,
-            self.config.align,
-            now.index,
-            self.config.lora.scaling,
-            arm.focus,
-        )
-        arm.state, arm.focus = state, Focus(values["features"], values["latent_axes"])
-        held = context.numbers("AB") * float(context.ranks.double().mean()) / self.config.lora.rank
-        return RoundRecord(
-            arm=method.card.name,
-            round_index=now.index,
-            loss=float(loss.mean()),
-            score=float(score.mean()),
-            clients=context.clients.numpy(),
-            dropped=now.clients[~healthy & now.arrive].numpy(),
-            lost=now.clients[~now.arrive].numpy(),
-            flags=flags,
-            applied=alignment is not None,
-            bytes_up=_bytes(held if upload.numbers is None else upload.numbers, upload.indices),
-            bytes_down=_bytes(held if outcome.numbers is None else outcome.numbers, outcome.indices),
-            client_seconds=(middle - begin) / len(kept),
-            server_seconds=end - middle,
-            **numpy_fields(values.items()),
-        )
-
-
-def _bytes(numbers: float, indices: float) -> float:
-    return numbers * NUMBER_BYTES + indices * INDEX_BYTES
+def _joined(parts: Sequence[Factors]) -> Factors:
+    """Rows of all parts: (L, N, r, i), (L, N, o, r)."""
+    return Factors(torch.cat([f.A for f in parts], dim=1), torch.cat([f.B for f in parts], dim=1))
 
 
 def _check(method: Method, config: FederationConfig) -> None:

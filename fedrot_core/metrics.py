@@ -82,6 +82,36 @@ def measure(
     return out, (applied.flags() if applied is not None else ())
 
 
+def relative_errors(sent: Factors, received: Factors, result: Factors, weights: Tensor) -> tuple[float, float]:
+    """What a sweep keeps of a round, a small part of :func:`measure`'s work: relative errors, all layers pooled.
+
+    Args:
+        sent, received, result, weights: as for :func:`measure`.
+
+    Returns:
+        The error of the arm's own rule, and of the naive average of the same factors.
+    """
+    clients, _, outcome = compressed(sent, received, result)
+    ideal = ideal_product(clients, weights)
+    parts = torch.stack([ideal - _product(outcome), ideal - _product(clients.mean(weights)), ideal])
+    own, naive, whole = parts.flatten(1).norm(dim=-1)
+    return float(_over(own, whole)), float(_over(naive, whole))
+
+
+def _turned_mean(clients: Factors, reference: Factors, side: str, weights: Tensor, align: AlignmentConfig) -> Factors:
+    """The average of clients aligned to the reference on one side."""
+    R = align_to_reference(clients, reference, side, align.group, align.strength).R
+    return clients.turned(R).mean(weights)
+
+
+def _product(f: Factors) -> Tensor:
+    return f.B @ f.A
+
+
+def _over(size: Tensor, base: Tensor) -> Tensor:
+    return size / base.clamp_min(torch.finfo(size.dtype).tiny)
+
+
 def _norm(x: Tensor) -> Tensor:
     norm: Tensor = torch.linalg.matrix_norm(x)
     return norm
@@ -90,13 +120,13 @@ def _norm(x: Tensor) -> Tensor:
 def _relative(difference: Tensor, whole: Tensor) -> Tensor:
     """``‖difference‖ / ‖whole‖``, 0 where both vanish."""
     size, base = _norm(difference), _norm(whole)
-    return torch.where(size > 0, size / base.clamp_min(torch.finfo(size.dtype).tiny), size)
+    return torch.where(size > 0, _over(size, base), size)
 
 
 def _distance(X: Tensor, Y: Tensor) -> Tensor:
     """``‖X - Y‖ / (‖X‖ + ‖Y‖)``: 0 for equal, at most 1, also where one of them vanishes."""
     size, base = _norm(X - Y), _norm(X) + _norm(Y)
-    return torch.where(size > 0, size / base.clamp_min(torch.finfo(size.dtype).tiny), size)
+    return torch.where(size > 0, _over(size, base), size)
 
 
 def _errors(
@@ -113,14 +143,9 @@ def _errors(
     ideal = ideal_product(clients, weights)  # (L, m_B, m_A), in coordinates of the span
 
     def distance(f: Factors) -> Tensor:
-        return _norm(ideal - f.B @ f.A)
+        return _norm(ideal - _product(f))
 
-    by_side = {
-        side: distance(
-            clients.turned(align_to_reference(clients, reference, side, align.group, align.strength).R).mean(weights)
-        )
-        for side in ("A", "B")
-    }
+    by_side = {side: distance(_turned_mean(clients, reference, side, weights, align)) for side in ("A", "B")}
     naive = distance(clients.mean(weights))
     side = side_of_round(align.side, round_index)
     tail = torch.linalg.svdvals(ideal)[..., clients.rank :].square().sum(-1).sqrt()
@@ -134,14 +159,14 @@ def _errors(
     ]
     own = distance(outcome)
     absolute = _with_total(torch.stack([*rungs, own, _norm(ideal)]))  # (8, L + 1)
-    relative = absolute[:-1] / absolute[-1].clamp_min(torch.finfo(ideal.dtype).tiny)
+    relative = _over(absolute[:-1], absolute[-1])
     arrays = {
         "ladder": relative[:-1],
         "error": relative[-1],
         "error_abs": absolute[-2] * scaling,
         "ideal_norm": absolute[-1] * scaling,
     }
-    return arrays, ideal - clients.mean(weights).B @ clients.mean(weights).A
+    return arrays, ideal - _product(clients.mean(weights))
 
 
 def _with_total(by_layer: Tensor) -> Tensor:

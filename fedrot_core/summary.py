@@ -24,7 +24,7 @@ class ArmSummary:
     Attributes:
         scores, losses: (R,) after each round.
         errors: (R,) relative error of the arm's own rule, all layers pooled.
-        ladder: (R, 6) relative errors by :data:`fedrot_core.vocabulary.RUNGS`, pooled, on the arm's own factors.
+        naive_errors: (R,) likewise of the naive average of the same factors.
         bytes_up, bytes_down: (R,) per client.
         seconds: measured work of one client's preparation and of the server's rule, summed over rounds.
         stopped: why it ended early, or empty.
@@ -33,7 +33,7 @@ class ArmSummary:
     scores: Array
     losses: Array
     errors: Array
-    ladder: Array
+    naive_errors: Array
     bytes_up: Array
     bytes_down: Array
     seconds: float

@@ -1,54 +1,138 @@
-"""Many runs: each in a process of its own on this machine's cores, results as they come.
+"""Many runs: those of one setting together as one batched program, and batches side by side on this machine's cores.
 
 Uses joblib, so that a caller who has outgrown one machine can wrap :func:`sweep` in ``joblib.parallel_config``.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import os
+import tempfile
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import joblib
 import numpy as np
 import torch
 
+from fedrot_core.arm import Combined
 from fedrot_core.config import FederationConfig
-from fedrot_core.errors import Cancelled, FedRotError
-from fedrot_core.federation import Federation
+from fedrot_core.engine import pick_device
+from fedrot_core.errors import FedRotError
+from fedrot_core.factors import Factors
+from fedrot_core.federation import Federation, lockstep
+from fedrot_core.metrics import relative_errors
 from fedrot_core.summary import ArmSummary, RunSummary
-from fedrot_core.vocabulary import RUNGS
+from fedrot_core.trace import CentralisedRecord
 
-__all__ = ["ArmSummary", "RunSummary", "summarise", "sweep"]
+__all__ = ["ArmSummary", "RunSummary", "batches", "summarise", "sweep"]
+
+ROWS_AT_ONCE = {"cpu": 256, "cuda": 8192, "mps": 4096}
+"""Most rows in one batch. A CPU gains nothing from more, and small batches show results sooner; a GPU starves below."""
+
+THREADS_UP_TO = 4
+"""Jobs that share one process: they start at once. More would wait for each other's Python; processes then pay."""
+
+CANCEL_SECONDS = 0.1
+"""How often a sweep asks whether it should stop."""
 
 
-def summarise(config: FederationConfig) -> RunSummary:
-    """Run ``config`` on one thread and keep its summary; an impossible config gives its error, not an exception."""
-    torch.set_num_threads(1)
-    try:
-        trace = Federation(config).run()
-    except FedRotError as error:
-        return RunSummary(config, {}, float("nan"), np.zeros(0), str(error))
-    stops = {s.arm: s.message for s in trace.stopped}
-    arms = {}
-    for name in config.methods:
-        records = trace.arm(name)
-        arms[name] = ArmSummary(
-            scores=np.array([r.score for r in records]),
-            losses=np.array([r.loss for r in records]),
-            errors=np.array([r.error[-1] for r in records]),
-            ladder=np.array([r.ladder[:, -1] for r in records]).reshape(len(records), len(RUNGS)),
-            bytes_up=np.array([r.bytes_up for r in records]),
-            bytes_down=np.array([r.bytes_down for r in records]),
-            seconds=sum(r.client_seconds + r.server_seconds for r in records),
-            stopped=stops.get(name, ""),
+@dataclass(frozen=True)
+class Kept:
+    """What a sweep keeps of one arm's round; fields as in :class:`ArmSummary`."""
+
+    arm: str
+    score: float
+    loss: float
+    error: float
+    naive_error: float
+    bytes_up: float
+    bytes_down: float
+    seconds: float
+
+    @classmethod
+    def of(cls, combined: Combined) -> Kept:
+        """From a finished round; measures errors only."""
+        context = combined.context
+        errors = relative_errors(combined.sent, context.reference, combined.update, context.weights)
+        return cls(
+            combined.arm.method.card.name,
+            combined.score,
+            combined.loss,
+            *errors,
+            combined.bytes_up,
+            combined.bytes_down,
+            combined.client_seconds + combined.server_seconds,
         )
-    return RunSummary(
-        config,
-        arms,
-        trace.task.start_score,
-        np.array([c.score for c in trace.centralised]),
-        score_name=trace.task.score_name,
+
+
+def summarise(configs: Sequence[FederationConfig], should_stop: Callable[[], bool] = lambda: False) -> list[RunSummary]:
+    """Run ``configs``, which differ in seed and methods only, as one batch, and keep their summaries, in this order.
+
+    A run that is impossible gives its error, not an exception, and leaves the others alone.
+
+    Raises:
+        Cancelled: as soon as ``should_stop()`` is true; it is asked before each local step.
+    """
+    able: dict[int, Federation] = {}
+    found: dict[int, RunSummary] = {}
+    for n, config in enumerate(configs):
+        try:
+            able[n] = Federation(config)
+        except FedRotError as error:
+            found[n] = RunSummary(config, {}, float("nan"), np.zeros(0), str(error))
+    kept: dict[int, dict[str, list[Kept]]] = {n: {m.card.name: [] for m in f.methods} for n, f in able.items()}
+    ceilings: dict[int, list[float]] = defaultdict(list)
+    stops: dict[int, dict[str, str]] = defaultdict(dict)
+    order = list(able)
+    if able:
+        for place, event in lockstep(list(able.values()), Kept.of, should_stop):
+            n = order[place]
+            if isinstance(event, Kept):
+                kept[n][event.arm].append(event)
+            elif isinstance(event, CentralisedRecord):
+                ceilings[n].append(event.score)
+            else:
+                stops[n][event.arm] = event.message
+    for n, federation in able.items():
+        arms = {name: _arm(rounds, stops[n].get(name, "")) for name, rounds in kept[n].items()}
+        start = federation.task.evaluate(Factors(federation.start_A[:, :1], federation.zero_B[:, None]))[1]
+        found[n] = RunSummary(
+            configs[n], arms, float(start[0]), np.array(ceilings[n]), score_name=federation.task.score_name
+        )
+    return [found[n] for n in range(len(configs))]
+
+
+def _arm(rounds: Sequence[Kept], stopped: str) -> ArmSummary:
+    return ArmSummary(
+        scores=np.array([r.score for r in rounds]),
+        losses=np.array([r.loss for r in rounds]),
+        errors=np.array([r.error for r in rounds]),
+        naive_errors=np.array([r.naive_error for r in rounds]),
+        bytes_up=np.array([r.bytes_up for r in rounds]),
+        bytes_down=np.array([r.bytes_down for r in rounds]),
+        seconds=sum(r.seconds for r in rounds),
+        stopped=stopped,
     )
+
+
+def batches(configs: Sequence[FederationConfig], jobs: int) -> list[list[FederationConfig]]:
+    """Runs of one setting together, within :data:`ROWS_AT_ONCE`; fewer settings than ``jobs`` are shared out evenly."""
+    settings: dict[str, list[FederationConfig]] = defaultdict(list)
+    for config in configs:
+        settings[json.dumps(config.setting, sort_keys=True)].append(config)
+    found = []
+    for runs in settings.values():
+        rows = max(len(run.methods) for run in runs) * runs[0].participants + 1
+        parts = math.ceil(len(runs) / max(1, ROWS_AT_ONCE[pick_device(runs[0].device).type] // rows))
+        if len(settings) < jobs:
+            parts = min(len(runs), math.ceil(parts / jobs) * jobs)
+        found += [runs[part::parts] for part in range(parts)]
+    return found
 
 
 def sweep(
@@ -57,14 +141,35 @@ def sweep(
     """Summaries of all ``configs``, in order of completion.
 
     Args:
-        should_stop: asked after each finished run; once true, :class:`fedrot_core.errors.Cancelled` is raised and
-            what still runs is dropped.
-        jobs: processes at once; the machine's cores by default. 1 runs in this process.
+        should_stop: asked ten times a second; once true, every run under way ends within a local step and
+            :class:`fedrot_core.errors.Cancelled` is raised.
+        jobs: batches at once, one thread each; by default the machine's cores, or one where runs use an accelerator.
     """
-    parallel = joblib.Parallel(
-        n_jobs=jobs or os.cpu_count() or 1, return_as="generator_unordered", pre_dispatch="n_jobs"
-    )
-    for summary in parallel(joblib.delayed(summarise)(config) for config in configs):
-        if should_stop():
-            raise Cancelled("The sweep was cancelled.")
-        yield summary
+    on_cpu = all(pick_device(name).type == "cpu" for name in {config.device for config in configs})
+    jobs = jobs or ((os.cpu_count() or 1) if on_cpu else 1)
+    prefer = "threads" if jobs <= THREADS_UP_TO else "processes"
+    parallel = joblib.Parallel(n_jobs=jobs, prefer=prefer, return_as="generator_unordered", pre_dispatch="n_jobs")
+    with tempfile.TemporaryDirectory(prefix="fedrot-") as folder:
+        flag, over = Path(folder) / "stop", threading.Event()
+
+        def watch() -> None:
+            while not over.wait(CANCEL_SECONDS):
+                if should_stop():
+                    flag.touch()
+                    return
+
+        watcher = threading.Thread(target=watch, daemon=True, name="sweep-cancel")
+        watcher.start()
+        try:
+            for found in parallel(joblib.delayed(_one_thread)(batch, flag) for batch in batches(configs, jobs)):
+                yield from found
+        finally:  # a caller who stopped listening ends the runs under way too
+            over.set()
+            watcher.join()
+            flag.touch()
+
+
+def _one_thread(configs: Sequence[FederationConfig], stop: Path) -> list[RunSummary]:
+    """:func:`summarise` with one torch thread; ``stop`` is a file, so that it reaches other processes: it cancels."""
+    torch.set_num_threads(1)
+    return summarise(configs, stop.exists)

@@ -16,10 +16,11 @@ RANKS: dict[int, tuple[str, ...]] = {
     3: ("fedrot_core.alignment", "fedrot_core.engine"),
     4: ("fedrot_core.frames", "fedrot_core.metrics", "fedrot_core.methods", "fedrot_core.workloads"),
     5: ("fedrot_core.server", "fedrot_core.figures", "fedrot_core.adapters", "fedrot_core.mistakes"),
-    6: ("fedrot_core.federation",),
-    7: ("fedrot_core.export", "fedrot_core.sweep"),
-    8: ("app",),
-    9: ("pages",),
+    6: ("fedrot_core.arm",),
+    7: ("fedrot_core.federation",),
+    8: ("fedrot_core.export", "fedrot_core.sweep"),
+    9: ("app",),
+    10: ("pages",),
 }
 """Rank -> modules or packages. A file may import its own package, and otherwise lower ranks only."""
 

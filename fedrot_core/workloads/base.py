@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +19,13 @@ from fedrot_core.registry import Registry
 
 POOLED = -1
 """Client index of the centralised run, which trains on everyone's data."""
+
+
+class RoundProgram(Program, Protocol):
+    """A program that can be given round after round."""
+
+    def start_round(self, batches: Sequence[Any]) -> None:
+        """Take the round's rows and mini-batches, in this order, each from a task's :meth:`Task.batch`."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +61,15 @@ class Task(ABC):
     summary: str
 
     @abstractmethod
-    def program(self, rows: int) -> Program:
+    def program(self, rows: int) -> RoundProgram:
         """A gradient program for this many rows."""
 
     @abstractmethod
-    def start_round(self, program: Program, round_index: int, groups: Sequence[RowGroup]) -> None:
-        """Give ``program`` this round's rows and mini-batches.
+    def batch(self, round_index: int, groups: Sequence[RowGroup]) -> Any:
+        """This round's rows and mini-batches, in the workload's own form, for :meth:`RoundProgram.start_round`.
 
-        Equal (seed, round, client) means equal batches in every arm.
+        Equal (seed, round, client) means equal batches in every arm. A program takes the batches of several tasks at
+        once where their configs differ in seed and methods only.
         """
 
     @abstractmethod

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import cast
 
 import numpy as np
 import torch
@@ -21,11 +20,10 @@ from torch import Tensor
 
 from fedrot_core import partition
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import Program
 from fedrot_core.factors import Factors, LayerSpec
 from fedrot_core.rng import stream
 from fedrot_core.workloads.base import POOLED, RowGroup, Task, register
-from fedrot_core.workloads.mlp import FrozenMlp, MlpProgram
+from fedrot_core.workloads.mlp import FrozenMlp, MlpBatch, MlpProgram
 
 CLASSES = 10
 TEST_SHARE = 0.25
@@ -69,6 +67,18 @@ def pretrained(known_classes: int, hidden: int) -> FrozenMlp:
     return FrozenMlp(tuple(frozen[0::2]), tuple(frozen[1::2]))
 
 
+@lru_cache(maxsize=4)
+def _data_on(device: torch.device) -> tuple[Tensor, ...]:
+    """:func:`_data` on ``device``, once for all tasks."""
+    return tuple(x.to(device) for x in _data())
+
+
+@lru_cache(maxsize=16)
+def _pretrained_on(known_classes: int, hidden: int, device: torch.device) -> FrozenMlp:
+    """:func:`pretrained` on ``device``, the same object for all tasks: rows on one network share its products."""
+    return pretrained(known_classes, hidden).to(device)
+
+
 @register("digits", label="Handwritten digits (real data)")
 class Digits(Task):
     """Classify all ten digits by adapting a network that knows only some."""
@@ -79,11 +89,9 @@ class Digits(Task):
     def __init__(self, config: FederationConfig, device: torch.device) -> None:
         self.config = config
         data = config.data
-        x, y, x_test, y_test = _data()
-        self.train_x, self.train_y = x.to(device), y.to(device)
-        self.test_x, self.test_y = x_test.to(device), y_test.to(device)
-        self.base = pretrained(data.known_classes, data.hidden).to(device)
-        labels = y.numpy()
+        self.train_x, self.train_y, self.test_x, self.test_y = _data_on(device)
+        self.base = _pretrained_on(data.known_classes, data.hidden, device)
+        labels = _data()[1].numpy()
         rng = stream(config.seed, "partition")
         if data.partition == "iid":
             self.parts = partition.iid(labels, data.clients, data.min_samples, rng)
@@ -96,15 +104,15 @@ class Digits(Task):
         )
         h = data.hidden
         self.summary = (
-            f"MLP 64–{h}–{h}–10 pretrained on digits 0–{data.known_classes - 1}, {len(x)} training and "
-            f"{len(x_test)} test images. A small model, not an LLM."
+            f"MLP 64–{h}–{h}–10 pretrained on digits 0–{data.known_classes - 1}, {len(labels)} training and "
+            f"{len(self.test_y)} test images. A small model, not an LLM."
         )
 
     def program(self, rows: int) -> MlpProgram:
         train, lora = self.config.train, self.config.lora
         return MlpProgram(self.base, self.train_x, self.train_y, rows, train.batch_size, lora.rank, lora.scaling)
 
-    def start_round(self, program: Program, round_index: int, groups: Sequence[RowGroup]) -> None:
+    def batch(self, round_index: int, groups: Sequence[RowGroup]) -> MlpBatch:
         steps, b = self.config.train.local_steps, self.config.train.batch_size
         pools = dict(enumerate(self.parts)) | {POOLED: np.arange(len(self.train_y))}
         rows = [k for group in groups for k in group.clients]
@@ -112,9 +120,8 @@ class Digits(Task):
             k: pools[k][stream(self.config.seed, "batches", round_index, k).integers(len(pools[k]), size=(steps, b))]
             for k in set(rows)
         }
-        batches = torch.from_numpy(np.stack([drawn[k] for k in rows], axis=1))
-        bases = [(len(group.clients), self._adapted(group.base)) for group in groups]
-        cast(MlpProgram, program).start_round(batches, bases)
+        index = torch.from_numpy(np.stack([drawn[k] for k in rows], axis=1))
+        return MlpBatch(index, tuple((len(group.clients), self._adapted(group.base)) for group in groups))
 
     def evaluate(self, adapters: Factors, base: Tensor | None = None) -> tuple[Tensor, Tensor]:
         device = self.test_x.device

@@ -36,6 +36,19 @@ class FrozenMlp:
         return h
 
 
+@dataclass(frozen=True)
+class MlpBatch:
+    """A round's samples for adjacent rows.
+
+    Attributes:
+        index: (steps, n, b) into the pool.
+        networks: how many adjacent rows stand on which frozen network; the counts sum to n.
+    """
+
+    index: Tensor
+    networks: tuple[tuple[int, FrozenMlp], ...]
+
+
 class MlpProgram:
     """Cross-entropy gradients of N rows' LoRA factors on mini-batches of a common sample pool.
 
@@ -69,17 +82,18 @@ class MlpProgram:
         self.low_t = self.low.mT
         self.target = torch.empty(n, 1, dtype=torch.int64, device=pool.device)
         self.target_flat = self.target.view(-1)
+        self.peak = buffer(1)
         self.minus = torch.full((n, 1), -1.0 / batch_size, device=pool.device)
         self.batches = torch.empty(0, 0, dtype=torch.int64, device=pool.device)
 
-    def start_round(self, batches: Tensor, groups: Sequence[tuple[int, FrozenMlp]]) -> None:
-        """Take this round's sample indices, (steps, N, b), and the frozen network of each group of adjacent rows."""
+    def start_round(self, batches: Sequence[MlpBatch]) -> None:
+        """See :class:`fedrot_core.workloads.base.RoundProgram`."""
         b, n = self.shape[1], len(self.pool)
-        self.batches = batches.to(self.pool.device).flatten(1)
+        self.batches = torch.cat([part.index for part in batches], dim=1).to(self.pool.device).flatten(1)
         self.groups: list[tuple[slice, FrozenMlp, list[Tensor]]] = []
         firsts: list[Tensor] = []
         offsets, begin = torch.zeros_like(self.batches[0]), 0
-        for rows, base in groups:
+        for rows, base in (entry for part in batches for entry in part.networks):
             part = slice(begin * b, (begin + rows) * b)
             own = self.untouched if base is self.base else F.linear(self.pool, base.weights[0], base.biases[0])
             place = next((g for g, first in enumerate(firsts) if first is own), len(firsts))
@@ -113,8 +127,10 @@ class MlpProgram:
 
     def _backward(self, params: Sequence[Factors], grads: Sequence[Factors], index: Tensor) -> None:
         g = self.back[-1]
-        torch.softmax(self.acts[-1], dim=-1, out=g)
-        g.mul_(1 / self.shape[1])
+        torch.amax(self.acts[-1], -1, keepdim=True, out=self.peak)  # by hand: torch.softmax is slow on short rows
+        torch.sub(self.acts[-1], self.peak, out=g).exp_()
+        torch.sum(g, -1, keepdim=True, out=self.peak)
+        g.div_(self.peak.mul_(self.shape[1]))
         torch.index_select(self.labels, 0, index, out=self.target_flat)
         g.scatter_add_(1, self.target, self.minus)  # (softmax - onehot) / b
         for layer in range(len(params) - 1, -1, -1):

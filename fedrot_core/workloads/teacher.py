@@ -7,7 +7,7 @@ of rank 4. Inputs are white, so the loss needs no samples and gradients are exac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,12 +15,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import Program
 from fedrot_core.factors import Factors, LayerSpec, ideal_product
 from fedrot_core.rng import stream
 from fedrot_core.workloads.base import POOLED, RowGroup, Task, register
 
 D_IN, D_OUT, PART_RANK = 64, 40, 4
+
+
+@dataclass(frozen=True)
+class TeacherBatch:
+    """What adjacent rows fit.
+
+    Attributes:
+        teachers: (n, q, i), (n, o, q).
+        merged: (n, o, i) what was merged into each row's base, scaled; None where nothing was.
+    """
+
+    teachers: Factors
+    merged: Tensor | None
 
 
 class TeacherProgram:
@@ -32,9 +44,18 @@ class TeacherProgram:
     def __init__(self, scaling: float) -> None:
         self.scaling = scaling
 
-    def start_round(self, teachers: Factors, merged: Tensor | None) -> None:
-        """Take each row's teacher, (N, q, i), (N, o, q), and base."""
-        self.P, self.Q, self.D = teachers.B, teachers.A, merged
+    def start_round(self, batches: Sequence[TeacherBatch]) -> None:
+        """See :class:`fedrot_core.workloads.base.RoundProgram`."""
+        self.P = torch.cat([part.teachers.B for part in batches])
+        self.Q = torch.cat([part.teachers.A for part in batches])
+        self.D = None
+        if any(part.merged is not None for part in batches):
+            shape = self.P.shape[1], self.Q.shape[2]
+            parts = [
+                self.P.new_zeros(len(part.teachers.B), *shape) if part.merged is None else part.merged
+                for part in batches
+            ]
+            self.D = torch.cat(parts)
 
     def gradients(self, params: Sequence[Factors], grads: Sequence[Factors], step: int) -> None:
         """See :class:`fedrot_core.engine.Program`; every step sees the same, exact loss."""
@@ -90,10 +111,10 @@ class Teacher(Task):
     def program(self, rows: int) -> TeacherProgram:
         return TeacherProgram(self.config.lora.scaling)
 
-    def start_round(self, program: Program, round_index: int, groups: Sequence[RowGroup]) -> None:
+    def batch(self, round_index: int, groups: Sequence[RowGroup]) -> TeacherBatch:
         """Nothing is drawn: the loss is exact."""
         rows = [self._teacher(k) for group in groups for k in group.clients]
-        width = max(f.rank for f in rows)
+        width = self.config.data.clients * 2 * PART_RANK  # the pooled run's teacher has the most
         A = torch.cat([F.pad(f.A, (0, 0, 0, width - f.rank)) for f in rows]).float().to(self.device)
         B = torch.cat([F.pad(f.B, (0, width - f.rank)) for f in rows]).float().to(self.device)
         merged = None
@@ -103,7 +124,7 @@ class Teacher(Task):
                 nothing if g.base is None else self.config.lora.scaling * g.base[0] for g in groups for _ in g.clients
             ]
             merged = torch.stack(per_row).float().to(self.device)
-        cast(TeacherProgram, program).start_round(Factors(A, B), merged)
+        return TeacherBatch(Factors(A, B), merged)
 
     def _teacher(self, k: int) -> Factors:
         """Client k's teacher (1, q, i), (1, o, q); for the pooled run the mean of all, as factors."""

@@ -49,7 +49,7 @@ def test_runs_of_ours_are_the_papers_settings() -> None:
 
 def test_our_numbers_come_from_the_runs() -> None:
     runs = replica.replica({"rounds": 2, "steps": 2, "batch": 8}, 2)
-    found = {c.hash: summarise(c) for c in runs.clients[1]}
+    found = {c.hash: summarise([c])[0] for c in runs.clients[1]}
     lines = replica.our_lines(runs.clients, found, ("fedit", "fedrot"))
     scores = [found[c.hash].arms["fedit"].scores[-1] for c in runs.clients[1]]
     assert lines[0].values[1] == pytest.approx(sum(scores) / 2)

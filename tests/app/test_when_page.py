@@ -137,7 +137,7 @@ def test_the_map_leaves_out_ranks_that_the_layers_cannot_hold() -> None:
 
 def test_a_finding_is_computed_from_the_last_round_of_each_arm() -> None:
     config = BASE.with_values({"frames": "turned", "theta": 90.0})
-    summary = summarise(config)
+    (summary,) = summarise([config])
     found = finding_of(Setting("x", config, 1, 2), summary, "fedrot")
     naive, aligned = summary.arms["fedit"], summary.arms["fedrot"]
     assert found.cell.ratio == pytest.approx(np.log10(naive.errors[-1] / aligned.errors[-1]))

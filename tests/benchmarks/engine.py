@@ -47,7 +47,7 @@ def contenders(clients: int) -> dict[str, Callable[[], None]]:
     engine = Engine(task.layers, clients, config.lora.rank, "adam", 0.01, device)
     for p in engine.params.layers:
         p.A.uniform_(-0.1, 0.1)
-    task.start_round(program, 0, [RowGroup(tuple(range(clients)))])
+    program.start_round([task.batch(0, [RowGroup(tuple(range(clients)))])])
     batches = program.batches.view(STEPS, clients, -1)
 
     models, optimizers = [], []

@@ -14,6 +14,7 @@ from fedrot_core.engine import Engine, FlatFactors, Program, pack, pick_device, 
 from fedrot_core.errors import Cancelled, ConfigError
 from fedrot_core.factors import Factors, LayerSpec
 from fedrot_core.workloads import POOLED, RowGroup, build_task
+from fedrot_core.workloads.base import RoundProgram
 from fedrot_core.workloads.digits import Digits
 from fedrot_core.workloads.mlp import MlpProgram
 from fedrot_core.workloads.teacher import Teacher
@@ -87,8 +88,8 @@ ROWS = (0, 1, 2, 3, 1, POOLED)
 @pytest.mark.parametrize("name", TASKS)
 def test_gradients_agree_with_autograd(name: str) -> None:
     task = TASKS[name]()
-    program = task.program(len(ROWS))
-    task.start_round(program, 2, [RowGroup(ROWS)])
+    program: RoundProgram = task.program(len(ROWS))
+    program.start_round([task.batch(2, [RowGroup(ROWS)])])
     start = random_start(task, len(ROWS), 3)
     engine = engine_for(task, len(ROWS))
     pack(engine, start)
@@ -141,13 +142,13 @@ def test_gradients_of_groups_on_their_own_bases(name: str, layout: list[tuple[tu
     task = TASKS[name]()
     groups = [RowGroup(clients, None if seed is None else base_for(task, seed)) for clients, seed in layout]
     rows = [(k, group.base) for group in groups for k in group.clients]
-    program = task.program(len(rows))
+    program: RoundProgram = task.program(len(rows))
     start = random_start(task, len(rows), 3)
     engine = engine_for(task, len(rows))
     pack(engine, start)
     for t, order in enumerate((groups, groups[::-1])):
         rows = [(k, group.base) for group in order for k in group.clients]
-        task.start_round(program, t, order)
+        program.start_round([task.batch(t, order)])
         program.gradients(engine.params.layers, engine.grads.layers, 1)
         for row, (k, base) in enumerate(rows):
             factors = leaves_of(task, start, row)
@@ -208,8 +209,8 @@ def test_what_is_not_trainable_rests(optimizer: str) -> None:
 def test_gradient_is_orthogonal_to_the_gauge_orbit(name: str) -> None:
     """``Bᵀ g_B = g_A Aᵀ``, so ``<g_B, B X> - <g_A, X A> = 0`` for every generator X: descent does not turn frames."""
     task = TASKS[name]()
-    program = task.program(len(ROWS))
-    task.start_round(program, 0, [RowGroup(ROWS)])
+    program: RoundProgram = task.program(len(ROWS))
+    program.start_round([task.batch(0, [RowGroup(ROWS)])])
     start = random_start(task, len(ROWS), 3)
     engine = engine_for(task, len(ROWS))
     pack(engine, start)
@@ -229,8 +230,8 @@ def test_gradient_is_orthogonal_to_the_gauge_orbit(name: str) -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_training_agrees_with_torch_optim_on_plain_modules(name: str, optimizer: str) -> None:
     task = TASKS[name]()
-    program = task.program(len(ROWS))
-    task.start_round(program, 1, [RowGroup(ROWS)])
+    program: RoundProgram = task.program(len(ROWS))
+    program.start_round([task.batch(1, [RowGroup(ROWS)])])
     start = random_start(task, len(ROWS), 3)
     lr = 0.02 if optimizer == "sgd" else 0.01
     # Adam divides by |gradient|: the rare entry whose gradient is at float32 rounding may step the other way.
@@ -293,8 +294,8 @@ def test_rows_do_not_touch_each_other(name: str, optimizer: str) -> None:
     start = random_start(task, 3, 3)
 
     def trained(rows: list[int], start: Factors) -> Factors:
-        program = task.program(len(rows))
-        task.start_round(program, 0, [RowGroup(tuple(rows))])
+        program: RoundProgram = task.program(len(rows))
+        program.start_round([task.batch(0, [RowGroup(tuple(rows))])])
         engine = engine_for(task, len(rows), optimizer, 0.01)
         pack(engine, start)
         engine.train(program, STEPS)
@@ -317,8 +318,8 @@ def test_rows_do_not_touch_each_other(name: str, optimizer: str) -> None:
 
 def test_rows_are_different_from_each_other() -> None:
     task = digits()
-    program = task.program(2)
-    task.start_round(program, 0, [RowGroup((0, 1))])
+    program: RoundProgram = task.program(2)
+    program.start_round([task.batch(0, [RowGroup((0, 1))])])
     start = random_start(task, 2, 3)
     twins = Factors(start.A[:, :1].repeat(1, 2, 1, 1), start.B[:, :1].repeat(1, 2, 1, 1))
     engine = engine_for(task, 2)
@@ -383,8 +384,8 @@ def test_cuda_agrees_with_cpu(name: str, optimizer: str) -> None:
     for device in (CPU, torch.device("cuda")):
         task = build_task(TASKS[name]().config, device)
         assert isinstance(task, (Digits, Teacher))
-        program = task.program(len(ROWS))
-        task.start_round(program, 0, [RowGroup(ROWS)])
+        program: RoundProgram = task.program(len(ROWS))
+        program.start_round([task.batch(0, [RowGroup(ROWS)])])
         start = random_start(task, len(ROWS), 3)
         engine = Engine(task.layers, len(ROWS), 3, optimizer, 0.01, device)
         pack(engine, start)

@@ -306,7 +306,7 @@ def test_partial_participation_samples_the_same_clients_in_every_arm(share: floa
 
 def test_every_client_has_its_turn() -> None:
     seen = Federation(config(clients=10, part=0.3))
-    rounds = [set(seen._sample(t).clients.tolist()) for t in range(60)]
+    rounds = [set(seen.sample(t).clients.tolist()) for t in range(60)]
     counts = [sum(k in chosen for chosen in rounds) for k in range(10)]
     assert min(counts) > 5
     assert max(counts) < 35
@@ -330,7 +330,7 @@ def test_lost_clients_are_recorded_and_never_all_lost() -> None:
         assert a.clients.tolist() == b.clients.tolist()
         assert a.lost.tolist() == b.lost.tolist()
         assert a.dropped.tolist() == []
-        now = federation._sample(a.round_index)
+        now = federation.sample(a.round_index)
         assert now.clients[now.arrive].tolist() == a.clients.tolist()
     lost = [len(r.lost) for r in trace.arm("fedit")]
     assert max(lost) == 2
@@ -543,7 +543,7 @@ def test_arms_train_on_their_own_merged_base(monkeypatch: pytest.MonkeyPatch, na
     assert float(state.base.abs().max()) > 1e-4
     built, s, k = federation.task, federation.config.lora.scaling, 2
     program = built.program(1)
-    built.start_round(program, 1, [RowGroup((k,))])
+    program.start_round([built.batch(1, [RowGroup((k,))])])
     leaves = [
         x[n].clone().requires_grad_() for n in range(len(built.layers)) for x in (state.factors.A, state.factors.B)
     ]

@@ -105,17 +105,17 @@ def test_batches_are_each_clients_own_and_equal_in_every_arm() -> None:
     rows = [k for group in groups for k in group.clients]
     program = task.program(len(rows))
     assert isinstance(program, MlpProgram)
-    task.start_round(program, 3, groups)
+    program.start_round([task.batch(3, groups)])
     batches = program.batches.view(7, len(rows), 16).clone()
     for n, k in enumerate(rows):
         allowed = set(range(1347)) if k == POOLED else set(task.parts[k].tolist())
         assert set(batches[:, n].flatten().tolist()) <= allowed
     assert torch.equal(batches[:, 0], batches[:, 3])
     assert not torch.equal(batches[0], batches[1])
-    task.start_round(program, 4, groups)
+    program.start_round([task.batch(4, groups)])
     assert not torch.equal(batches, program.batches.view_as(batches))
     smaller = task.program(1)
-    task.start_round(smaller, 3, [RowGroup((4,))])
+    smaller.start_round([task.batch(3, [RowGroup((4,))])])
     assert torch.equal(smaller.batches.view(7, 16), batches[:, 2])
 
 
