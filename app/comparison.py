@@ -14,8 +14,7 @@ from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
 from fedrot_core.federation import Federation
-from fedrot_core.figures.compare import size
-from fedrot_core.figures.parts import percent
+from fedrot_core.figures.parts import percent, size
 from fedrot_core.methods import METHODS, Method
 from fedrot_core.summary import ArmStatistics, Choice, RunSummary, choose, statistics
 from fedrot_core.trace import ArmCard

@@ -178,7 +178,6 @@ def headline(findings: Sequence[Finding], aligned: str, score: str) -> str:
     wins, losses = sum(g > TIE_POINTS for g in gains), sum(g < -TIE_POINTS for g in gains)
     ties = len(gains) - wins - losses
     without = sum(f.cell.done and not f.cell.known for f in findings)
-    pending = sum(not f.cell.done for f in findings)
     text = (
         f"In {wins} of {len(gains)} settings {label(aligned)} wins by more than {TIE_POINTS:g} point of {score}, "
         f"in {ties} the two tie, in {losses} it loses by more than that "
@@ -186,8 +185,6 @@ def headline(findings: Sequence[Finding], aligned: str, score: str) -> str:
     )
     if without:
         text += f" {without} could not be compared, because a run or an arm ended early."
-    if pending:
-        text += f" {pending} still to come."
     return text
 
 

@@ -41,9 +41,10 @@ class SweepJob:
         self._viewers[session] = time.monotonic()
 
     def left_by(self, session: str) -> None:
-        """Note that ``session`` went on; unless another one looks, the sweep ends after the runs under way."""
+        """Note that ``session`` went on; unless another one looks, the sweep ends at its next local step."""
         self._viewers.pop(session, None)
         self._viewers.pop("", None)
+        self.cancelled = self.cancelled or not self._viewers
 
     def cancel(self) -> None:
         """End the sweep; what is done stays."""
@@ -87,7 +88,7 @@ class Sweeps:
         key = tuple(config.hash for config in configs)
         with self._lock:
             job = self._jobs.get(key)
-            if job is None or (job.cancelled and job.finished.is_set()):
+            if job is None or job.cancelled:
                 job = SweepJob(configs)
                 self._jobs[key] = job
                 threading.Thread(target=job.run, args=(self._slot,), daemon=True, name="sweep").start()

@@ -6,45 +6,33 @@ import streamlit as st
 
 from app import state
 from app.comparison import plan as planned
-from app.components.compare_parts import (
-    POLL_SECONDS,
-    SWEEP,
-    answer,
-    controls,
-    figures,
-    progress,
-    refusals,
-    results_table,
-)
-from app.components.when_grid import held, running
+from app.components.compare_parts import answer, controls, figures, refusals, results_table
+from app.components.sweep_progress import POLL_SECONDS, held, progress
+
+SWEEP = "compare"
 
 
 def stage() -> None:
     """All that follows the sweep; redrawn alone while it runs."""
-    job = held(SWEEP, plan.configs)
-    assert job is not None
-    runs = [run for config in plan.configs if (run := job.result(config)) is not None]
+    watch = held(SWEEP, plan.configs)
+    runs = watch.runs
     shown, shown_runs = (plan, runs) if runs else st.session_state.get("compare_last", (plan, runs))
     if any(run.arms for run in shown_runs):
         st.session_state["compare_last"] = (shown, shown_runs)
         answer(shown_runs, shown)
-    progress(job)
-    if shown is not plan:
-        st.caption("The first seed with the new settings is being computed; below stands the comparison before.")
-    elif not runs and running(job):
-        st.caption("The first seed is being computed. Each answers as it comes.")
+    progress(SWEEP, watch, "seeds", "" if shown is plan else "below stands the comparison before")
     for error in dict.fromkeys(run.error for run in runs if run.error):
         st.error(error)
     if any(run.arms for run in shown_runs):
         figures(shown_runs, shown, len(shown.configs))
-        results_table(shown_runs, shown, not running(job))
+        results_table(shown_runs, shown, not watch.running)
         st.caption(
             "Bands and quartiles are over seeds. Error: distance of a round's global update from the ideal Σ w B A of "
             "the same clients' factors, over its norm; each method is measured on the clients it trained itself. "
             f"{len(shown_runs)} of {len(shown.configs)} seeds, comparison {shown.key}. A small model, not an LLM."
         )
     state.write_link()
-    if running(job) != moving:
+    if watch.running != moving:
         st.rerun()
 
 
@@ -58,7 +46,7 @@ for problem in st.session_state["problems"]:
 plan = planned(state.config(), state.selection().compare, state.selection().seeds)
 refusals(plan)
 if plan.configs:
-    moving = running(held(SWEEP, plan.configs))
+    moving = held(SWEEP, plan.configs).running
     st.fragment(stage, run_every=POLL_SECONDS if moving else None)()
 else:
     state.write_link()

@@ -5,30 +5,18 @@ from pathlib import Path
 import streamlit as st
 
 from app import state
-from app.components.when_grid import (
-    FRAMES,
-    POLL_SECONDS,
-    choices,
-    counterexamples,
-    held,
-    map_card,
-    open_asked,
-    open_one,
-    progress,
-    running,
-)
+from app.components.sweep_progress import POLL_SECONDS, begun, held, progress, running, start
+from app.components.when_grid import FRAMES, choices, counterexamples, map_card, open_asked, open_one
 from app.grid import around, finding_of, grid_of, rank_one, score_name, search_of
 
 
 def stage() -> None:
     """All that follows the sweeps; redrawn alone while they run."""
     open_asked()
-    job = held("grid", grid.configs)
-    searched = held("search", tuple(s.config for s in search), start=st.session_state.pop("search_asked", False))
-    assert job is not None
-    findings = [finding_of(s, job.result(s.config), now.aligned) for s in grid.settings]
+    mapped, searched = held("grid", grid.configs), begun("search", further)
+    findings = [finding_of(s, mapped.result(s.config), now.aligned) for s in grid.settings]
     map_card(grid, findings, now.aligned, base)
-    progress("grid", job)
+    progress("grid", mapped, "settings")
     open_one(findings, score)
     st.caption(
         f"Colour and first line: naive over aligned aggregation error, each arm's own on its own clients' factors, all "
@@ -37,21 +25,21 @@ def stage() -> None:
         f"Click a cell to open its run. {rank_one(base, now.grid, now.aligned)}"
     )
     st.subheader("Where alignment helps least, or hurts", anchor="counterexamples")
-    if running(job):
+    if mapped.running:
         st.caption("Listed once the map is complete.")
     else:
         if searched is None:
             st.button(
                 f"Search {len(search)} further settings for counterexamples", icon=":material/search:", key="search",
-                on_click=lambda: st.session_state.update(search_asked=True),
+                on_click=start, args=("search", further),
                 help=f"Around the config ({FRAMES.choices[base.frames.kind]}): {'; '.join(s.name for s in search)}",
             )  # fmt: skip
         else:
-            progress("search", searched)
+            progress("search", searched, "settings")
             findings += [finding_of(s, searched.result(s.config), now.aligned) for s in search]
         counterexamples(findings, score)
     state.write_link()
-    if running(job, searched) != moving:
+    if running(mapped, searched) != moving:
         st.rerun()
 
 
@@ -65,5 +53,6 @@ base, now = state.config(), state.selection()
 grid, search = grid_of(base, now.grid, now.aligned, now.depth), search_of(base, now.aligned, now.depth)
 score, rounds = score_name(base), grid.settings[0].config.train.rounds
 st.caption(around(base, rounds))
-moving = running(held("grid", grid.configs), st.session_state.get("sweep_search"))
+further = tuple(s.config for s in search)
+moving = running(held("grid", grid.configs), begun("search", further))
 st.fragment(stage, run_every=POLL_SECONDS if moving else None)()

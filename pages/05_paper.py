@@ -9,8 +9,7 @@ import streamlit as st
 from app import replica
 from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
 from app.components.paper_parts import differences, head, lead, mode
-from app.components.transport import POLL_SECONDS
-from app.components.when_grid import held, progress, running
+from app.components.sweep_progress import POLL_SECONDS, held, progress
 from app.text import plain
 from fedrot_core import paper
 from fedrot_core.figures.paper import curves, error_ratios, gap_title, shared_span
@@ -20,28 +19,28 @@ GLUE, DIGITS = f"{paper.MODEL}, from the paper", "small MLP on digits, computed 
 
 def stage() -> None:
     """The sweep's progress and all figures; redrawn alone while runs come in."""
-    job = held("paper", runs.configs)
-    assert job is not None
-    progress("paper", job)
-    lead(runs, dict(job.results))
-    figures = drawn(dict(job.results))
+    watch = held("paper", runs.configs)
+    found = {run.config.hash: run for run in watch.runs}
+    progress("paper", watch, "runs")
+    lead(runs, found)
+    figures = drawn(found)
     places = [place for _ in range(len(figures) // 2) for place in st.columns(2, gap="large")] + [st.container()]
     for place, (name, (label, figure)) in zip(places, figures.items(), strict=True):
         height = 330 if name == "error_ratios" else 270
         with place:
             chart(
                 f"figure_{name}", figure, height=height, label=label, filename=f"fedrot-paper-{name}",
-                uirevision=name, version=f"{name}:{len(job.results)}:{mode()}",
+                uirevision=name, version=f"{name}:{len(found)}:{mode()}",
                 triggers={"table": functools.partial(ask_table, name)},
             )  # fmt: skip
     differences(runs)
     wanted = table_wanted()
     if wanted in figures:
         numbers_dialog(figures[wanted][0], paper.SOURCE, figures[wanted][1], f"fedrot-paper-{wanted}")
-    for run in job.results.values():
+    for run in found.values():
         for note in filter(None, (run.error, *(arm.stopped for arm in run.arms.values()))):
             st.warning(plain(f"Seed {run.config.seed}, {run.config.data.clients} clients: {note}"))
-    if running(job) != moving:
+    if watch.running != moving:
         st.rerun()
 
 
@@ -73,5 +72,5 @@ def drawn(found: replica.Found) -> dict[str, tuple[str, go.Figure]]:
 for sheet in ("style.css", "bugs.css"):
     st.html(Path(__file__).parents[1] / "app" / sheet)
 runs = head()
-moving = running(held("paper", runs.configs))
-st.fragment(stage, run_every=POLL_SECONDS * 5 if moving else None)()
+moving = held("paper", runs.configs).running
+st.fragment(stage, run_every=POLL_SECONDS if moving else None)()

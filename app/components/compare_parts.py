@@ -1,4 +1,4 @@
-"""The parts of the page "Compare": controls, progress, figures, table and downloads."""
+"""The parts of the page "Compare": controls, answer, figures, table and downloads."""
 
 from __future__ import annotations
 
@@ -12,19 +12,15 @@ import streamlit as st
 from app import state
 from app.comparison import Plan, as_json, table, verdict
 from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
-from app.components.when_grid import again
 from app.controls import widgets
 from app.share import MOST_SEEDS, Selection
-from app.sweeps import SweepJob
-from fedrot_core.figures.compare import COMPARE_FIGURES, CompareFigure, CompareView, grid_height, plot_height
+from fedrot_core.figures.compare import COMPARE_FIGURES, CompareFigure
+from fedrot_core.figures.compare_base import CompareView, plot_height
+from fedrot_core.figures.compare_curves import grid_height
 from fedrot_core.methods import METHODS
 from fedrot_core.summary import EXACT_BELOW, RunSummary
 
-SWEEP = "compare"
-"""Name of this page's sweep in the session."""
-
 MAIN_CONTROLS = ("alpha", "het", "rank", "frames", "theta", "part")
-POLL_SECONDS = 0.6
 
 
 def controls() -> None:
@@ -68,23 +64,6 @@ def refusals(plan: Plan) -> None:
         st.warning(f"Left out: {', '.join(labels)}. {why}")
     if plan.refused and not plan.cards:
         st.error("None of the chosen methods can run with these settings. Change a setting or choose other methods.")
-
-
-def progress(job: SweepJob) -> None:
-    """How many seeds are done, Cancel while the sweep runs, and a way to take it up after that."""
-    done, total = len(job.results), len(job.configs)
-    if job.error:
-        st.error(job.error)
-    if not job.finished.is_set():
-        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="compare_progress"):
-            text = "ends after the seeds under way" if job.cancelled else "more are being computed"
-            st.progress(done / total, f"{done} of {total} seeds done; {text}", width=380)
-            st.button("Cancel", key="compare_cancel", icon=":material/close:", on_click=job.cancel,
-                      disabled=job.cancelled)  # fmt: skip
-    elif job.cancelled:
-        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="compare_progress"):
-            st.caption(f"Cancelled after {done} of {total} seeds.", width="content")
-            st.button("Run again", key="compare_again", icon=":material/refresh:", on_click=again, args=(SWEEP,))
 
 
 def answer(runs: Sequence[RunSummary], plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""The parts of the page "When does alignment matter?": choices, sweeps, map, and links into the lab."""
+"""The parts of the page "When does alignment matter?": choices, map, and links into the lab."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from app import state
 from app.components.live_figure import ask_table, chart, table_wanted
 from app.grid import ALIGNED, TIE_POINTS, Finding, Grid, headline, label, rounds_of, score_name, verdict, worst
 from app.share import to_query
-from app.sweeps import SweepJob, sweeps
 from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.figures.when import EQUAL, when_map
 
 LAB = "../pages/01_lab.py"
-POLL_SECONDS = 0.6
 LISTED = 5
 """How many settings each list of counterexamples names."""
 
@@ -63,52 +61,6 @@ def _menu(text: str, name: str, labels: Mapping[str, str], value: str) -> None:
         text, list(labels), format_func=lambda option: labels[option], key=key, width=250,
         on_change=lambda: state.select(**{name: st.session_state[key]}),
     )  # fmt: skip
-
-
-def held(name: str, configs: tuple[FederationConfig, ...], start: bool = True) -> SweepJob | None:
-    """The session's sweep called ``name`` over ``configs``; started if asked, and the one before is left.
-
-    A cancelled sweep stays as it is until :func:`again` drops it.
-    """
-    key = f"sweep_{name}"
-    job: SweepJob | None = st.session_state.get(key)
-    if job is not None and job.configs != configs:
-        job.left_by(state.session_id())
-        job = None
-    if job is None and start:
-        job = sweeps().job(configs)
-    st.session_state[key] = job
-    if job is not None:
-        job.seen(state.session_id())
-    return job
-
-
-def again(name: str) -> None:
-    """Forget a sweep, so that the next run of the page starts it anew."""
-    st.session_state[f"sweep_{name}"] = None
-
-
-def running(*jobs: SweepJob | None) -> bool:
-    """Whether any of these sweeps still computes."""
-    return any(job is not None and not job.finished.is_set() for job in jobs)
-
-
-def progress(name: str, job: SweepJob) -> None:
-    """How far a sweep is, Cancel while it runs, and a way to start again once it was cancelled."""
-    done, total = len(job.results), len(job.configs)
-    if job.error:
-        st.error(job.error)
-    if not job.finished.is_set():
-        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key=f"progress_{name}"):
-            text = "ends after the runs under way" if job.cancelled else "more are being computed"
-            st.progress(done / total, f"{done} of {total} settings done; {text}", width=420)
-            st.button(
-                "Cancel", key=f"cancel_{name}", icon=":material/close:", on_click=job.cancel, disabled=job.cancelled
-            )
-    elif job.cancelled:
-        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key=f"progress_{name}"):
-            st.caption(f"Cancelled after {done} of {total} settings.", width="content")
-            st.button("Run again", key=f"again_{name}", icon=":material/refresh:", on_click=again, args=(name,))
 
 
 def lab_query(config: FederationConfig) -> dict[str, str]:

@@ -41,6 +41,14 @@ def degrees(angle: float) -> str:
     return f"{float(angle):.0f}°"
 
 
+def size(count: float) -> str:
+    """Bytes as text: ``840 B``, ``10.6 kB``, ``1.2 MB``."""
+    for unit, scale in (("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        if abs(count) < 999.5 * scale or unit == "GB":
+            return f"{count / scale:.3g}\u00a0{unit}"
+    raise AssertionError("unreachable")
+
+
 def fitting(*titles: str) -> str:
     """The first title of at most :data:`TITLE_LENGTH` characters; the last one, shortened, if none is."""
     return next((t for t in titles if len(t) <= TITLE_LENGTH), textwrap.shorten(titles[-1], TITLE_LENGTH))

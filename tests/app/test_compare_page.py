@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.comparison import as_json, plan, points, table, verdict
+from app.components import sweep_progress
+from app.components.sweep_progress import Watch
 from app.share import Selection, from_query, to_query
 from app.sweeps import SweepJob
 from fedrot_core.config import FederationConfig
@@ -20,6 +23,7 @@ from fedrot_core.sweep import summarise
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 PAGE = "../pages/02_compare.py"
+SLOW = {"clients": "60", "steps": "20", "rounds": "20", "seeds": "20"}
 QUICK = {"rounds": "2", "steps": "2", "clients": "3", "batch": "8", "compare": "fedit,flexlora,ffa", "seeds": "3"}
 
 
@@ -34,8 +38,8 @@ def opened(**query: str) -> AppTest:
 
 def awaited(at: AppTest) -> None:
     """Wait for the sweep as an open page does: AppTest has no timer that would tell it that somebody looks."""
-    job = job_of(at)
-    while not job.finished.wait(1):
+    job = watch_of(at).job
+    while job is not None and not job.finished.wait(1):
         job.seen(at.session_state["session_id"])
 
 
@@ -48,14 +52,21 @@ def started(**query: str) -> AppTest:
     return at
 
 
+def watch_of(at: AppTest) -> Watch:
+    watch: Watch = at.session_state["sweep_compare"]
+    return watch
+
+
 def job_of(at: AppTest) -> SweepJob:
-    job: SweepJob = at.session_state["sweep_compare"]
+    job = watch_of(at).job
+    assert job is not None
     return job
 
 
 def runs_of(at: AppTest) -> list[RunSummary]:
-    job = job_of(at)
-    return [job.results[config.hash] for config in job.configs]
+    runs = watch_of(at).runs
+    assert len(runs) == len(watch_of(at).configs)
+    return runs
 
 
 def prose(at: AppTest) -> str:
@@ -117,22 +128,97 @@ def test_when_no_method_can_run_the_page_says_so_and_stays_up() -> None:
     awaited(at)
 
 
-def test_cancel_keeps_what_is_done_and_offers_to_run_again() -> None:
-    at = started(seeds="20", steps="30", rounds="10", seed="77")
-    at.button(key="compare_cancel").click().run()
-    job = job_of(at)
-    assert job.cancelled
-    assert job.finished.wait(60)
+def test_an_added_method_runs_alone_and_a_known_one_not_at_all() -> None:
+    at = opened(seed="50", seeds="2")
+    before = runs_of(at)
+    at.multiselect(key="compare_arms").set_value(["fedit", "flexlora", "ffa", "fedex"]).run()
+    assert [(c.methods, c.seed) for c in job_of(at).configs] == [(("fedex",), 50), (("fedex",), 51)]
+    awaited(at)
+    at.run()
+    assert len(at.dataframe[0].value) == 4
+    for old, new in zip(before, runs_of(at), strict=True):
+        assert {name: new.arms[name] for name in old.arms} == old.arms  # the very same results
+        assert np.array_equal(new.ceiling, old.ceiling)
+        assert new.config == old.config.with_values({"arms": ("fedit", "flexlora", "ffa", "fedex")})
+    at.multiselect(key="compare_arms").set_value(["fedex", "ffa"]).run()
+    assert watch_of(at).job is None
+    assert len(at.dataframe[0].value) == 2
+    at.slider(key="compare_seeds").set_value(3).run()
+    assert [(c.methods, c.seed) for c in job_of(at).configs] == [(("fedex", "ffa"), 52)]
+    awaited(at)
+
+
+def test_cancel_ends_the_sweep_and_offers_to_take_it_up_again() -> None:
+    at = started(**SLOW | {"seed": "77"})
+    at.button(key="cancel_compare").click().run()
+    watch, done = watch_of(at), len(watch_of(at).runs)
+    assert job_of(at).finished.wait(60)  # nobody else looked
+    assert job_of(at).cancelled
     at.run()
     assert not at.exception
-    assert job_of(at) is job  # a cancelled sweep is not started again by a redraw
-    assert len(job.results) < 20
-    assert any("Cancelled after" in c.value for c in at.caption)
-    at.button(key="compare_again").click().run()
+    assert watch_of(at) is watch  # a cancelled sweep is not started again by a redraw
+    assert any(f"Cancelled after {done} of 20 seeds" in c.value for c in at.caption)
+    at.button(key="again_compare").click().run()
+    assert watch_of(at) is not watch
     again = job_of(at)
-    assert again is not job
-    again.cancel()
+    at.button(key="cancel_compare").click().run()
     assert again.finished.wait(60)
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps that are shared as ever but compute nothing: a test says what they have found."""
+    jobs: dict[Any, SweepJob] = {}
+    shared = SimpleNamespace(job=lambda configs: jobs.setdefault(configs, SweepJob(configs)))
+    monkeypatch.setattr(sweep_progress, "sweeps", lambda: shared)
+
+
+def find(job: SweepJob, count: int) -> None:
+    """Let ``job`` have found its first ``count`` runs."""
+    job.results.update({run.config.hash: run for run in summarise(job.configs[:count])})
+    if count == len(job.configs):
+        job.finished.set()
+
+
+@pytest.mark.usefixtures("idle")
+def test_what_a_sweep_had_found_when_methods_changed_does_not_run_again() -> None:
+    at = started(seed="300", compare="ffa")
+    find(job_of(at), 1)
+    at.multiselect(key="compare_arms").set_value(["ffa", "fedex"]).run()
+    assert [c.methods for c in job_of(at).configs] == [("fedex",), ("ffa", "fedex"), ("ffa", "fedex")]
+    assert any("0 of 3 seeds done" in p.proto.text for p in at.get("progress"))
+    find(job_of(at), 3)
+    at.run()
+    assert not at.exception
+    assert [set(run.arms) for run in runs_of(at)] == [{"ffa", "fedex"}] * 3
+
+
+@pytest.mark.usefixtures("idle")
+def test_cancel_stops_a_shared_sweep_for_this_session_only() -> None:
+    one, other = started(seed="500"), started(seed="500")
+    job = job_of(one)
+    assert job_of(other) is job
+    find(job, 1)
+    one.button(key="cancel_compare").click().run()
+    assert not job.cancelled
+    find(job, 3)
+    for at in (one, other):
+        at.run()
+        assert not at.exception
+    assert any("Cancelled after 1 of 3 seeds" in c.value for c in one.caption)
+    assert any("3 of 3 seeds done" in c.value for c in other.caption)
+    one.button(key="again_compare").click().run()
+    assert len(runs_of(one)) == 3  # known by now
+
+
+@pytest.mark.usefixtures("idle")
+def test_who_cancelled_joins_again_while_others_go_on() -> None:
+    one, other = started(seed="600"), started(seed="600")
+    one.button(key="cancel_compare").click().run()
+    find(job_of(other), 2)
+    one.button(key="again_compare").click().run()
+    assert job_of(one) is job_of(other)
+    assert any("2 of 3 seeds done" in p.proto.text for p in one.get("progress"))
 
 
 def test_no_method_at_all_is_refused() -> None:
@@ -159,7 +245,7 @@ def test_a_link_brings_back_methods_and_seeds_and_names_what_it_cannot_use() -> 
 def summary(scores: dict[str, list[float]], seed: int) -> list[RunSummary]:
     """Made-up runs with these final scores by seed; everything else as measured in one tiny run."""
     base = FederationConfig().with_values({"arms": tuple(scores), "rounds": 2, "steps": 1, "clients": 2})
-    real = summarise(base)
+    real = summarise([base])[0]
     out = []
     for n in range(seed):
         arms: dict[str, Any] = {}

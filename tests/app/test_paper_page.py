@@ -97,12 +97,12 @@ def test_the_page_runs_ours_and_says_what_differs() -> None:
     assert "+2.2, +4.6, +10.5 points in the paper" in text(at)
     assert "70.2 against 70.0" in text(at)
     assert "colour" in at.warning[0].value
-    job = at.session_state["sweep_paper"]
-    assert job.finished.wait(120)
-    assert not job.error
+    watch = at.session_state["sweep_paper"]
+    assert watch.job.finished.wait(120)
+    assert not watch.error
     at.run()
     assert not at.exception
-    assert len(job.results) == len(job.configs)
+    assert len(watch.runs) == len(watch.configs)
     assert "not yet known" not in text(at)
     assert "What differs" in text(at)
     assert "not an LLM" in text(at)

@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import grid
+from app.components.sweep_progress import Watch
 from app.grid import Finding, Setting, finding_of, grid_of, headline, search_of, verdict, worst
 from app.share import GRID_CHOICES, from_query
 from fedrot_core.config import FederationConfig
@@ -45,12 +46,13 @@ def done(at: AppTest) -> AppTest:
     """Wait for both sweeps and draw again: AppTest has no timer."""
     assert not at.exception
     for name in ("sweep_grid", "sweep_search"):
-        if name in at.session_state and at.session_state[name] is not None:
+        if name in at.session_state:
+            watch: Watch = at.session_state[name]
             for _ in range(90):
-                at.session_state[name].seen()  # an open page would ask again and again
-                if at.session_state[name].finished.wait(1):
+                if watch.job is None or watch.job.finished.wait(1):
                     break
-            assert at.session_state[name].finished.is_set()
+                watch.job.seen()  # an open page would ask again and again
+            assert not watch.running
     at.run()
     assert not at.exception
     return at
@@ -64,11 +66,11 @@ def prose(at: AppTest) -> str:
 @pytest.mark.usefixtures("tiny")
 def test_the_page_runs_the_map_and_links_every_setting() -> None:
     at = opened(**QUICK)
-    job = at.session_state["sweep_grid"]
-    assert len(job.results) == 4
-    assert all(r.config.methods == ("fedit", "fedrot") for r in job.results.values())
+    watch = at.session_state["sweep_grid"]
+    assert len(watch.runs) == 4
+    assert all(r.config.methods == ("fedit", "fedrot") for r in watch.runs)
     findings = [
-        finding_of(s, job.result(s.config), "fedrot") for s in grid_of(BASE, "rank", "fedrot", "quick").settings
+        finding_of(s, watch.result(s.config), "fedrot") for s in grid_of(BASE, "rank", "fedrot", "quick").settings
     ]
     assert headline(findings, "fedrot", "accuracy") in prose(at)
     links = at.get("page_link")
@@ -76,7 +78,7 @@ def test_the_page_runs_the_map_and_links_every_setting() -> None:
     for link in links:
         config, _, problems = from_query(dict(parse_qsl(link.proto.query_string)))
         assert not problems
-        assert config in job.configs
+        assert config in watch.configs
 
 
 @pytest.mark.usefixtures("tiny")
@@ -85,7 +87,7 @@ def test_searching_adds_what_it_finds() -> None:
     at.button(key="search").click().run()
     at = done(at)
     names = [s.name for s in search_of(BASE, "fedrot", "quick")]
-    assert len(at.session_state["sweep_search"].results) == len(names) == 2
+    assert len(at.session_state["sweep_search"].runs) == len(names) == 2
     assert "of 6 settings" in prose(at)
 
 
@@ -105,15 +107,20 @@ def test_choices_change_the_map_and_the_link() -> None:
 
 @pytest.mark.usefixtures("tiny")
 def test_a_cancelled_map_says_so_and_runs_again_only_when_asked() -> None:
-    at = opened(**QUICK)
-    job = at.session_state["sweep_grid"]
-    job.cancelled = True
+    at = AppTest.from_file(MAIN, default_timeout=90)
+    at.query_params.update({"rounds": "8", "steps": "100", "seed": "8"})
     at.run()
-    assert at.session_state["sweep_grid"] is job
-    assert "Cancelled after 4 of 4" in prose(at)
+    at.switch_page(PAGE).run()
+    watch = at.session_state["sweep_grid"]
+    at.button(key="cancel_grid").click().run()
+    assert watch.job.finished.wait(60)
+    at.run()
+    assert at.session_state["sweep_grid"] is watch
+    assert f"Cancelled after {len(watch.runs)} of 4 settings" in prose(at)
     at.button(key="again_grid").click().run()
     at = done(at)
-    assert at.session_state["sweep_grid"] is not job
+    assert len(at.session_state["sweep_grid"].runs) == 4
+    assert "4 of 4 settings done" in prose(at)
 
 
 def test_every_choice_of_the_link_is_one_of_the_page() -> None:

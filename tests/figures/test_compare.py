@@ -10,7 +10,12 @@ import plotly.graph_objects as go
 import pytest
 
 from fedrot_core.config import FederationConfig
-from fedrot_core.figures.compare import COMPARE_FIGURES, CompareView, cost, error_curves, learning_grid, size
+from fedrot_core.figures.compare import COMPARE_FIGURES
+from fedrot_core.figures.compare_base import CompareView
+from fedrot_core.figures.compare_cost import cost
+from fedrot_core.figures.compare_curves import learning_grid
+from fedrot_core.figures.compare_errors import error_curves
+from fedrot_core.figures.parts import size
 from fedrot_core.figures.table import figure_rows
 from fedrot_core.figures.theme import HUES
 from fedrot_core.methods import METHODS
@@ -25,7 +30,7 @@ VIEW = CompareView(tuple(METHODS[name].card for name in ARMS), "light", SEEDS)
 @pytest.fixture(scope="module")
 def runs() -> list[RunSummary]:
     base = FederationConfig().with_values({"arms": ARMS, "rounds": ROUNDS, "steps": 3, "clients": 3, "batch": 8})
-    return [summarise(base.with_values({"seed": seed})) for seed in range(SEEDS)]
+    return [summarise([base.with_values({"seed": seed})])[0] for seed in range(SEEDS)]
 
 
 def series(figure: go.Figure, name: str) -> list[go.Scatter]:
