@@ -25,8 +25,17 @@ SEEDS = 10_000
 MARGIN = 0.01
 """A method within this much of the best score is good enough to be chosen for its traffic."""
 
-FEWEST_SEEDS = 3
-"""Below this, quartiles over seeds say nothing."""
+FEWEST_SEEDS = 6
+"""Below this, a sign test over seeds can separate nothing at :data:`fedrot_core.summary.SIGNIFICANT`."""
+
+
+FRAMES = {
+    "svd": "re-factorised by SVD",
+    "trained": "sent as trained",
+    "independent": "from independent starts",
+    "turned": "turned {angle} apart",
+}
+"""How factors reach the server, in mid-sentence, by kind of :class:`fedrot_core.config.FramesConfig`."""
 
 
 @dataclass(frozen=True)
@@ -94,23 +103,32 @@ def verdict(runs: Sequence[RunSummary], cards: Sequence[ArmCard]) -> tuple[str, 
             f"{score}, within 1 point of the best ({_label(best)}, {points(best.score.median)}), "
             f"at {_ratio(chosen.traffic, best.traffic)} of its traffic ({cost})"
         )
-    return f"Choose {label}: {why}; {exact}.", _caveats(choice, arms, n)
+    return f"{setting(runs[0].config)}, choose {label}: {why}; {exact}.", _caveats(choice, arms, n)
+
+
+def setting(config: FederationConfig) -> str:
+    """What decides most about a comparison, in words: the skew, the rank, and in which frames factors arrive."""
+    data, frames = config.data, config.frames
+    skew = f"heterogeneity {data.heterogeneity:g}" if data.workload == "teacher" else f"α = {data.alpha:g}"
+    skew = "equal splits" if data.workload != "teacher" and data.partition == "iid" else skew
+    sent = FRAMES[frames.kind].format(angle=f"{frames.angle:g}°")
+    return f"With {skew}, rank {config.lora.rank} and factors {sent}"
 
 
 def _caveats(choice: Choice, arms: Sequence[ArmStatistics], n: int) -> str:
     """What else a person should know before choosing."""
     chosen, parts = choice.chosen, []
     if n < FEWEST_SEEDS:
-        what = "One seed shows" if n == 1 else "Two seeds show"
-        parts.append(f"{what} too little of the spread: differences of a few points may flip with the next seed.")
+        what = "One seed shows" if n == 1 else f"{n} seeds show"
+        parts.append(f"{what} too little to call a winner: run {FEWEST_SEEDS} or more, and the order may still change.")
     elif choice.tied:
         listed = ", ".join(
             f"{_label(arm)} ({points(arm.score.median)}, at least as good in {k} of {n})" for arm, k in choice.tied
         )
-        parts.append(f"Within the seed spread, so not clearly worse: {listed}.")
+        parts.append(f"Not separated from it by these seeds (sign test over pairs, 5\u00a0%): {listed}.")
     else:
         rest = "The other differs" if len(arms) == 2 else f"The {len(arms) - 1} others differ"
-        parts.append(f"{rest} from it by more than the seed spread.")
+        parts.append(f"{rest} from it beyond chance (sign test over {n} paired seeds, 5\u00a0%).")
     exact = [arm for arm in arms if arm.exact and not arm.stopped]
     if not chosen.exact and exact:
         best = max(exact, key=lambda arm: float(arm.score.median))

@@ -16,6 +16,7 @@ from fedrot_core import paper
 from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.errors import ConfigError
 from fedrot_core.figures.paper import TIE, Line, Ratios, signed
+from fedrot_core.figures.parts import percent
 from fedrot_core.methods import METHODS
 from fedrot_core.summary import RunSummary
 from fedrot_core.trace import ArmCard
@@ -144,6 +145,9 @@ def best_strength(whose: str, lines: Sequence[Line]) -> str:
         if known:
             best, at = max(known)
             name = f"{line.card.label}: " if len(lines) > 1 else ""
+            if len(known) == 1:
+                parts.append(f"{name}{percent(best)} at λ = {at:g}, more to come")
+                continue
             flat = 100 * (best - min(known)[0]) < 100 * TIE
             if flat:
                 parts.append(f"{name}λ makes no difference beyond {100 * (best - min(known)[0]):.1f} points")

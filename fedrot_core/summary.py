@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from fedrot_core.config import FederationConfig
 
 EXACT_BELOW = 1e-9
 """A median relative error below this counts as exact: float64 rounding is far below it, every approximation above."""
+
+SIGNIFICANT = 0.05
+"""Two arms differ if a sign test over paired seeds gives at most this."""
 
 Array = NDArray[np.float64]
 
@@ -153,12 +157,23 @@ class Choice:
         best: highest median final score among arms that never stopped.
         chosen: the cheapest by traffic whose median is within ``margin`` of it; the better one where traffic is equal.
         tied: (arm, seeds in which it scored at least as high as ``chosen``) of arms that the seeds do not separate
-            from ``chosen``: the lower or upper quartile of the paired differences reaches zero.
+            from ``chosen`` by :func:`sign_test`.
     """
 
     best: ArmStatistics
     chosen: ArmStatistics
     tied: tuple[tuple[ArmStatistics, int], ...]
+
+
+def sign_test(gains: Array) -> float:
+    """Two-sided p of the sign test on paired differences (n,): how often so uneven a split of signs comes by chance.
+
+    Zeros count for neither side; 1 where all are zero. Five seeds cannot go below 1/16.
+    """
+    up, down = int((gains > 0).sum()), int((gains < 0).sum())
+    n = up + down
+    tail: float = sum(math.comb(n, k) for k in range(min(up, down) + 1)) / 2.0**n
+    return min(1.0, 2 * tail)
 
 
 def choose(arms: Sequence[ArmStatistics], margin: float = 0.01) -> Choice | None:
@@ -172,7 +187,6 @@ def choose(arms: Sequence[ArmStatistics], margin: float = 0.01) -> Choice | None
     tied = []
     for arm in able:
         gain = arm.finals - chosen.finals
-        low, high = np.quantile(gain, [0.25, 0.75])
-        if arm is not chosen and len(gain) > 1 and low <= 0 <= high:
+        if arm is not chosen and sign_test(gain) > SIGNIFICANT:
             tied.append((arm, int((gain >= 0).sum())))
     return Choice(best, chosen, tuple(sorted(tied, key=lambda pair: -float(pair[0].score.median))))

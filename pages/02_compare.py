@@ -17,10 +17,10 @@ def stage() -> None:
     watch = held(SWEEP, plan.configs)
     runs = watch.runs
     shown, shown_runs = (plan, runs) if runs else st.session_state.get("compare_last", (plan, runs))
+    progress(SWEEP, watch, "seeds", "" if shown is plan else "below stands the comparison before your change")
     if any(run.arms for run in shown_runs):
         st.session_state["compare_last"] = (shown, shown_runs)
-        answer(shown_runs, shown)
-    progress(SWEEP, watch, "seeds", "" if shown is plan else "below stands the comparison before")
+        answer(shown_runs, shown, stale=shown is not plan)
     for error in dict.fromkeys(run.error for run in runs if run.error):
         st.error(error)
     if any(run.arms for run in shown_runs):

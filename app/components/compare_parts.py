@@ -66,10 +66,11 @@ def refusals(plan: Plan) -> None:
         st.error("None of the chosen methods can run with these settings. Change a setting or choose other methods.")
 
 
-def answer(runs: Sequence[RunSummary], plan: Plan) -> None:
-    """The page's answer, and below it what it leaves open."""
+def answer(runs: Sequence[RunSummary], plan: Plan, stale: bool) -> None:
+    """The page's answer, and what it leaves open; ``stale`` while it is about the settings before a change."""
     choice, caveats = (html.escape(text) for text in verdict(runs, plan.cards))
-    st.html(f'<p class="fedrot-look" role="status"><b>{choice}</b> {caveats}</p>')
+    before, tag = ("Before your change: ", "span") if stale else ("", "b")
+    st.html(f'<p class="fedrot-look" role="status">{before}<{tag}>{choice}</{tag}> {caveats}</p>')
 
 
 def figures(runs: Sequence[RunSummary], plan: Plan, seeds: int) -> None:

@@ -79,7 +79,8 @@ def gap_title(whose: str, lines: Sequence[Line], where: str) -> str:
     found = gaps(lines, "fedrot", "fedit")
     if not found:
         return f"{whose}: no run is done yet"
-    numbers = ", ".join(signed(g) for g in found)
+    numbers, cases = ", ".join(signed(g) for g in found), max(len(line.values) for line in lines)
+    where = where if len(found) == cases else f"in {len(found)} of {cases} cases so far"
     return fitting(
         f"{whose}: FedRot-LoRA against FedIT {numbers} points {where}", f"{whose}: FedRot-LoRA {numbers} points {where}"
     )

@@ -258,17 +258,17 @@ def summary(scores: dict[str, list[float]], seed: int) -> list[RunSummary]:
 
 def test_the_verdict_is_honest_about_the_spread() -> None:
     cards = [METHODS[name].card for name in ("fedit", "ffa")]
-    close = summary({"fedit": [0.90, 0.92, 0.91], "ffa": [0.92, 0.90, 0.91]}, 3)
+    close = summary({"fedit": [0.90, 0.92, 0.91] * 2, "ffa": [0.92, 0.90, 0.91] * 2}, 6)
     choice, caveats = verdict(close, cards)
-    assert choice.startswith("Choose FFA-LoRA: ")  # equal score, less traffic
-    assert f"FedIT (naive) ({points(0.91)}, at least as good in 2 of 3)" in caveats
-    far = summary({"fedit": [0.90, 0.92, 0.91], "ffa": [0.6, 0.6, 0.6]}, 3)
+    assert choice.startswith("With α = 0.5, rank 4 and factors re-factorised by SVD, choose FFA-LoRA: ")  # equal score, less traffic
+    assert f"FedIT (naive) ({points(0.91)}, at least as good in 4 of 6)" in caveats
+    far = summary({"fedit": [0.90, 0.92, 0.91] * 2, "ffa": [0.6] * 6}, 6)
     choice, caveats = verdict(far, cards)
-    assert choice.startswith("Choose FedIT (naive): best score (91.0")
-    assert "The other differs from it by more than the seed spread" in caveats
+    assert "choose FedIT (naive): best score (91.0" in choice
+    assert "The other differs from it beyond chance (sign test over 6 paired seeds" in caveats
     assert "Best exact method: FFA-LoRA" in caveats
-    _, caveats = verdict(close[:1], cards)
-    assert "One seed shows too little of the spread" in caveats
+    for n, what in ((1, "One seed shows too little"), (5, "5 seeds show too little")):
+        assert what in verdict(far[:n], cards)[1]
 
 
 def test_json_holds_every_seed_and_table_is_plain(page: AppTest) -> None:
