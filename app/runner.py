@@ -14,6 +14,7 @@ from pathlib import Path
 import streamlit as st
 import torch
 
+from app import background
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, FedRotError, TraceError
@@ -124,7 +125,11 @@ class Job:
 
     def _should_stop(self) -> bool:
         now = time.monotonic()
-        return self.cancelled or all(now - seen > HEARTBEAT_SECONDS for seen in list(self._viewers.values()))
+        return (
+            self.cancelled
+            or background.ending.is_set()
+            or all(now - seen > HEARTBEAT_SECONDS for seen in list(self._viewers.values()))
+        )
 
     @classmethod
     def done(cls, trace: Trace) -> Job:
@@ -144,7 +149,7 @@ class Runner:
         self._slots = threading.Semaphore(os.cpu_count() or 1)
         self._preload()
         sys.setswitchinterval(SWITCH_SECONDS)
-        threading.Thread(target=_warm, daemon=True, name="warm").start()
+        background.start("warm", _warm)
 
     def job(self, config: FederationConfig, session: str, mistake: str = "") -> Job:
         """The run of ``config``, started if nobody has yet or if it was cancelled.
@@ -159,7 +164,7 @@ class Runner:
                 job = Job(config, MISTAKES[mistake].arms(config) if mistake else None)
                 job.seen_by(session)
                 self._jobs[key] = job
-                threading.Thread(target=job.run, args=(self._slots,), daemon=True, name=f"run-{key}").start()
+                background.start(f"run-{key}", job.run, self._slots)
             self._jobs.move_to_end(key)
             job.seen_by(session)
             while len(self._jobs) > KEPT_RUNS:

@@ -27,6 +27,7 @@ class Selection:
         tab: name of the figure in the lower panel.
         grid, aligned, depth: rows of the map of settings, its aligned method, and how many rounds it runs.
         compare: names of the methods that the comparison runs; seeds: on how many seeds.
+        check: what the link's run gave where it was shared, by :func:`fedrot_core.export.verify.link_check`.
     """
 
     round_index: int | None = None
@@ -40,6 +41,7 @@ class Selection:
     depth: str = "quick"
     compare: tuple[str, ...] = ("fedit", "fedrot", "gpa", "flexlora", "fedex", "ffa")
     seeds: int = 5
+    check: str = ""
 
 
 MOST_SEEDS = 20
@@ -47,6 +49,8 @@ MOST_SEEDS = 20
 NUMBERS = {"round": "round_index", "client": "client", "layer": "layer", "feature": "feature", "seeds": "seeds"}
 NAMES = {"show": "arm", "figure": "tab", "grid": "grid", "aligned": "aligned", "depth": "depth"}
 LISTS = {"compare": "compare"}
+CHECK = "check"
+LONGEST_CHECK = 48
 GRID_CHOICES = {"grid": ("rank", "theta"), "aligned": ("fedrot", "fedrot_code", "gpa"), "depth": ("quick", "full")}
 """What the map of settings may show, by URL key; the first is the default."""
 
@@ -59,7 +63,7 @@ def to_query(config: FederationConfig, selection: Selection) -> dict[str, str]:
         if value != leaf.default:
             query[leaf.option.key] = _text(value)
     standard = Selection()
-    for key, name in {**NUMBERS, **NAMES, **LISTS}.items():
+    for key, name in {**NUMBERS, **NAMES, **LISTS, CHECK: CHECK}.items():
         value = getattr(selection, name)
         if value != getattr(standard, name):
             query[key] = _text(value)
@@ -79,7 +83,7 @@ def from_query(query: Mapping[str, str]) -> tuple[FederationConfig, Selection, l
                 wanted[key] = value
             except (ConfigError, ValueError) as error:
                 problems.append(f"{error} The link's {key}={text!r} was replaced by {_text(known[key].default)}.")
-        elif key not in {**NUMBERS, **NAMES, **LISTS}:
+        elif key not in {**NUMBERS, **NAMES, **LISTS, CHECK: CHECK}:
             problems.append(f"The link's {key}={text!r} is not a setting of this app and was ignored.")
     try:
         config = config.with_values(wanted)
@@ -143,6 +147,10 @@ def _selection(query: Mapping[str, str], config: FederationConfig) -> tuple[Sele
                 what = ", ".join(repr(n) for n in unknown)
                 rest = "left out" if known else "replaced by the default methods"
                 problems.append(f"{key} must name methods among {', '.join(METHODS)}; the link's {what} was {rest}.")
+    if len(query.get(CHECK, "")) > LONGEST_CHECK:
+        problems.append(f"check must have at most {LONGEST_CHECK} characters; the link's was left out.")
+    else:
+        chosen[CHECK] = query.get(CHECK, "")
     return Selection(**chosen), problems
 
 

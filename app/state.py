@@ -15,15 +15,21 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
 
 
+def turned_page() -> bool:
+    """Whether another page was shown in the run before; every page asks once, so that the next one knows."""
+    path = urlsplit(st.context.url or "").path
+    before = st.session_state.get("path", path)
+    st.session_state["path"] = path
+    return bool(path != before)
+
+
 def open_link() -> None:
     """Take config and selection from the URL when it was opened, edited or walked back to; else keep the session's.
 
     The navigation bar opens a page without a query; that is no wish to lose the config.
     """
-    query, path = dict(st.query_params.items()), urlsplit(st.context.url or "").path
-    turned_page = path != st.session_state.get("path", path)
-    st.session_state["path"] = path
-    if "config" in st.session_state and turned_page and not query:
+    query = dict(st.query_params.items())
+    if turned_page() and "config" in st.session_state and not query:
         st.session_state["query"] = query
     if "config" in st.session_state and query == st.session_state["query"]:
         return
@@ -61,6 +67,7 @@ def set_config(new: FederationConfig) -> None:
         round_index=None if now.round_index is None or now.round_index >= new.train.rounds else now.round_index,
         client=min(now.client, new.data.clients - 1),
         arm=now.arm if now.arm in new.methods else None,
+        check="",
     )
     st.session_state.update(config=new, problems=[], playing=False)
 
@@ -82,11 +89,15 @@ def session_id() -> str:
 
 
 def watched_job() -> Job:
-    """The run of the session's config: started if need be, and left to rest if this session cancelled it."""
+    """The run of the session's config: replayed, started if need be, or left to rest if this session cancelled it."""
+    replay: Job | None = st.session_state.get("replay")
     before: Job | None = st.session_state.get("job")
     if before is not None and before.config == config() and before.cancelled_by_hand:
         return before
-    job = runner().job(config(), session_id())
+    if replay is not None and replay.config == config():
+        job = replay
+    else:
+        job = runner().job(config(), session_id())
     if before is not None and before is not job:
         before.left_by(session_id())
     st.session_state["job"] = job

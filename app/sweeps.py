@@ -9,6 +9,7 @@ from collections import OrderedDict
 
 import streamlit as st
 
+from app import background
 from app.runner import HEARTBEAT_SECONDS
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled
@@ -72,7 +73,11 @@ class SweepJob:
 
     def _should_stop(self) -> bool:
         now = time.monotonic()
-        return self.cancelled or all(now - seen > HEARTBEAT_SECONDS for seen in list(self._viewers.values()))
+        return (
+            self.cancelled
+            or background.ending.is_set()
+            or all(now - seen > HEARTBEAT_SECONDS for seen in list(self._viewers.values()))
+        )
 
 
 class Sweeps:
@@ -91,7 +96,7 @@ class Sweeps:
             if job is None or job.cancelled:
                 job = SweepJob(configs)
                 self._jobs[key] = job
-                threading.Thread(target=job.run, args=(self._slot,), daemon=True, name="sweep").start()
+                background.start("sweep", job.run, self._slot)
             self._jobs.move_to_end(key)
             job.seen()
             while len(self._jobs) > KEPT_SWEEPS:

@@ -54,7 +54,7 @@ class Combined:
     """A finished round of one arm: everything that a record of it is made from. K clients, whose uploads were used.
 
     Attributes:
-        arm: the arm, already moved on.
+        arm: the arm, already moved on; before: what its server held when the round began.
         config: the run's.
         sent: (L, K, r, i), (L, K, o, r), in the frames in which the server got them.
         update: the round's update, of any inner dimension, (L, p, i), (L, o, p).
@@ -67,6 +67,7 @@ class Combined:
     """
 
     arm: Arm
+    before: ServerState
     config: FederationConfig
     sent: Factors
     update: Factors
@@ -159,14 +160,14 @@ def combine(
             f"{method.card.label} stopped in round {context.round_index}: its global factors grew beyond "
             f"{DIVERGED_NORM:g}. {_remedy(config)}"
         )
-    update = round_update(arm.state, outcome.state)
-    arm.state = state
+    before, arm.state = arm.state, state
     held = context.numbers("AB") * float(context.ranks.double().mean()) / config.lora.rank
     return Combined(
         arm=arm,
+        before=before,
         config=config,
         sent=sent,
-        update=update,
+        update=round_update(before, outcome.state),
         alignment=upload.alignment or outcome.alignment,
         context=context,
         loss=float(loss.mean()),

@@ -7,9 +7,12 @@ same shape. Nothing is allocated inside the loop over local steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from fedrot_core.errors import Cancelled, rule
@@ -36,6 +39,29 @@ def pick_device(name: str) -> torch.device:
         have = ", ".join(d for d, ok in available.items() if ok)
         raise rule("Device", f"be one this machine has ({have})", name, "Choose auto.", "device")
     return torch.device(name)
+
+
+def made_with(device: torch.device) -> dict[str, str]:
+    """What decides the last bits of a run's numbers beside config and engine: versions, processor, torch's threads."""
+    found = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        "threads": str(torch.get_num_threads()),
+    }
+    return found | ({"accelerator": torch.cuda.get_device_name(device)} if device.type == "cuda" else {})
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """``count`` torch threads inside: how sums are split among threads decides their last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class FlatFactors:

@@ -23,6 +23,10 @@ class TraceError(FedRotError, ValueError):
     """A trace file is broken, of another version, or does not match its checksum."""
 
 
+class ExportError(FedRotError, RuntimeError):
+    """A file cannot be made here: what it needs is missing, failed or took too long."""
+
+
 class DivergedError(FedRotError, ArithmeticError):
     """A numerical result stopped being finite where nothing sensible can replace it."""
 

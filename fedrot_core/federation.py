@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fedrot_core.arm import Arm, Combined, Turnout, combine, usable
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import Engine, FlatFactors, pack, pick_device, unpack
+from fedrot_core.engine import Engine, FlatFactors, made_with, pack, pick_device, unpack
 from fedrot_core.errors import DivergedError, rule
 from fedrot_core.factors import Factors
 from fedrot_core.frames import initial_A
@@ -69,7 +69,8 @@ class Federation:
             sample_counts=tuple(int(n) for n in self.task.sample_counts),
             class_counts=() if counts is None else tuple(tuple(int(c) for c in row) for row in counts),
         )
-        return Trace(self.config, card, tuple(m.card for m in self.methods), self.device.type)
+        arms = tuple(m.card for m in self.methods)
+        return Trace(self.config, card, arms, self.device.type, made_with=made_with(self.device))
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Trace:
         """All rounds at once. Raises :class:`fedrot_core.errors.Cancelled` when ``should_stop()`` becomes true."""

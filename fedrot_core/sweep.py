@@ -150,26 +150,27 @@ def sweep(
     prefer = "threads" if jobs <= THREADS_UP_TO else "processes"
     parallel = joblib.Parallel(n_jobs=jobs, prefer=prefer, return_as="generator_unordered", pre_dispatch="n_jobs")
     with tempfile.TemporaryDirectory(prefix="fedrot-") as folder:
-        flag, over = Path(folder) / "stop", threading.Event()
+        going, over = Path(folder) / "going", threading.Event()
+        going.touch()
 
         def watch() -> None:
             while not over.wait(CANCEL_SECONDS):
                 if should_stop():
-                    flag.touch()
+                    going.unlink()
                     return
 
         watcher = threading.Thread(target=watch, daemon=True, name="sweep-cancel")
         watcher.start()
         try:
-            for found in parallel(joblib.delayed(_one_thread)(batch, flag) for batch in batches(configs, jobs)):
+            for found in parallel(joblib.delayed(_one_thread)(batch, going) for batch in batches(configs, jobs)):
                 yield from found
         finally:  # a caller who stopped listening ends the runs under way too
             over.set()
             watcher.join()
-            flag.touch()
+            going.unlink(missing_ok=True)
 
 
-def _one_thread(configs: Sequence[FederationConfig], stop: Path) -> list[RunSummary]:
-    """:func:`summarise` with one torch thread; ``stop`` is a file, so that it reaches other processes: it cancels."""
+def _one_thread(configs: Sequence[FederationConfig], going: Path) -> list[RunSummary]:
+    """:func:`summarise` with one torch thread, until the file ``going`` is gone; a file reaches other processes too."""
     torch.set_num_threads(1)
-    return summarise(configs, stop.exists)
+    return summarise(configs, lambda: not going.exists())

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
@@ -152,7 +152,10 @@ class TaskCard:
 
 @dataclass
 class Trace:
-    """A run so far: its config, its task and its records in order of arrival."""
+    """A run so far: its config, its task and its records in order of arrival.
+
+    ``made_with`` names the software and processor that made the numbers, where known; it is not part of the checksum.
+    """
 
     config: FederationConfig
     task: TaskCard
@@ -162,6 +165,7 @@ class Trace:
     centralised: list[CentralisedRecord] = field(default_factory=list)
     stopped: list[ArmStopped] = field(default_factory=list)
     engine: str = ENGINE_VERSION
+    made_with: Mapping[str, str] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
         """Append one event of :meth:`fedrot_core.federation.Federation.rounds`."""
@@ -212,7 +216,7 @@ class Trace:
     def save(self, file: BinaryIO) -> None:
         """Write the trace as a compressed NPZ archive: a JSON header and plain arrays, no pickle."""
         header, arrays = self._parts()
-        header["checksum"] = self.checksum
+        header |= {"checksum": self.checksum, "made_with": dict(self.made_with)}
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
         np.savez_compressed(file, allow_pickle=False, **cast(Any, arrays))
 
@@ -303,6 +307,7 @@ class Trace:
             [CentralisedRecord(**c) for c in header["centralised"]],
             [ArmStopped(**s) for s in header["stopped"]],
             header["engine"],
+            {str(name): str(value) for name, value in header.get("made_with", {}).items()},
         )
 
 

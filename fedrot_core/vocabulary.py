@@ -52,6 +52,18 @@ METRICS: dict[str, MetricInfo] = {
         "dependent",
         "Distance of the global update from the ideal Σ w B A, over its norm.",
     ),
+    "score": MetricInfo(
+        "Score", "share", "dependent", "How well the new global adapter does on held-out data; 1 is perfect."
+    ),
+    "naive_error": MetricInfo(
+        "Naive error", "relative", "dependent", "What the factor average of the clients' factors as sent misses."
+    ),
+    "best_error": MetricInfo(
+        "Error of the best turn",
+        "relative",
+        "invariant",
+        "What the factor average misses after generalised Procrustes, which undoes any turn.",
+    ),
     "floor": MetricInfo(
         "Rank-r floor", "relative", "invariant", "Nobody at this rank can be closer to the ideal (Eckart–Young)."
     ),

@@ -1,5 +1,6 @@
 """The lab: what does averaging do to the clients' factors, and what does turning them first change?"""
 
+import functools
 from pathlib import Path
 
 import streamlit as st
@@ -9,6 +10,8 @@ from app.components.live_figure import data_dialog, figure_card
 from app.components.preset_row import preset_row
 from app.components.proof import proof_strip
 from app.components.selectors import current_view, pick, selectors
+from app.components.spin_dialog import ask, is_open, spin_dialog
+from app.components.take_away import came_out_again, take_away
 from app.components.transport import advance, refresh_interval, run_status, shown_round, transport
 from app.controls import sidebar
 from app.text import plain
@@ -37,7 +40,7 @@ def stage() -> None:
         if trace.config == job.config:
             job.painted()
     state.write_link()
-    if refresh_interval(job) != interval:
+    if refresh_interval(job) != interval and not is_open():
         st.rerun()
 
 
@@ -51,16 +54,18 @@ def show(trace: Trace) -> None:
         if record is not None:
             selectors(trace, view, record)
         run_status(trace, job)
+    came_out_again(job)
     st.html(f'<p class="fedrot-look" role="status">{presets.sentence(trace, round_index)}</p>')
     for stop in trace.stopped:
         st.warning(plain(stop.message))
     if record is None:
         st.info("This arm stopped before its first round was complete. Choose another one.")
         return
-    figure_card(HERO, trace, view, 352, pick)
+    test_it = functools.partial(ask, trace, view)
+    figure_card(HERO, trace, view, 352, pick, test_it)
     for name, column in zip(BESIDE, st.columns(2, gap="medium"), strict=True):
         with column:
-            figure_card(name, trace, view, 216, pick)
+            figure_card(name, trace, view, 216, pick, test_it)
     for flag in record.flags:
         st.warning(FLAG_TEXTS[flag])
     if len(record.dropped):
@@ -74,19 +79,24 @@ def show(trace: Trace) -> None:
     )  # fmt: skip
     tab = state.selection().tab
     st.caption(FIGURES[tab].question)
-    figure_card(tab, trace, view, 430, pick)
+    figure_card(tab, trace, view, 430, pick, test_it)
     st.caption(f"{trace.task.summary} Run {trace.config.hash}, seed {trace.config.seed}, on {trace.device}.")
-    data_dialog(trace, view)
+    if not data_dialog(trace, view):
+        spin_dialog(trace, view)
 
 
 state.open_link()
-st.html(Path(__file__).parents[1] / "app" / "style.css")
+for sheet in ("style.css", "gauge.css"):
+    st.html(Path(__file__).parents[1] / "app" / sheet)
 with st.sidebar:
+    taken_away = st.container()
     sidebar()
 preset_row()
 for problem in st.session_state["problems"]:
     st.warning(plain(problem))
 job = state.watched_job()
 job.wait_for_rounds(1, timeout=0.25)
+with taken_away:
+    take_away(job)
 interval = refresh_interval(job)
 st.fragment(stage, run_every=interval)()

@@ -3,7 +3,6 @@
 import functools
 from pathlib import Path
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from app import replica
@@ -12,6 +11,7 @@ from app.components.paper_parts import differences, head, lead, mode
 from app.components.sweep_progress import POLL_SECONDS, held, progress
 from app.text import plain
 from fedrot_core import paper
+from fedrot_core.export.figures import Draw, Footer
 from fedrot_core.figures.paper import curves, error_ratios, gap_title, shared_span
 
 GLUE, DIGITS = f"{paper.MODEL}, from the paper", "small MLP on digits, computed here"
@@ -25,18 +25,20 @@ def stage() -> None:
     lead(runs, found)
     figures = drawn(found)
     places = [place for _ in range(len(figures) // 2) for place in st.columns(2, gap="large")] + [st.container()]
-    for place, (name, (label, figure)) in zip(places, figures.items(), strict=True):
+    ours = Footer.of(runs.base, "runs beside the paper", f"{len(found)} of {len(runs.configs)} runs")
+    for place, (name, (label, draw)) in zip(places, figures.items(), strict=True):
         height = 330 if name == "error_ratios" else 270
         with place:
             chart(
-                f"figure_{name}", figure, height=height, label=label, filename=f"fedrot-paper-{name}",
+                f"figure_{name}", draw, height=height, label=label, filename=f"fedrot-paper-{name}",
                 uirevision=name, version=f"{name}:{len(found)}:{mode()}",
                 triggers={"table": functools.partial(ask_table, name)},
+                footer=Footer(f"FedRot Lab · numbers of {paper.SOURCE}") if name.startswith("paper") else ours,
             )  # fmt: skip
     differences(runs)
     wanted = table_wanted()
     if wanted in figures:
-        numbers_dialog(figures[wanted][0], paper.SOURCE, figures[wanted][1], f"fedrot-paper-{wanted}")
+        numbers_dialog(figures[wanted][0], paper.SOURCE, figures[wanted][1](mode()), f"fedrot-paper-{wanted}")
     for run in found.values():
         for note in filter(None, (run.error, *(arm.stopped for arm in run.arms.values()))):
             st.warning(plain(f"Seed {run.config.seed}, {run.config.data.clients} clients: {note}"))
@@ -44,14 +46,14 @@ def stage() -> None:
         st.rerun()
 
 
-def drawn(found: replica.Found) -> dict[str, tuple[str, go.Figure]]:
-    """Every figure by name: the paper's left, ours right, in pairs of one height in points."""
+def drawn(found: replica.Found) -> dict[str, tuple[str, Draw]]:
+    """Label and function of every figure by name: the paper's left, ours right, in pairs of one height in points."""
     tables = (
         ("clients", "clients", "clients", paper.CLIENTS, replica.paper_lines(paper.ACCURACY), runs.clients),
         ("strength", "strength λ", "λ", paper.STRENGTHS, replica.strength_lines(), runs.strengths),
         ("rank", "rank r", "r", paper.RANKS, replica.paper_lines(paper.BY_RANK), runs.ranks),
     )
-    out: dict[str, tuple[str, go.Figure]] = {}
+    out: dict[str, tuple[str, Draw]] = {}
     for name, x_title, letter, x, theirs, cells in tables:
         methods = [line.card.name for line in theirs] if name != "strength" else ["fedrot"]
         ours = replica.our_lines(cells, found, methods)
@@ -64,8 +66,12 @@ def drawn(found: replica.Found) -> dict[str, tuple[str, go.Figure]]:
         for whose, lines, span, source in (("Paper", theirs, spans[0], GLUE), ("Ours", ours, spans[1], DIGITS)):
             title = gap_title(whose, lines, where) if name != "strength" else replica.best_strength(whose, lines)
             label = f"{whose}: score by {x_title}"
-            out[f"{whose.lower()}_{name}"] = (label, curves(mode(), title, lines, x, x_title, "accuracy", source, span))
-    out["error_ratios"] = ("Error ratios", error_ratios(mode(), replica.ratios(runs, found)))
+            draw = functools.partial(
+                curves, title=title, lines=lines, x=x, x_title=x_title, y_title="accuracy", source=source, span=span
+            )
+            out[f"{whose.lower()}_{name}"] = (label, draw)
+    ratios = replica.ratios(runs, found)
+    out["error_ratios"] = ("Error ratios", lambda mode: error_ratios(mode, ratios))
     return out
 
 

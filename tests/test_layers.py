@@ -15,12 +15,16 @@ RANKS: dict[int, tuple[str, ...]] = {
     2: ("fedrot_core.factors", "fedrot_core.trace", "fedrot_core.summary"),
     3: ("fedrot_core.alignment", "fedrot_core.engine"),
     4: ("fedrot_core.frames", "fedrot_core.metrics", "fedrot_core.methods", "fedrot_core.workloads"),
-    5: ("fedrot_core.server", "fedrot_core.figures", "fedrot_core.adapters", "fedrot_core.mistakes"),
+    5: ("fedrot_core.server", "fedrot_core.figures", "fedrot_core.examples", "fedrot_core.mistakes"),
     6: ("fedrot_core.arm",),
     7: ("fedrot_core.federation",),
-    8: ("fedrot_core.export", "fedrot_core.sweep"),
-    9: ("app",),
-    10: ("pages",),
+    8: ("fedrot_core.gauge", "fedrot_core.sweep"),
+    9: ("fedrot_core.lessons", "fedrot_core.quiz"),
+    10: ("fedrot_core.export",),
+    11: ("fedrot_core.cli",),
+    12: ("fedrot_core.__main__",),
+    13: ("app",),
+    14: ("pages",),
 }
 """Rank -> modules or packages. A file may import its own package, and otherwise lower ranks only."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import html
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +15,7 @@ from app.comparison import Plan, as_json, table, verdict
 from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
 from app.controls import widgets
 from app.share import MOST_SEEDS, Selection
+from fedrot_core.export.figures import Footer
 from fedrot_core.figures.compare import COMPARE_FIGURES, CompareFigure
 from fedrot_core.figures.compare_base import CompareView, plot_height
 from fedrot_core.figures.compare_curves import grid_height
@@ -77,21 +79,23 @@ def figures(runs: Sequence[RunSummary], plan: Plan, seeds: int) -> None:
     """Small multiples above, errors and cost side by side below."""
     view = CompareView(plan.cards, "dark" if st.context.theme.type == "dark" else "light", seeds)
     grid, *below = COMPARE_FIGURES
-    _card(grid, runs, view, plan.key, grid_height(len(plan.cards)))
+    _card(grid, runs, view, plan, grid_height(len(plan.cards)))
     for figure, column in zip(below, st.columns(len(below), gap="medium"), strict=True):
         with column:
-            _card(figure, runs, view, plan.key, plot_height(len(plan.cards)))
+            _card(figure, runs, view, plan, plot_height(len(plan.cards)))
     wanted = table_wanted()
     for figure in COMPARE_FIGURES:
         if figure.name == wanted:
             numbers_dialog(figure.label, figure.question, figure.draw(runs, view), f"fedrot-{wanted}-{plan.key}")
 
 
-def _card(figure: CompareFigure, runs: Sequence[RunSummary], view: CompareView, key: str, height: int) -> None:
+def _card(figure: CompareFigure, runs: Sequence[RunSummary], view: CompareView, plan: Plan, height: int) -> None:
+    done, key = list(runs), plan.key
     chart(
-        f"figure_{figure.name}", figure.draw(runs, view), height=height, label=figure.label,
-        filename=f"fedrot-{figure.name}-{key}", uirevision=key, version=f"{key}:{len(runs)}:{view.mode}",
-        triggers={"table": functools.partial(ask_table, figure.name)},
+        f"figure_{figure.name}", lambda mode: figure.draw(done, replace(view, mode=mode)), height=height,
+        label=figure.label, filename=f"fedrot-{figure.name}-{key}", uirevision=key,
+        version=f"{key}:{len(runs)}:{view.mode}", triggers={"table": functools.partial(ask_table, figure.name)},
+        footer=Footer.of(plan.configs[0], f"comparison {key}", f"{len(runs)} of {len(plan.configs)} seeds"),
     )  # fmt: skip
 
 

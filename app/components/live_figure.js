@@ -31,6 +31,19 @@ function button(text, label, onclick) {
   return b;
 }
 
+/* The badge: a circle looks the same however it is turned, a triangle does not. */
+function gaugeButton(badge, onclick) {
+  const b = button("", badge.hint, onclick);
+  b.className = `gauge ${badge.kind}`;
+  const shape = badge.kind === "invariant"
+    ? '<circle cx="8" cy="8" r="5.2"/>'
+    : '<path d="M8 1.8 L14.2 12.6 L1.8 12.6 Z" transform="rotate(-14 8 9)"/>';
+  const svg = `<svg viewBox="0 0 16 16" aria-hidden="true">${shape}</svg>`;
+  b.innerHTML = `${svg}<span class="word">gauge-${badge.kind}</span>`;
+  b.style.setProperty("--gauge", badge.colour);
+  return b;
+}
+
 function build(parent) {
   const card = document.createElement("figure");
   card.className = "fedrot-figure";
@@ -53,12 +66,40 @@ function build(parent) {
   return state;
 }
 
+const SMALLEST_PRESENTED = 14;
+
+/* Every font size below the smallest one is raised to it, in place. */
+function enlarge(node) {
+  if (node === null || typeof node !== "object") return;
+  for (const [key, value] of Object.entries(node)) {
+    if (/font$/.test(key) && value?.size < SMALLEST_PRESENTED) value.size = SMALLEST_PRESENTED;
+    if (key !== "x" && key !== "y" && key !== "z") enlarge(value);
+  }
+}
+
+/* What is left of the window under a node, in the node's own pixels. */
+function roomBelow(node) {
+  const zoom = Number(getComputedStyle(node.closest(".stApp")).zoom) || 1;
+  return Math.max(220, Math.round((window.innerHeight - node.getBoundingClientRect().top) / zoom) - 14);
+}
+
+/* In a room, the many cells of a map carry no numbers and one colour bar is enough. */
+function simplify(traces) {
+  const maps = traces.filter((trace) => trace.type === "heatmap");
+  maps.forEach((trace, i) => {
+    if ((trace.z?.length ?? 0) * (trace.z?.[0]?.length ?? 0) > 64) delete trace.texttemplate;
+    if (i < maps.length - 1) trace.showscale = false;
+  });
+}
+
 function screenLayout(state) {
-  const { spec, height } = state.data;
+  const { spec, presented } = state.data;
+  const height = presented ? roomBelow(state.plot) : state.data.height;
   const width = Math.round(state.plot.clientWidth);
   state.drawnWidth = width;
   let layout = { ...spec.layout, title: undefined, autosize: false, width, height, uirevision: state.data.uirevision };
-  if (width < NARROW && spec.layout.meta?.narrow) layout = merge(layout, spec.layout.meta.narrow);
+  if (presented) layout = { ...merge(layout, spec.layout.meta?.present ?? {}), height, hovermode: false };
+  else if (width < NARROW && spec.layout.meta?.narrow) layout = merge(layout, spec.layout.meta.narrow);
   state.plot.style.minHeight = `${layout.height}px`;
   return layout;
 }
@@ -95,7 +136,8 @@ async function turn(state) {
   }
 }
 
-async function save(state, format) {
+/* The quick way: as it is on screen, by the browser that shows it. */
+async function camera(state) {
   const Plotly = await loadPlotly();
   const { spec, filename } = state.data;
   const size = { width: 1100, height: 619 };  // laid out as on a slide, then scaled to 1600 x 900
@@ -109,7 +151,7 @@ async function save(state, format) {
   const layout = { ...spec.layout, autosize: false, ...size, margin, annotations };
   const holder = document.createElement("div");
   await Plotly.newPlot(holder, spec.data, layout);
-  await Plotly.downloadImage(holder, { format, ...size, scale: 1600 / size.width, filename });
+  await Plotly.downloadImage(holder, { format: "svg", ...size, scale: 1600 / size.width, filename });
   Plotly.purge(holder);
 }
 
@@ -122,18 +164,24 @@ export default function ({ data, parentElement, setTriggerValue }) {
     states.set(parentElement, state);
   }
   const spec = JSON.parse(data.spec);
+  if (data.presented) {
+    simplify(spec.data);
+    [spec.layout, spec.data].forEach(enlarge);
+  }
   state.data = { ...data, spec };
   state.trigger = (name, value) => setTriggerValue(name, value);
   state.title.textContent = spec.layout.title?.text ?? "";
   state.plot.setAttribute("aria-label", spec.layout.meta?.alt ?? "");
   const tools = [];
+  if (data.badge) tools.push(gaugeButton(data.badge, () => state.trigger("gauge", Date.now())));
   if (spec.frames?.length) tools.push(button("↻ Turn", "Turn the clients from as sent to aligned", () => turn(state)));
-  tools.push(button("SVG", `Save this figure as SVG, 1600 by 900: ${data.label}`, () => save(state, "svg")));
-  tools.push(button("PNG", `Save this figure as PNG, 1600 by 900: ${data.label}`, () => save(state, "png")));
+  tools.push(button("SVG", `Save this figure as SVG at once, 1600 by 900, as it is on screen: ${data.label}`, () => camera(state)));
+  tools.push(button("Save", `Save this figure: choose format, size and style: ${data.label}`, () => state.trigger("save", Date.now())));
   tools.push(button("Data", `Show the numbers behind this figure: ${data.label}`, () => state.trigger("table", Date.now())));
-  if (state.toolCount !== tools.length) {
+  const signature = JSON.stringify([tools.length, data.badge]);  // rebuilt only for a reason: a rebuilt one loses focus
+  if (state.toolSignature !== signature) {
     state.tools.replaceChildren(...tools);
-    state.toolCount = tools.length;
+    state.toolSignature = signature;
   }
   draw(state);
 }

@@ -14,7 +14,10 @@ from app import state
 from app.components.live_figure import ask_table, chart, table_wanted
 from app.grid import ALIGNED, TIE_POINTS, Finding, Grid, headline, label, rounds_of, score_name, verdict, worst
 from app.share import to_query
+from app.terms import theme_mode
+from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig, leaves
+from fedrot_core.export.figures import Footer
 from fedrot_core.figures.when import EQUAL, when_map
 
 LAB = "../pages/01_lab.py"
@@ -87,13 +90,16 @@ def map_card(grid: Grid, findings: Sequence[Finding], aligned: str, base: Federa
 
     score = score_name(base)
     st.html(f'<p class="fedrot-look" role="status"><b>{headline(findings, aligned, score)}</b></p>')
-    mode = "dark" if st.context.theme.type == "dark" else "light"
-    figure = when_map([f.cell for f in findings], grid.x, grid.y, label("fedit"), label(aligned), score, mode)
-    name = "-".join((state.selection().grid, aligned, grid.settings[0].config.hash))
+    cells = [f.cell for f in findings]
+    first = grid.settings[0].config
+    name = "-".join((state.selection().grid, aligned, first.hash))
     chart(
-        "figure_when", figure, height=430, label="Where alignment matters", filename=f"fedrot-when-{name}",
-        uirevision=name, version=f"{name}:{done}:{mode}",
+        "figure_when", lambda mode: when_map(cells, grid.x, grid.y, label("fedit"), label(aligned), score, mode),
+        height=430, label="Where alignment matters", filename=f"fedrot-when-{name}",
+        uirevision=name, version=f"{name}:{done}:{theme_mode()}",
         triggers={"pick": picked, "table": functools.partial(ask_table, "when")},
+        footer=Footer(f"FedRot Lab · map {name}, {done} of {len(cells)} settings, seed {base.seed}, "
+                      f"{first.train.rounds} rounds · engine {ENGINE_VERSION}", first.hash, base.seed),
     )  # fmt: skip
     if table_wanted() == "when":
         st.dialog("Where alignment matters: the numbers", width="large")(table)(findings)

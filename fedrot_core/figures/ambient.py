@@ -23,7 +23,9 @@ def kept(rows: Array) -> float:
     return float(np.linalg.norm(rows.mean(0), axis=-1).sum() / lengths) if lengths > 0 else 0.0
 
 
-@figure("ambient", "Ambient plane", "Do the rows of the clients' A point the same way?", "dependent")
+@figure(
+    "ambient", "Ambient plane", "Do the rows of the clients' A point the same way?", "dependent", ("factor_angles",)
+)
 def ambient(trace: Trace, view: View) -> go.Figure:
     """Two planes with the same axes; one trace a client, an arrow a row; the mean of each row on top."""
     record = trace.at(view.arm, view.round_index)

@@ -28,7 +28,13 @@ def mean_pair(angles: Array) -> float:
     return float(above.mean()) if above.size else 0.0
 
 
-@figure("angles", "Angles", "What can a rotation mend between clients, and what not?", "dependent")
+@figure(
+    "angles",
+    "Angles",
+    "What can a rotation mend between clients, and what not?",
+    "dependent",
+    ("principal_angles", "factor_angles"),
+)
 def angles(trace: Trace, view: View) -> go.Figure:
     """Principal angles of A, and angles between factors before and after alignment; scales fixed."""
     record = trace.at(view.arm, view.round_index)

@@ -48,6 +48,7 @@ class FigureEntry:
         question: the one question that the figure answers.
         draw: the pure function.
         gauge: whether turning a client's frame changes what is drawn; None where the question makes no sense.
+        metrics: what it is drawn from, names of :data:`fedrot_core.vocabulary.METRICS`, the most important one first.
     """
 
     name: str
@@ -55,16 +56,19 @@ class FigureEntry:
     question: str
     draw: Draw
     gauge: Gauge | None
+    metrics: tuple[str, ...] = ()
 
 
 FIGURES: Registry[FigureEntry] = Registry("Figure", "figure")
 
 
-def figure(name: str, label: str, question: str, gauge: Gauge | None) -> Callable[[Draw], Draw]:
+def figure(
+    name: str, label: str, question: str, gauge: Gauge | None, metrics: tuple[str, ...] = ()
+) -> Callable[[Draw], Draw]:
     """Function decorator that registers a figure."""
 
     def add(draw: Draw) -> Draw:
-        FIGURES.add(name, FigureEntry(name, label, question, draw, gauge))
+        FIGURES.add(name, FigureEntry(name, label, question, draw, gauge, metrics))
         return draw
 
     return add

@@ -25,7 +25,7 @@ def stacked_radii(angles: Array) -> Array:
     return 1 + level * min(0.09, 0.45 / max(1, int(level.max(initial=0))))
 
 
-@figure("clock", "Rotation angles", "How far does alignment turn each client?", "dependent")
+@figure("clock", "Rotation angles", "How far does alignment turn each client?", "dependent", ("turn_angles",))
 def clock(trace: Trace, view: View) -> go.Figure:
     """Left: every eigen-angle, ✕ for the unpaired -1 of a reflection. Right: the largest turn of each client."""
     record = trace.at(view.arm, view.round_index)

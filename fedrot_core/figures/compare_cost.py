@@ -86,7 +86,7 @@ def cost(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
         "margin": {"l": 44, "r": 8}, "yaxis": {"title": {"text": ""}}, "xaxis": {"nticks": 4},
         "annotations": _point_labels(shares, mode, (280.0, plot_height(len(arms)) - 75.0), 17),
     }  # fmt: skip
-    fig.update_layout(meta={**fig.layout.meta, "narrow": narrow})
+    fig.update_layout(meta={**fig.layout.meta, "narrow": narrow, "least_height": plot_height(len(arms))})
     return fig
 
 

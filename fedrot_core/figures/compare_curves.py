@@ -60,7 +60,8 @@ def learning_grid(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
     )
     wide, narrow = (_panels(arms, view, COLUMNS[width], rounds, start) for width in ("wide", "narrow"))
     fig = base_figure(mode, title, alt, **wide, margin={"l": 48, "r": 8, "t": 40, "b": 44})
-    fig.update_layout(meta={**fig.layout.meta, "narrow": {**narrow, "margin": {"l": 44, "r": 6}}})
+    own = {"narrow": {**narrow, "margin": {"l": 44, "r": 6}}, "least_height": grid_height(len(arms))}
+    fig.update_layout(meta={**fig.layout.meta, **own})
     x = list(range(rounds))
     for n, (card, s) in enumerate(arms, 1):
         axes = {"xaxis": f"x{n if n > 1 else ''}", "yaxis": f"y{n if n > 1 else ''}"}

@@ -15,6 +15,7 @@ from fedrot_core.figures.compare_base import (
     final,
     no_arms,
     over_seeds,
+    plot_height,
     rounds_axis,
 )
 from fedrot_core.figures.parts import end_labels, end_of_line, fitting, markers, percent
@@ -67,6 +68,6 @@ def error_curves(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
     narrow = {"margin": {"l": 44, "r": 142}, "yaxis": {"title": {"text": ""}}}
     fig.update_layout(
         annotations=end_labels(labels, mode, gap=min(0.075, 0.55 / len(labels))),
-        meta={**fig.layout.meta, "narrow": narrow},
+        meta={**fig.layout.meta, "narrow": narrow, "least_height": plot_height(len(arms))},
     )
     return fig

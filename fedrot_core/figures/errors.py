@@ -24,7 +24,13 @@ def decades(values: list[float]) -> tuple[int, int]:
     return min(low, high - 2), high
 
 
-@figure("errors", "Error by round", "How far is each arm's global update from the ideal, round by round?", "dependent")
+@figure(
+    "errors",
+    "Error by round",
+    "How far is each arm's global update from the ideal, round by round?",
+    "dependent",
+    ("error", "floor"),
+)
 def errors(trace: Trace, view: View) -> go.Figure:
     """One line an arm, a thin line for its floor; exact zeros sit on the lower edge and say so."""
     now = latest(trace, view.round_index)

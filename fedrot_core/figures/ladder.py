@@ -33,7 +33,13 @@ def finding(now: dict[str, float], rank: int) -> str:
     return fitting(f"Turning cuts the error from {naive} to {gpa}; the rank-{rank} floor is {floor}")
 
 
-@figure("ladder", "Error ladder", "How much of the error can a rotation remove, and how much can nobody?", "dependent")
+@figure(
+    "ladder",
+    "Error ladder",
+    "How much of the error can a rotation remove, and how much can nobody?",
+    "dependent",
+    ("naive_error", "best_error", "error", "floor"),
+)
 def ladder(trace: Trace, view: View) -> go.Figure:
     """Stacked bars by round on the selected arm's factors; lines for the reference-aligned rule and the arm itself."""
     record = trace.at(view.arm, view.round_index)

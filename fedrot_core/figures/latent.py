@@ -55,6 +55,7 @@ def finding(record: RoundRecord, naive: float, turned: float) -> str:
     "Latent arrows",
     "What does averaging do to the clients' factors, and what if they are turned first?",
     "dependent",
+    ("factor_angles", "turn_angles", "retention"),
 )
 def latent(trace: Trace, view: View) -> go.Figure:
     """Three planes; frames ``turn 0`` .. ``turn P-1`` move the third along the soft path, its end is the layout."""

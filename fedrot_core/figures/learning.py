@@ -19,7 +19,11 @@ def latest(trace: Trace, round_index: int) -> list[tuple[ArmCard, RoundRecord]]:
 
 
 @figure(
-    "learning", "Learning curves", "Which arms learn, and how close do they come to centralised training?", "dependent"
+    "learning",
+    "Learning curves",
+    "Which arms learn, and how close do they come to centralised training?",
+    "dependent",
+    ("score", "error"),
 )
 def learning(trace: Trace, view: View) -> go.Figure:
     """One line an arm, a dotted ceiling and a dotted start; labels at line ends."""

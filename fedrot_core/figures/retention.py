@@ -14,7 +14,13 @@ TEXT_UP_TO = 12
 """Bars carry their number up to this rank."""
 
 
-@figure("retention", "Retention", "What share of each latent direction survives the naive average?", "dependent")
+@figure(
+    "retention",
+    "Retention",
+    "What share of each latent direction survives the naive average?",
+    "dependent",
+    ("retention",),
+)
 def retention(trace: Trace, view: View) -> go.Figure:
     """σ(M)² by direction, stacked to one: kept and lost."""
     record = trace.at(view.arm, view.round_index)

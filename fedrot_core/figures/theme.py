@@ -11,6 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fedrot_core.trace import ArmCard, Trace
+from fedrot_core.vocabulary import Gauge
 
 HUES: dict[str, dict[str, str]] = {
     "light": {
@@ -23,6 +24,9 @@ HUES: dict[str, dict[str, str]] = {
     },
 }  # fmt: skip
 """Hue name -> colour, for each mode."""
+
+GAUGE_HUES: dict[Gauge, str] = {"invariant": "green", "dependent": "purple"}
+"""Hues of the gauge badges; their shapes, a circle and a triangle, say the same."""
 
 SURFACE = {"light": "#FFFFFF", "dark": "#12161D"}
 INK = {"light": "#1B1F27", "dark": "#EEF1F6"}
@@ -51,7 +55,9 @@ def base_figure(mode: str, title: str, alt: str, **layout: Any) -> go.Figure:
         title: the finding, with current numbers; one sentence.
         alt: alternative text with the current takeaway, for people who do not see the figure.
         layout: further layout properties. ``meta`` may hold ``narrow``: a dict of layout updates for screens under
-            520 px; dicts in it merge into the layout, lists replace what is there.
+            520 px; dicts in it merge into the layout, lists replace what is there. ``present`` likewise, for the
+            presenter mode, where type is large: a figure there is about 430 x 330 px and has no ``narrow``. And
+            ``least_height``: px of height without which labels would touch, where that is much.
     """
     return go.Figure(
         layout={

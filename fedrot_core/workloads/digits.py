@@ -20,6 +20,7 @@ from torch import Tensor
 
 from fedrot_core import partition
 from fedrot_core.config import FederationConfig
+from fedrot_core.engine import torch_threads
 from fedrot_core.factors import Factors, LayerSpec
 from fedrot_core.rng import stream
 from fedrot_core.workloads.base import POOLED, RowGroup, Task, register
@@ -55,7 +56,7 @@ def pretrained(known_classes: int, hidden: int) -> FrozenMlp:
     for p in params:
         p.requires_grad_()
     adam = torch.optim.Adam(params, lr=0.01)
-    with torch.enable_grad():
+    with torch.enable_grad(), torch_threads(1):  # so that the network does not depend on who asked for it first
         for _ in range(PRETRAIN_STEPS):
             h = F.linear(x, params[0], params[1]).relu()
             h = F.linear(h, params[2], params[3]).relu()

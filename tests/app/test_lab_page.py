@@ -15,12 +15,14 @@ from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.figures.parts import percent
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
+LAB = "../pages/01_lab.py"
 QUICK = {"rounds": "2", "steps": "2", "clients": "4"}
 
 
 def opened(**query: str) -> AppTest:
     """The page opened with a link, its run finished."""
     at = AppTest.from_file(MAIN, default_timeout=60)
+    at.switch_page(LAB)
     for key, value in query.items():
         at.query_params[key] = value
     return finished(at.run())
@@ -89,6 +91,7 @@ def test_taking_every_method_away_is_refused_with_a_reason() -> None:
 
 def test_an_impossible_split_is_told_and_can_be_left_again() -> None:
     at = AppTest.from_file(MAIN, default_timeout=60)
+    at.switch_page(LAB)
     at.query_params.update({"clients": "200", "min": "32"})
     at = finished(at.run())
     assert "at most 6" in at.error[0].value

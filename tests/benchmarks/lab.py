@@ -60,7 +60,7 @@ def repaint_ms() -> list[float]:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
             page = browser.new_page(viewport={"width": 1440, "height": 900})
-            open_lab(page, url)
+            open_lab(page, f"{url}/lab")
             for sweep in range(SWEEPS):
                 for _ in range(5):
                     before = figure_version(page).split(":")[0]

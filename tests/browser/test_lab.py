@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_first_paint_shows_the_effect_with_no_button_pressed(page: Page, app_url: str) -> None:
-    open_lab(page, app_url)
+    open_lab(page, f"{app_url}/lab")
     title = figure_title(page, "learning")
     naive, aligned = (int(re.search(rf"{name}[^0-9]*(\d+)\s?%", page.inner_text(".fedrot-look")).group(1))  # type: ignore[union-attr]
                       for name in ("FedIT \\(naive\\)", "FedRot-LoRA"))  # fmt: skip
@@ -27,7 +27,7 @@ def test_first_paint_shows_the_effect_with_no_button_pressed(page: Page, app_url
 
 
 def test_heterogeneity_and_rank_play_and_the_link_bring_back_the_same_state(page: Page, app_url: str) -> None:
-    open_lab(page, app_url)
+    open_lab(page, f"{app_url}/lab")
     before = figure_version(page)
     press_on_slider(page, "Heterogeneity", "ArrowLeft")
     page.wait_for_function(
@@ -62,7 +62,7 @@ def test_heterogeneity_and_rank_play_and_the_link_bring_back_the_same_state(page
 
 
 def test_scrubbing_and_stepping_recompute_nothing(page: Page, app_url: str) -> None:
-    open_lab(page, app_url)
+    open_lab(page, f"{app_url}/lab")
     config, rounds, _ = figure_version(page).split(":")
     press_on_slider(page, "Round", "Home")
     page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':0')")
@@ -75,7 +75,7 @@ def test_scrubbing_and_stepping_recompute_nothing(page: Page, app_url: str) -> N
 
 def test_charts_keep_their_node_while_a_run_streams(page: Page, app_url: str) -> None:
     """No remount, no frame without a chart: the flicker that a rebuilt chart would show."""
-    open_lab(page, app_url)
+    open_lab(page, f"{app_url}/lab")
     page.evaluate(
         """() => {
             const plot = document.querySelector('.st-key-figure_latent .plot');
@@ -98,7 +98,7 @@ def test_charts_keep_their_node_while_a_run_streams(page: Page, app_url: str) ->
 
 
 def test_a_broken_link_is_explained_and_the_page_stays_up(page: Page, app_url: str) -> None:
-    open_lab(page, f"{app_url}/?rank=99&colour=red&alpha=0.1")
+    open_lab(page, f"{app_url}/lab?rank=99&colour=red&alpha=0.1")
     alerts = page.get_by_test_id("stAlert").all_inner_texts()
     assert any("Rank r must be in 1..32; got 99" in text for text in alerts)
     assert any("colour" in text for text in alerts)
@@ -106,15 +106,15 @@ def test_a_broken_link_is_explained_and_the_page_stays_up(page: Page, app_url: s
 
 
 def test_markdown_in_a_link_stays_text(page: Page, app_url: str) -> None:
-    open_lab(page, f"{app_url}/?seed=![x](http://127.0.0.1:9/px.png)&foo=**[Log in](http://127.0.0.1:9/)**")
+    open_lab(page, f"{app_url}/lab?seed=![x](http://127.0.0.1:9/px.png)&foo=**[Log in](http://127.0.0.1:9/)**")
     alerts = page.get_by_test_id("stAlert")
     assert "![x](http://127.0.0.1:9/px.png)" in " ".join(alerts.all_inner_texts()).replace("\u200b", "")
     assert alerts.locator("img, a, strong").count() == 0
 
 
 def test_cancel_ends_the_run_and_keeps_its_rounds(page: Page, app_url: str) -> None:
-    open_lab(page, app_url)
-    page.goto(f"{app_url}/?rounds=100&clients=30&seed=17")
+    open_lab(page, f"{app_url}/lab")
+    page.goto(f"{app_url}/lab?rounds=100&clients=30&seed=17")
     page.locator(".st-key-cancel button").first.click(timeout=20_000)
     caption = page.get_by_text("Cancelled after")
     expect(caption).to_be_visible()
@@ -126,13 +126,13 @@ def test_cancel_ends_the_run_and_keeps_its_rounds(page: Page, app_url: str) -> N
 
 @pytest.mark.parametrize("name", [n for n in FIGURES if n not in ("latent", "learning", "ladder")])
 def test_every_tab_draws_its_figure(page: Page, app_url: str, name: str) -> None:
-    open_lab(page, f"{app_url}/?figure={name}")
+    open_lab(page, f"{app_url}/lab?figure={name}")
     page.wait_for_selector(f".st-key-figure_{name} .plot[data-version] .main-svg")
     assert figure_title(page, name)
 
 
 def test_the_numbers_behind_a_figure_open_as_a_table(page: Page, app_url: str) -> None:
-    open_lab(page, app_url)
+    open_lab(page, f"{app_url}/lab")
     page.locator(".st-key-figure_learning").get_by_role("button", name="Show the numbers").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
@@ -144,7 +144,7 @@ def test_the_numbers_behind_a_figure_open_as_a_table(page: Page, app_url: str) -
 
 
 def test_a_figure_saves_as_svg_with_its_title(page: Page, app_url: str) -> None:
-    open_lab(page, app_url)
+    open_lab(page, f"{app_url}/lab")
     title = figure_title(page, "learning")
     with page.expect_download() as download:
         page.locator(".st-key-figure_learning").get_by_role("button", name="as SVG").click()
@@ -157,7 +157,7 @@ def test_a_figure_saves_as_svg_with_its_title(page: Page, app_url: str) -> None:
 def test_no_width_scrolls_sideways(chromium, app_url: str, width: int, scheme: str) -> None:  # type: ignore[no-untyped-def]
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
-    open_lab(page, app_url)
+    open_lab(page, f"{app_url}/lab")
     over = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth")
     assert over <= 0
     background = page.evaluate(
@@ -168,7 +168,7 @@ def test_no_width_scrolls_sideways(chromium, app_url: str, width: int, scheme: s
 
 
 def test_the_keyboard_reaches_every_control(page: Page, app_url: str) -> None:
-    open_lab(page, app_url)
+    open_lab(page, f"{app_url}/lab")
     reached: set[str] = set()
     for _ in range(160):
         page.keyboard.press("Tab")

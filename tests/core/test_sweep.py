@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Generator
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+import fedrot_core.sweep as sweep_module
 from fedrot_core.arm import Combined
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError
 from fedrot_core.federation import Federation, lockstep
 from fedrot_core.methods import METHODS
+from fedrot_core.summary import RunSummary
 from fedrot_core.sweep import ROWS_AT_ONCE, batches, summarise, sweep
 from fedrot_core.trace import RoundRecord
 from fedrot_core.vocabulary import RUNGS
@@ -124,3 +128,27 @@ def test_cancel_ends_runs_under_way(jobs: int) -> None:
     deadline = time.monotonic() + 5
     while any(t.name == "sweep-cancel" for t in threading.enumerate()):
         assert time.monotonic() < deadline
+
+
+@pytest.mark.filterwarnings("ignore:.*tasks which were still being processed")
+def test_a_caller_who_stops_listening_ends_the_runs_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first run is short, the others would take minutes; two threads work on them."""
+    working: list[int] = []
+    original = sweep_module.summarise
+
+    def counted(*args: Any) -> list[RunSummary]:
+        working.append(1)
+        try:
+            return original(*args)
+        finally:
+            working.pop()
+
+    monkeypatch.setattr(sweep_module, "summarise", counted)
+    runs = sweep([config(), *(config(rounds=100, steps=100, clients=50, min=1, alpha=a) for a in (0.5, 1.0))], jobs=2)
+    assert isinstance(next(runs), RunSummary)
+    assert working
+    cast(Generator[RunSummary], runs).close()
+    deadline = time.monotonic() + 10
+    while working:
+        assert time.monotonic() < deadline, "runs go on that nobody listens to"
+        time.sleep(0.05)

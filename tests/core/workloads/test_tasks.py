@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from fedrot_core.config import FederationConfig
+from fedrot_core.engine import torch_threads
 from fedrot_core.errors import ConfigError
 from fedrot_core.factors import Factors
 from fedrot_core.workloads import POOLED, WORKLOADS, RowGroup, Task, build_task
@@ -160,3 +161,13 @@ def test_teacher_score_one_is_the_best_rank_r_answer(rank: int) -> None:
     assert score_of(0.0) == pytest.approx((1.0, 0.0), abs=1e-9)
     for scale in (0.9, 1.1):
         assert score_of(scale)[1] < 1
+
+
+def test_the_frozen_network_does_not_depend_on_who_asks_first() -> None:
+    """It is kept for the whole process; sums split among threads would change its last bits."""
+    found = []
+    for threads in (1, 2):
+        with torch_threads(threads):
+            found.append(pretrained.__wrapped__(5, 32))
+    for first, second in zip(found[0].weights, found[1].weights, strict=True):
+        assert torch.equal(first, second)

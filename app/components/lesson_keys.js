@@ -1,0 +1,25 @@
+/* Keys of a lesson: next, back, play, reveal, leave. Silent while a control that uses keys itself has the focus. */
+
+const KEYS = {
+  ArrowRight: "next", PageDown: "next", ArrowLeft: "back", PageUp: "back",
+  p: "play", P: "play", " ": "play", r: "reveal", R: "reveal", Escape: "leave",
+};
+const OWN = 'input, textarea, select, [role="slider"], [role="radio"], [role="combobox"], [role="tab"], [contenteditable]';
+const PRESSED_BY_SPACE = 'button, a, summary, [role="button"]';
+
+let listener = null;
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  if (listener) document.removeEventListener("keydown", listener);
+  listener = (event) => {
+    if (!parentElement.isConnected) return;
+    const wish = KEYS[event.key];
+    if (!wish || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+    const at = event.target;
+    if (at.closest(OWN) || (event.key === " " && at.closest(PRESSED_BY_SPACE)) || document.querySelector('[role="dialog"]')) return;
+    if (!data.wishes.includes(wish)) return;
+    event.preventDefault();
+    setTriggerValue("wish", wish);
+  };
+  document.addEventListener("keydown", listener);
+}

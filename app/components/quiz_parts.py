@@ -1,0 +1,125 @@
+"""The quiz on the page: the question, the answer's widget, and what is said after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app import quiz, state
+from app.quiz import SEEDS, Place
+from app.terms import rich
+from app.text import plain
+from fedrot_core.lessons.glossary import unmarked
+from fedrot_core.quiz import Number, Pick, Question
+
+
+def open_link() -> None:
+    """Take the place from the URL when it was opened, edited or walked back to; else keep the session's."""
+    query = dict(st.query_params.items())
+    known = "quiz_place" in st.session_state
+    if state.turned_page() and known and not query:
+        st.session_state["quiz_query"] = query
+    if known and query == st.session_state["quiz_query"]:
+        return
+    place, problems = quiz.from_query(query, new_seed())
+    st.session_state.update(quiz_place=place, quiz_problems=problems, quiz_query=query)
+    st.session_state.setdefault("quiz_replies", {})
+
+
+def write_link() -> None:
+    """Make the URL say what the page shows."""
+    query = quiz.to_query(place())
+    if query != st.session_state["quiz_query"]:
+        st.session_state["quiz_query"] = query
+        st.query_params.from_dict(query)
+
+
+def new_seed() -> int:
+    """The seed of a quiz that nobody has in mind."""
+    return int(np.random.default_rng().integers(1, SEEDS + 1))
+
+
+def place() -> Place:
+    """Where this session is."""
+    value: Place = st.session_state["quiz_place"]
+    return value
+
+
+def go(to: Place) -> None:
+    """Ask another question."""
+    st.session_state.update(quiz_place=to, quiz_problems=[])
+
+
+def replies() -> dict[Place, float]:
+    """What this session answered."""
+    found: dict[Place, float] = st.session_state["quiz_replies"]
+    return found
+
+
+def score_line() -> str:
+    """The score of this quiz so far, in words."""
+    right, answered = quiz.score(replies(), place())
+    return f"Score: {right} of {answered}" if answered else "Score: none yet"
+
+
+def ask(q: Question) -> None:
+    """The question, its matrices and the widget that takes the answer; then what is right and why."""
+    here = place()
+    made = replies().get(here)
+    st.html(f'<p class="fedrot-question" role="heading" aria-level="2">{rich(q.text)}</p>')
+    if q.given:
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="quiz_given"):
+            for matrix in q.given:
+                st.latex(matrix, width="content")
+    key = f"quiz_answer_{here.seed}_{here.topic}_{here.n}"
+    said = _widget(q, key, made)
+
+    def check() -> None:
+        replies()[here] = st.session_state[key]
+
+    if made is None:
+        st.button("Check", type="primary", key="quiz_check", disabled=said is None, on_click=check)
+    else:
+        _feedback(q, made)
+        st.button(
+            "Next question", type="primary", key="quiz_next", icon=":material/arrow_forward:", icon_position="right",
+            on_click=go, args=(here.next,),
+        )  # fmt: skip
+
+
+def _widget(q: Question, key: str, made: float | None) -> Any:
+    """The widget of the answer, locked once an answer was checked; None until one is given."""
+    label, closed = plain(unmarked(q.text)), made is not None
+    if isinstance(q.answer, Pick):
+        options = [plain(option) for option in q.answer.options]
+        return st.radio(
+            label, range(len(options)), index=None if made is None else int(made), key=key, disabled=closed,
+            format_func=options.__getitem__, label_visibility="collapsed",
+        )  # fmt: skip
+    kind: type = int if q.answer.tolerance == 0 else float
+    return st.number_input(
+        f"Your answer{_unit(q.answer)}", kind(q.answer.low), kind(q.answer.high), made if made is None else kind(made),
+        kind(1 if kind is int or not q.answer.decimals else 0.1), "%d" if kind is int else "%g", key=key,
+        disabled=closed, width=260, placeholder="a number, then Enter",
+        help=None if kind is int else f"Right within ±{q.answer.tolerance:.2g}{q.answer.unit}.",
+    )  # fmt: skip
+
+
+def _unit(answer: Number) -> str:
+    return f" ({answer.unit})" if answer.unit else ""
+
+
+def _feedback(q: Question, made: float) -> None:
+    """Right or wrong, why, and where it is taught."""
+    text = plain(quiz.verdict(q.answer, made))
+    if q.answer.accepts(made):
+        st.success(text, icon=":material/check:")
+    else:
+        st.error(text, icon=":material/close:")
+    st.html(f'<p class="fedrot-prose fedrot-answer" role="status">{rich(q.explain)}</p>')
+    page = quiz.lesson_page(q.lesson)
+    if page is not None:
+        title = quiz.topics()[q.lesson]
+        st.page_link(f"../pages/{page}", label=f"Lesson: {title}", icon=":material/school:")

@@ -1,0 +1,47 @@
+"""Prose whose symbols and terms explain themselves where they stand."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+
+import streamlit as st
+
+from fedrot_core.figures.theme import HUES
+from fedrot_core.lessons.glossary import GLOSSARY, MARK
+
+BOLD = re.compile(r"\*\*(.+?)\*\*")
+
+
+def theme_mode() -> str:
+    """ "dark" or "light", as the browser shows the page."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def rich(text: str) -> str:
+    """HTML of a filled template: marks become controls that show their meaning on hover, focus and touch.
+
+    ``**bold**`` is kept; everything else is text.
+    """
+    hues = HUES[theme_mode()]
+    parts, end = [], 0
+    for match in MARK.finditer(text):
+        parts += [_plain(text[end : match.start()]), _term(match[1], match[2], hues)]
+        end = match.end()
+    return "".join([*parts, _plain(text[end:])])
+
+
+def _plain(text: str) -> str:
+    return BOLD.sub(r"<strong>\1</strong>", html.escape(text))
+
+
+def _term(key: str, shown: str | None, hues: Mapping[str, str]) -> str:
+    term = GLOSSARY[key]
+    word, meaning = html.escape(shown or term.shown), html.escape(term.meaning)
+    colour = f' style="color:{hues[term.hue]}"' if term.hue else ""
+    kind = "fedrot-symbol" if term.hue else "fedrot-word"
+    return (
+        f'<span class="fedrot-term {kind}" tabindex="0" role="button" aria-label="{word}: {meaning}"{colour}>{word}'
+        f'<span class="fedrot-tip" aria-hidden="true">{meaning}</span></span>'
+    )

@@ -1,0 +1,5 @@
+"""Lesson: A round in slow motion"""
+
+from app.components.lesson_player import lesson_page
+
+lesson_page("slow_motion")

@@ -1,0 +1,5 @@
+"""Lesson: Heterogeneity and rank"""
+
+from app.components.lesson_player import lesson_page
+
+lesson_page("heterogeneity")

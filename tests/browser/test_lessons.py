@@ -1,0 +1,147 @@
+"""Lessons by keyboard alone, drawn curves, and the presenter's mode, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from fedrot_core.lessons import LESSONS
+from fedrot_core.lessons.base import Choice, Curve, Estimate
+from tests.browser.lab_driver import query, settled
+
+MOST_TABS = 60
+CURVES = [
+    (lesson.name, n) for lesson in LESSONS.values() for n, s in enumerate(lesson.steps) if isinstance(s.predict, Curve)
+]
+PLAYED = [
+    (lesson.name, n) for lesson in LESSONS.values() for n, s in enumerate(lesson.steps) if s.play and not s.predict
+]
+
+
+def ready(page: Page) -> None:
+    """Wait until the script rests and the step's figure is drawn."""
+    settled(page)
+    page.wait_for_selector(".st-key-figure_lesson .plot[data-version]", timeout=60_000)
+    settled(page)
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the focus stands on ``selector``, as a person without a mouse does."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate("s => document.activeElement?.matches(s) ?? false", selector):
+            return
+    raise AssertionError(f"{MOST_TABS} tabs do not reach {selector}")
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_can_be_taken_by_keyboard_alone(page: Page, app_url: str, name: str) -> None:
+    """Answers what each step asks, reveals it, and walks on, from the first step to the last."""
+    lesson = LESSONS[name]
+    page.goto(f"{app_url}/{name}")
+    for n, step in enumerate(lesson.steps):
+        ready(page)
+        expect(page.locator(".fedrot-where")).to_have_text(f"Step {n + 1} of {len(lesson.steps)}")
+        asked = step.predict
+        if asked is not None:
+            expect(page.locator(".fedrot-answer")).to_have_count(0)
+            if isinstance(asked, Choice):
+                tab_to(page, '.st-key-lesson_question input[type="radio"]')
+                page.keyboard.press("ArrowDown")
+                page.keyboard.press("ArrowUp")
+            elif isinstance(asked, Estimate):
+                tab_to(page, '.st-key-lesson_question [role="slider"]')
+                page.keyboard.press("ArrowRight")
+            else:
+                for _ in asked.ticks:
+                    tab_to(page, ".fedrot-draw circle")
+                    page.keyboard.press("ArrowUp")
+            settled(page)
+            tab_to(page, '[class*="_lock"] button:not([disabled])')
+            page.keyboard.press("Enter")
+            expect(page.locator(".fedrot-feedback")).to_be_visible()
+            expect(page.locator(".fedrot-answer")).to_be_visible()
+            ready(page)
+        if n + 1 < len(lesson.steps):
+            page.evaluate("document.activeElement?.blur()")
+            page.keyboard.press("ArrowRight")
+            expect(page.locator(".fedrot-where")).to_have_text(f"Step {n + 2} of {len(lesson.steps)}")
+
+
+@pytest.mark.parametrize(("name", "n"), CURVES[:1])
+def test_a_curve_drawn_with_the_mouse_is_scored(page: Page, app_url: str, name: str, n: int) -> None:
+    page.goto(f"{app_url}/{name}?step={n + 1}")
+    ready(page)
+    area = page.locator(".fedrot-draw").bounding_box()
+    assert area is not None
+    asked = LESSONS[name].steps[n].predict
+    assert isinstance(asked, Curve)
+    page.mouse.move(area["x"] + area["width"] * 0.16, area["y"] + area["height"] * 0.3)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.95, area["y"] + area["height"] * 0.3, steps=40)
+    page.mouse.up()
+    settled(page)
+    page.get_by_role("button", name="Lock in my prediction").first.click()
+    expect(page.locator(".fedrot-feedback")).to_contain_text("Score")
+    assert page.locator(".fedrot-draw rect.truth").count() == len(asked.ticks)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
+def test_the_presenter_has_large_type_no_bars_and_keys(page: Page, app_url: str, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    name = next(iter(LESSONS))
+    n = next(n for n, step in enumerate(LESSONS[name].steps) if step.predict is not None)
+    page.goto(f"{app_url}/{name}?present=1&step={n + 1}")
+    ready(page)
+    expect(page.get_by_test_id("stHeader")).to_be_hidden()
+    expect(page.locator(".fedrot-answer")).to_have_count(0)
+    page.keyboard.press("r")
+    expect(page.locator(".fedrot-answer")).to_be_visible()
+    ready(page)
+    smallest = page.evaluate(
+        """() => {
+          const zoom = Number(getComputedStyle(document.querySelector('.stApp')).zoom);
+          const shown = [...document.querySelectorAll('.stMain *')].filter((e) =>
+            [...e.childNodes].some((c) => c.nodeType === 3 && c.textContent.trim())
+            && e.getBoundingClientRect().width > 0
+            && !e.closest('[aria-hidden=true], [data-testid=stIconMaterial], style, script'));
+          return Math.min(...shown.map((e) => parseFloat(getComputedStyle(e).fontSize) * zoom));
+        }"""
+    )
+    assert smallest >= 24
+    main = page.get_by_test_id("stMain")
+    over = main.evaluate("e => e.scrollWidth - e.clientWidth")
+    assert over <= 1
+    page.keyboard.press("PageDown")
+    expect(page.locator(".fedrot-where")).to_contain_text(f"Step {n + 2}")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".fedrot-where")).to_contain_text(f"Step {n + 1}")
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stHeader")).to_be_visible()
+    assert "present" not in query(page)
+
+
+@pytest.mark.parametrize(("name", "n"), PLAYED[:1])
+def test_play_moves_the_knob_to_its_end_and_pause_holds_it(page: Page, app_url: str, name: str, n: int) -> None:
+    knob = LESSONS[name].knob(LESSONS[name].steps[n].play or "")
+    page.goto(f"{app_url}/{name}?step={n + 1}&{knob.key}={knob.low:g}")
+    ready(page)
+    page.keyboard.press("p")
+    page.wait_for_function(
+        f"Number(new URLSearchParams(location.search).get('{knob.key}')) > {knob.low:g}", timeout=15_000
+    )
+    page.keyboard.press("p")
+    expect(page.get_by_role("button", name="Play").first).to_be_visible()
+    held = query(page).get(knob.key)
+    page.wait_for_timeout(1500)
+    assert query(page).get(knob.key) == held
+
+
+def test_a_term_explains_itself_on_focus(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/{next(iter(LESSONS))}")
+    ready(page)
+    term = page.locator(".fedrot-term").first
+    expect(term.locator(".fedrot-tip")).to_be_hidden()
+    term.focus()
+    expect(term.locator(".fedrot-tip")).to_be_visible()
+    assert (term.get_attribute("aria-label") or "").endswith(".")
