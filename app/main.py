@@ -29,6 +29,10 @@ SECTIONS = {
         ("03_when.py", "When does it matter?", ":material/grid_on:"),
         ("04_spot_the_bug.py", "Spot the bug", ":material/bug_report:"),
     ),
+    "Take away": (
+        ("31_lecture_pack.py", "Lecture pack", ":material/inventory_2:"),
+        ("30_take_home.py", "Take-home page", ":material/home_work:"),
+    ),
 }
 
 st.set_page_config(page_title="FedRot Lab", page_icon="🧭", layout="wide", initial_sidebar_state="auto")

@@ -54,7 +54,7 @@ def everyone(
     ]  # fmt: skip
     fig = base_figure(
         mode, title, alt, margin={"l": 76, "r": 20, "t": 26, "b": 52},
-        xaxis={"range": [-0.05 * max(before), 1.1 * max(before)], "tickformat": ".0%", "dtick": 0.5, "fixedrange": True,
+        xaxis={"range": [-0.05 * max(before), 1.25 * max(before)], "tickformat": ".0%", "dtick": 0.5, "fixedrange": True,
                "title": {"text": "clients: misfit to the reference; average: error"}},
         yaxis={"range": [-1.0, K + 0.9], "tickvals": heights, "ticktext": names, "fixedrange": True, "showgrid": False,
                "ticks": ""},
@@ -74,14 +74,14 @@ def everyone(
             )  # fmt: skip
         fig.add_scatter(
             x=[then], y=[y], mode="markers+text", name=f"{rows[n]}, as sent", uid=f"before-{n}", cliponaxis=False,
-            text=[percent(then)], textposition="top center", textfont={"size": 13, "color": INK[mode]},
+            text=[percent(then)], textposition="middle right", textfont={"size": 13, "color": INK[mode]},
             marker={"size": 15, "color": SURFACE[mode], "line": {"width": 2.5, "color": hue}},
             hovertemplate="as sent: %{x:.1%}<extra></extra>",
         )  # fmt: skip
         if not asked:
             fig.add_scatter(
                 x=[turned], y=[y], mode="markers+text", name=f"{rows[n]}, turned", uid=f"after-{n}", cliponaxis=False,
-                text=[f"<b>{percent(turned)}</b>"], textposition="bottom center",
+                text=[f"<b>{percent(turned)}</b>"], textposition="middle left" if turned > 0.5 * max(misfits) else "bottom center",
                 textfont={"size": 13, "color": INK[mode]},
                 marker={"size": 15, "color": end, "line": {"width": 1.5, "color": INK[mode]}},
                 hovertemplate="turned: %{x:.1%}<extra></extra>",

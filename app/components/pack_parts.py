@@ -1,0 +1,133 @@
+"""The parts of the page "Lecture pack": what goes in, how far it is, and the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app import state
+from app.components.selectors import current_view
+from app.packs import ComparisonSource, LessonSource, PackJob, RunSource, Source
+from app.quiz import SEEDS
+from app.text import plain
+from fedrot_core.export.browser import REMEDY, chrome_available
+from fedrot_core.export.pack import Options
+from fedrot_core.export.sizes import STYLES
+from fedrot_core.export.worksheet import MOST
+from fedrot_core.figures.parts import size
+from fedrot_core.lessons import LESSONS
+from fedrot_core.methods import METHODS
+
+POLL_SECONDS = 0.5
+RUN, COMPARISON = "run", "comparison"
+
+CONTENTS = (
+    "PowerPoint slides with speaker notes, the same slides as one HTML file and as LaTeX (beamer), every figure as "
+    "SVG, PDF, PNG, HTML, CSV and JSON, the data, a worksheet with its answers apart, run.json and a README."
+)
+
+
+def choices() -> dict[str, str]:
+    """Key -> label of everything that a pack can be made from now."""
+    labels = {name: f"Lesson: {lesson.title}" for name, lesson in LESSONS.items()}
+    arms = " and ".join(METHODS[name].card.label for name in state.config().methods)
+    labels[RUN] = f"The lab's run: {arms}, seed {state.config().seed}"
+    if "compare_last" in st.session_state:
+        plan, runs = st.session_state["compare_last"]
+        labels[COMPARISON] = f"The comparison: {len(plan.cards)} methods, {len(runs)} seeds"
+    return labels
+
+
+def source(key: str) -> Source:
+    """What the choice stands for at this moment."""
+    if key == RUN:
+        job = st.session_state.get("job")
+        trace = job.trace() if job is not None and job.config == state.config() and job.finished.is_set() else None
+        at = state.selection().round_index
+        view = None
+        if trace is not None:
+            view = current_view(trace, trace.rounds_done - 1 if at is None else min(at, trace.rounds_done - 1), False)
+        return RunSource(state.config(), trace, view)
+    if key == COMPARISON:
+        plan, runs = st.session_state["compare_last"]
+        return ComparisonSource(plan, tuple(runs))
+    places: dict[str, Any] = st.session_state.get("lesson_places", {})
+    values = places[key].values if key in places else LESSONS[key].defaults()
+    return LessonSource(key, dict(values))
+
+
+def form() -> None:
+    """What, which questions, which colours, and the button."""
+    labels = choices()
+    what = st.selectbox(
+        "Make it from", list(labels), format_func=labels.__getitem__, key="pack_what",
+        help="A lesson is taken with its sliders as you left them; a run and a comparison as they are on screen.",
+    )  # fmt: skip
+    columns = st.columns(3, gap="medium")
+    with columns[0]:
+        count = st.number_input("Worksheet questions", 0, MOST, 6, key="pack_questions", help="0 for no worksheet.")
+    with columns[1]:
+        seed = st.number_input(
+            "Worksheet seed", 1, SEEDS, 1, key="pack_seed", help="The same seed gives the same questions."
+        )
+    with columns[2]:
+        style = st.selectbox("Colours", list(STYLES), format_func=lambda name: STYLES[name].label, key="pack_style")
+    _note(what)
+    options = Options(style, int(count), int(seed))
+    running = (job := held()) is not None and job.running
+    if not running:
+        st.button(
+            "Build the pack", type="primary", icon=":material/inventory_2:", key="pack_build",
+            on_click=_build, args=(what, options),
+        )  # fmt: skip
+
+
+def _note(what: str) -> None:
+    """What making this pack takes, where that is more than drawing."""
+    if what in LESSONS and any(step.runs is not None for step in LESSONS[what].steps):
+        st.caption("Some steps of this lesson show real runs; they are trained first, which takes a minute or two.")
+    if not chrome_available():
+        st.warning(plain(f"No SVG, PDF and PNG here, so slides say in words what figures show. {REMEDY}"))
+
+
+def held() -> PackJob | None:
+    """This session's pack, made or in the making."""
+    job: PackJob | None = st.session_state.get("pack_job")
+    return job
+
+
+def _build(what: str, options: Options) -> None:
+    st.session_state["pack_job"] = PackJob(source(what), options).start()
+
+
+def follow() -> None:
+    """Progress, Cancel, and the file; redrawn alone while a pack is made."""
+    job = held()
+    st.fragment(_stage, run_every=POLL_SECONDS if job is not None and job.running else None)()
+
+
+def _stage() -> None:
+    job = held()
+    if job is None:
+        return
+    if job.running:
+        job.seen()
+        st.session_state["pack_moving"] = True
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="progress_pack"):
+            st.progress(min(job.done / job.total, 1.0), plain(job.what), width=420)
+            st.button("Cancel", key="pack_cancel", icon=":material/close:", on_click=job.cancel)
+        return
+    if job.content is not None:
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="progress_pack"):
+            st.download_button(
+                f"Download {job.name}.zip", job.content, f"{job.name}.zip", "application/zip", key="pack_file",
+                icon=":material/download:", on_click="ignore", type="primary",
+            )  # fmt: skip
+            st.caption(f"{size(len(job.content))}.", width="content")
+    elif job.error:
+        st.error(plain(job.error))
+    elif job.cancelled:
+        st.caption(f"Cancelled at: {plain(job.what)}.")
+    if st.session_state.pop("pack_moving", False):
+        st.rerun()

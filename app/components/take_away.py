@@ -1,0 +1,119 @@
+"""What a lecturer takes from the lab and brings back: run files, code, links that prove themselves, traces."""
+
+from __future__ import annotations
+
+import io
+from urllib.parse import urlencode, urlsplit
+
+import streamlit as st
+
+from app import state
+from app.runner import Job
+from app.share import to_query
+from app.text import plain
+from fedrot_core.errors import FedRotError
+from fedrot_core.export import code, run_file, trace_file
+from fedrot_core.export.run_file import RunFile
+from fedrot_core.export.verify import Verdict, compare, compare_link, link_check
+from fedrot_core.trace import Trace
+
+LARGEST_MB = 20
+
+
+def take_away(job: Job) -> None:
+    """Downloads of the finished run, its link, and the way back in; belongs into the sidebar."""
+    with st.popover(
+        "Take away, or open", icon=":material/ios_share:", width="stretch", help="Run file, code, link; open one again"
+    ):
+        trace = job.trace()
+        if trace is None or not job.finished.is_set():
+            st.caption("The run is still being computed. Its files come with its last round.")
+        else:
+            _downloads(trace)
+        st.file_uploader(
+            "Open a run file (.json) or a trace (.npz)", type=["json", "npz"], key=f"opened_{_epoch()}",
+            max_upload_size=LARGEST_MB, on_change=_opened,
+            help="A run file is run again and compared, number by number. A trace is replayed without training.",
+        )  # fmt: skip
+
+
+def _epoch() -> int:
+    return int(st.session_state.setdefault("open_epoch", 0))
+
+
+def _downloads(trace: Trace) -> None:
+    name = f"fedrot-{trace.config.hash}"
+    files = (
+        ("Run file", f"{name}.json", "application/json", lambda: run_file.write(trace)),
+        ("Python script", f"{name}.py", "text/x-python", lambda: code.script(trace.config, trace.checksum).encode()),
+        ("Notebook", f"{name}.ipynb", "application/x-ipynb+json", lambda: code.notebook(trace.config, trace.checksum)),
+        ("Trace, to replay", f"{name}.npz", "application/octet-stream", lambda: _saved(trace)),
+    )
+    st.caption(f"Run {trace.config.hash}, {trace.rounds_done} rounds, checksum {trace.checksum}.")
+    for n, column in enumerate(st.columns(2)):
+        with column:
+            for label, file, mime, make in files[n::2]:
+                st.download_button(label, make, file, mime, on_click="ignore", width="stretch")
+    query = to_query(trace.config, state.selection()) | {"check": link_check(trace)}
+    address = urlsplit(st.context.url or "")
+    st.caption("A link that reruns this run and says whether the numbers came out again:")
+    st.code(f"{address.scheme}://{address.netloc}{address.path}?{urlencode(query)}", language=None, wrap_lines=True)
+
+
+def _saved(trace: Trace) -> bytes:
+    buffer = io.BytesIO()
+    trace.save(buffer)
+    return buffer.getvalue()
+
+
+def _opened() -> None:
+    """Take in the uploaded file; whatever is wrong with it is told, and nothing changes."""
+    upload = st.session_state.get(f"opened_{_epoch()}")
+    if upload is None:
+        return
+    content = upload.getvalue()
+    st.session_state["open_epoch"] = _epoch() + 1  # an empty uploader next time
+    try:
+        if content.lstrip()[:1] == b"{":
+            run = run_file.read(content)
+            state.set_config(run.config)
+            state.select(round_index=None, arm=None)
+            st.session_state["opened_run"] = run
+        else:
+            trace = trace_file.read(content)
+            state.set_config(trace.config)
+            state.select(round_index=0, arm=None)
+            st.session_state["replay"] = Job.done(trace)
+    except FedRotError as error:
+        st.session_state["problems"] = [f"{upload.name} was not opened. {error}"]
+
+
+def came_out_again(job: Job) -> None:
+    """What an opened run file, a link's check or a replay says of the run on screen, once the run is done."""
+    if st.session_state.get("replay") is job:
+        with st.container(horizontal=True, vertical_alignment="center", key="replaying"):
+            st.info("Replayed from a trace file: nothing was trained.", icon=":material/replay:")
+            st.button("Run it instead", on_click=lambda: st.session_state.pop("replay"))
+        return
+    run: RunFile | None = st.session_state.get("opened_run")
+    check = state.selection().check
+    trace = job.trace()
+    if trace is None or (not check and (run is None or run.config != job.config)):
+        return
+    if not job.finished.is_set():
+        st.info("Running again, to compare with what was recorded.", icon=":material/hourglass_top:")
+        return
+    try:
+        verdict = compare_link(check, trace) if check else compare(run, trace) if run is not None else None
+    except FedRotError as error:
+        st.warning(plain(str(error)))
+        return
+    if verdict is not None:
+        _tell(verdict)
+
+
+def _tell(verdict: Verdict) -> None:
+    if verdict.outcome == "differs":
+        st.warning(plain(str(verdict)), icon=":material/difference:")
+    else:
+        st.success(plain(str(verdict)), icon=":material/verified:")

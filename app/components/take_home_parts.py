@@ -1,0 +1,82 @@
+"""The card in which the take-home page is made: what it will hold, how far it is, and the file."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import state, take_home
+from app.take_home import PageJob
+from fedrot_core.export.take_home import Grid
+from fedrot_core.figures.parts import size
+
+FILE = "fedrot-take-home.html"
+
+POLL_SECONDS = 0.6
+"""How often the card looks how far the page is."""
+
+
+def contents(grid: Grid) -> str:
+    """Which runs the page holds, in one sentence."""
+
+    def listed(values: tuple[float, ...]) -> str:
+        return ", ".join(f"{value:g}" for value in values)
+
+    runs = len(grid.settings) * len(grid.lams)
+    return (
+        f"{runs} runs of {grid.base.train.rounds} rounds, naive and aligned: θ {listed(grid.thetas)} degrees; "
+        f"λ {listed(grid.lams)}; α {listed(grid.alphas)}; rank {listed(grid.ranks)}; seed {grid.base.seed}."
+    )
+
+
+def card() -> None:
+    """Make, follow, cancel, download; redrawn alone while the page is made."""
+    st.fragment(_stage, run_every=POLL_SECONDS if _waiting(_job()) else None)()
+
+
+def _job() -> PageJob | None:
+    return take_home.pages().job(take_home.grid())
+
+
+def _waiting(job: PageJob | None) -> bool:
+    """Whether this session follows a page in the making."""
+    return job is not None and job.running and not st.session_state.get("take_home_left", False)
+
+
+def _stage() -> None:
+    job = _job()
+    moving = _waiting(job)
+    if job is not None and moving:
+        job.seen_by(state.session_id())
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="progress_take_home"):
+        if job is not None and job.page is not None:
+            st.download_button(
+                f"Download {FILE}", job.page, FILE, "text/html", icon=":material/download:", type="primary",
+                on_click="ignore", key="take_home_file",
+            )  # fmt: skip
+            st.caption(f"{size(len(job.page))}, one file.", width="content")
+        elif job is not None and moving:
+            st.progress(job.done / job.total, f"{job.done} of {job.total} settings trained", width=420)
+            st.button("Cancel", key="take_home_cancel", icon=":material/close:", on_click=_leave, args=(job,))
+        else:
+            st.button(
+                "Make the page", key="take_home_make", icon=":material/home_work:", type="primary", on_click=_make
+            )
+            if job is not None and (job.cancelled or st.session_state.get("take_home_left", False)):
+                st.caption(f"Cancelled after {job.done} of {job.total} settings.", width="content")
+            else:
+                st.caption("Takes a minute or two on two idle cores.", width="content")
+    if job is not None and job.error:
+        st.error(job.error)
+    if st.session_state.get("take_home_moving", False) != moving:
+        st.session_state["take_home_moving"] = moving
+        st.rerun()
+
+
+def _make() -> None:
+    st.session_state["take_home_left"] = False
+    take_home.pages().start(take_home.grid(), state.session_id())
+
+
+def _leave(job: PageJob) -> None:
+    st.session_state["take_home_left"] = True
+    job.left_by(state.session_id())

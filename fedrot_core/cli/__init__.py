@@ -1,0 +1,24 @@
+"""The command line, ``python -m fedrot_core``. Adding a command is adding a file that registers it on the ``group`` of
+:mod:`fedrot_core.cli.program`."""
+
+import atexit
+import os
+import sys
+
+from fedrot_core.cli.program import STOPPED, group
+from fedrot_core.registry import import_all
+
+import_all(sys.modules[__name__])
+
+
+def main() -> None:
+    """Run the command that ``sys.argv`` names, then exit with its code."""
+    try:
+        group.main(prog_name="python -m fedrot_core")
+    except SystemExit as end:
+        if end.code != STOPPED:
+            raise
+        atexit._run_exitfuncs()  # closes the browser that draws figures
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(STOPPED)  # threads of a sweep may still be in torch, which Python's own way out would tear down

@@ -1,0 +1,141 @@
+"""``figure``: draw one of the lab's figures from a run, to a file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fedrot_core.cli.flags import Teaching, configured
+from fedrot_core.cli.output import check_out, quiet_option, train, write_file
+from fedrot_core.cli.program import group
+from fedrot_core.config import FederationConfig, leaves
+from fedrot_core.errors import rule
+from fedrot_core.export.figures import Footer, write_figure
+from fedrot_core.export.run_file import RunFile
+from fedrot_core.export.sizes import FORMATS, SCALES, SIZES, STYLES
+from fedrot_core.figures import FIGURES, View, drawn
+from fedrot_core.trace import Trace
+
+EPILOG = """\b
+Examples:
+  python -m fedrot_core figure errors --out errors.html
+  python -m fedrot_core figure latent --frames turned --theta 90 --round 3 --client 2 --out latent.svg
+  python -m fedrot_core figure ladder --from run.npz --size column --style print --out ladder.pdf
+
+\b
+Figures:
+""" + "\n".join(f"  {entry.name:10} {entry.question}" for entry in FIGURES.values())
+
+
+class SizeType(click.ParamType[Any]):
+    """A registered size, or ``1600x900``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | tuple[int, int]:
+        """A name, or (width, height) in pixels."""
+        if value in SIZES:
+            return str(value)
+        parts = re.fullmatch(r"(\d{3,5})x(\d{3,5})", str(value))
+        if parts is None:
+            known = ", ".join(SIZES)
+            self.fail(
+                f"A size must be one of {known}, or WIDTHxHEIGHT in pixels; got {value!r}. Use slide.", param, ctx
+            )
+        return int(parts[1]), int(parts[2])
+
+
+def _labels(registry: Any) -> str:
+    return "; ".join(f"{entry.name}: {entry.label}" for entry in registry.values())
+
+
+@group.command(cls=Teaching, epilog=EPILOG)
+@click.argument("name", type=click.Choice(list(FIGURES)), metavar="NAME")
+@configured
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"The file; its ending says the format: {', '.join(FORMATS)}. svg, pdf and png need Chrome or Chromium.",
+)
+@click.option("--round", "round_index", type=int, metavar="N", help="Which round, from 0; the last one by default.")
+@click.option("--show", metavar="METHOD", help="Which method's clients; by default fedrot if it runs, else the first.")
+@click.option("--client", type=int, metavar="N", default=0, show_default=True, help="Which client stands out.")
+@click.option("--layer", type=int, metavar="N", default=0, show_default=True, help="Which layer.")
+@click.option("--feature", type=int, metavar="N", default=0, show_default=True, help="Which kept column of A.")
+@click.option("--style", type=click.Choice(list(STYLES)), default="light", help=f"Colours. [{_labels(STYLES)}]")
+@click.option(
+    "--size", type=SizeType(), metavar="SIZE", default="slide", help=f"{_labels(SIZES)}; or WIDTHxHEIGHT in px. [slide]"
+)
+@click.option(
+    "--scale",
+    type=click.FloatRange(SCALES[0], SCALES[-1]),
+    metavar="X",
+    default=2.0,
+    show_default=True,
+    help="Pixels of a png for each px of its size.",
+)
+@click.option("--no-footer", is_flag=True, help="Leave out the line that says which run is shown.")
+@quiet_option
+def figure(
+    name: str,
+    config: FederationConfig,
+    source: RunFile | Trace | None,
+    out: Path,
+    round_index: int | None,
+    show: str | None,
+    client: int,
+    layer: int,
+    feature: int,
+    style: str,
+    size: str | tuple[int, int],
+    scale: float,
+    no_footer: bool,
+    quiet: bool,
+) -> None:
+    """Draw a figure of the lab from a run, to a file.
+
+    NAME is listed below. A trace given by --from is drawn as it is, without training.
+    """
+    check_out(out, [f".{format}" for format in FORMATS])
+    arm = show or ("fedrot" if "fedrot" in config.methods else config.methods[0])
+    last = config.train.rounds - 1
+    view = View(arm, last if round_index is None else round_index, client, layer, feature, STYLES[style].mode)
+    _check(view, config)
+    held = isinstance(source, Trace) and source.config == config
+    trace = source if isinstance(source, Trace) and held else train(config, quiet)
+    _within("--layer", layer, len(trace.task.layers))
+    fig = drawn(name, trace, view)
+    text = "" if no_footer else described(trace)
+    footer = Footer(text, config.hash, config.seed, trace.engine)
+    write_file(out, write_figure(fig, out.suffix.lower()[1:], size, style, footer, scale))
+    click.echo(fig.layout.meta["alt"])
+
+
+def _check(view: View, config: FederationConfig) -> None:
+    """Refuse a selection that the run does not hold."""
+    if view.arm not in config.methods:
+        raise rule("--show", f"be one of {', '.join(config.methods)}", view.arm, "Name a method of the run.")
+    _within("--round", view.round_index, config.train.rounds)
+    _within("--client", view.client, config.data.clients)
+    _within("--feature", view.feature, 6)
+
+
+def _within(name: str, value: int, end: int) -> None:
+    if not 0 <= value < end:
+        raise rule(name, f"be in 0..{end - 1}", value, "Use 0, for example.")
+
+
+def described(trace: Trace) -> str:
+    """One line that says which run it is: what differs from the defaults, seed, engine and checksum."""
+    values = trace.config.values()
+    parts = [
+        f"{leaf.option.key}={'+'.join(v) if isinstance(v := leaf.get(trace.config), tuple) else v}"
+        for leaf in leaves()
+        if leaf.get(trace.config) != leaf.default and leaf.active(values) and leaf.option.key != "seed"
+    ]
+    settings = ", ".join(parts) or "default settings"
+    return f"FedRot Lab: {settings}; seed {trace.config.seed}, engine {trace.engine}, checksum {trace.checksum}"

@@ -1,0 +1,157 @@
+"""Flags made from the config's own field metadata: name, help, unit, range, default and choices stand there alone."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import click
+
+from fedrot_core.cli.inputs import open_run
+from fedrot_core.config import FederationConfig, Leaf, leaves
+from fedrot_core.errors import ConfigError, rule
+from fedrot_core.methods import METHODS
+from fedrot_core.registry import Registry
+from fedrot_core.workloads import WORKLOADS
+
+LEAVES = {leaf.option.key: leaf for leaf in leaves()}
+REGISTRIES: dict[str, Registry[Any]] = {"workload": WORKLOADS, "method": METHODS}
+PREFIX = "setting_"
+
+
+def flag(leaf: Leaf) -> str:
+    """``--lora-alpha``, from the URL key."""
+    return "--" + leaf.option.key.replace("_", "-")
+
+
+def parse(leaf: Leaf, text: str) -> Any:
+    """``text`` as the leaf's type; ranges and choices are checked when a config is built.
+
+    Raises:
+        ConfigError: when it is no number where one is needed, or names nothing that is registered.
+    """
+    if leaf.kind in (int, float):
+        try:
+            return leaf.kind(text)
+        except ValueError:
+            what = "a whole number" if leaf.kind is int else "a number"
+            raise rule(leaf.option.label, f"be {what}", text, "Enter one.", leaf.option.key) from None
+    value: Any = text.strip() if leaf.kind is str else tuple(part.strip() for part in text.split(","))
+    if leaf.option.registry:
+        for name in (value,) if isinstance(value, str) else value:
+            REGISTRIES[leaf.option.registry][name]
+    return value
+
+
+def described(leaf: Leaf) -> str:
+    """Label, help, and in brackets: choices or range with unit, default, and for which other settings it counts."""
+    opt = leaf.option
+    facts = []
+    if opt.choices:
+        facts += [f"{name}: {label}" for name, label in opt.choices.items()]
+    elif opt.registry and leaf.kind is str:
+        facts += list(REGISTRIES[opt.registry])
+    elif opt.low is not None and opt.high is not None:
+        facts.append(f"{opt.low:g}..{opt.high:g} {opt.unit}".rstrip())
+    default = ",".join(leaf.default) if isinstance(leaf.default, tuple) else leaf.default
+    facts.append(f"default {default:g}" if isinstance(default, float) else f"default {default}")
+    if opt.when:
+        facts.append(f"only with {_needs(leaf)}")
+    return f"{opt.label}. {opt.help} [{'; '.join(facts)}]"
+
+
+class Setting(click.Option):
+    """The flag of one leaf."""
+
+    def __init__(self, names: Sequence[str], leaf: Leaf, **more: Any) -> None:
+        metavar = {int: "N", float: "X", str: "NAME"}.get(leaf.kind, "NAME,NAME")
+        super().__init__(names, type=str, metavar=metavar, help=described(leaf), **more)
+        self.leaf = leaf
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """Parse; a message states rule, value and remedy."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse(self.leaf, value)
+        except ConfigError as error:
+            raise click.BadParameter(str(error), ctx, self) from None
+
+
+class Teaching(click.Command):
+    """A command whose help lists its settings by section of the config, under the section's own description."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Own options first, then a part for each section."""
+        hints = get_type_hints(FederationConfig)
+        parts: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is None or isinstance(param, click.Argument):  # the text of the command explains it
+                continue
+            title = "Options"
+            if isinstance(param, Setting):
+                path = param.leaf.path
+                title = "The run"
+                if len(path) > 1:
+                    title = str(hints[path[0]].__doc__).splitlines()[0].rstrip(".").replace("``", "")
+            parts.setdefault(title, []).append(record)
+        for title, records in parts.items():
+            with formatter.section(title):
+                formatter.write_dl(records, col_max=22)
+
+
+def configured(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command every setting as a flag, and ``--from``; it gets the outcome as ``config``.
+
+    The command also gets ``source`` if it has a parameter of that name: what ``--from`` named, opened.
+    """
+    takes_source = "source" in command.__annotations__
+
+    @functools.wraps(command)
+    def wrapped(base: Path | None, **arguments: Any) -> Any:
+        values = {name.removeprefix(PREFIX): arguments.pop(name) for name in list(arguments) if name.startswith(PREFIX)}
+        given = {key: value for key, value in values.items() if value is not None}
+        source = None if base is None else open_run(base)
+        config = changed(FederationConfig() if source is None else source.config, given)
+        note_idle([config], given)
+        if takes_source:
+            arguments["source"] = source
+        return command(config=config, **arguments)
+
+    for leaf in reversed(LEAVES.values()):
+        wrapped = click.option(flag(leaf), PREFIX + leaf.option.key, cls=Setting, leaf=leaf)(wrapped)
+    return click.option(
+        "--from",
+        "base",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Start from the settings of this run file or trace instead of the defaults; flags change them.",
+    )(wrapped)
+
+
+def changed(config: FederationConfig, values: Mapping[str, Any]) -> FederationConfig:
+    """``config`` with ``values``; a broken rule is reported for its flag."""
+    try:
+        return config.with_values(values)
+    except ConfigError as error:
+        hint = flag(LEAVES[error.key]) if error.key in LEAVES else error.key
+        raise click.BadParameter(str(error), click.get_current_context(silent=True), param_hint=hint) from None
+
+
+def note_idle(configs: Sequence[FederationConfig], keys: Iterable[str]) -> None:
+    """Say on stderr which of ``keys`` have no effect in any of ``configs``."""
+    for leaf in (LEAVES[key] for key in keys):
+        if not any(leaf.active(config.values()) for config in configs):
+            click.echo(f"Note: {flag(leaf)} has no effect here; it needs {_needs(leaf)}.", err=True)
+
+
+def _needs(leaf: Leaf) -> str:
+    return ", ".join(f"{flag(LEAVES[key])} {' or '.join(names)}" for key, names in leaf.option.when.items())
+
+
+def method_list() -> str:
+    """Names and labels of all methods, for an epilog."""
+    lines = [f"  {m.card.name:16} {m.card.label}, {m.paper}" for m in METHODS.values()]
+    return "\b\nMethods:\n" + "\n".join(lines)

@@ -1,0 +1,23 @@
+"""Files that commands read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fedrot_core.errors import rule
+from fedrot_core.export import run_file, trace_file
+from fedrot_core.export.run_file import RunFile
+from fedrot_core.trace import Trace
+
+
+def open_run(path: Path) -> RunFile | Trace:
+    """A run file or a trace, told apart by its first bytes.
+
+    Raises:
+        ConfigError, TraceError: when it is neither, broken or too large.
+    """
+    size = path.stat().st_size
+    if size > trace_file.MAX_BYTES:
+        raise rule(str(path), f"have at most {trace_file.MAX_BYTES:,} bytes", size, "Choose a run file or a trace.")
+    content = path.read_bytes()
+    return trace_file.read(content) if content.startswith(b"PK") else run_file.read(content)

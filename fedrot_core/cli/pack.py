@@ -1,0 +1,80 @@
+"""``pack``: a lecture as one zip, from a lesson or from a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fedrot_core.cli.flags import Teaching, configured
+from fedrot_core.cli.output import check_out, progress, quiet_option, write_file
+from fedrot_core.cli.program import group
+from fedrot_core.config import FederationConfig
+from fedrot_core.export.outline_lesson import lesson_outline
+from fedrot_core.export.outlines import run_outline
+from fedrot_core.export.pack import Options, build
+from fedrot_core.export.pack_runs import ShouldStop, Tell, runs_of, trained
+from fedrot_core.export.run_file import RunFile
+from fedrot_core.export.sizes import STYLES
+from fedrot_core.export.slides import Outline
+from fedrot_core.export.worksheet import MOST
+from fedrot_core.lessons import LESSONS
+from fedrot_core.trace import Trace
+
+EPILOG = """\b
+Examples:
+  python -m fedrot_core pack --lesson one_update --out pack.zip
+  python -m fedrot_core pack --alpha 0.1 --rank 8 --style dark --out run.zip
+  python -m fedrot_core pack --from run.npz --questions 10 --worksheet-seed 7 --out pack.zip
+
+\b
+Lessons:
+""" + "\n".join(f"  {lesson.name:15} {lesson.question}" for lesson in LESSONS.values())
+
+
+@group.command(cls=Teaching, epilog=EPILOG)
+@configured
+@click.option("--lesson", type=click.Choice(list(LESSONS)), help="Make it from this lesson instead of from a run.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file, a .zip.")
+@click.option("--style", type=click.Choice(list(STYLES)), default="light", show_default=True, help="Colours.")
+@click.option(
+    "--questions", type=click.IntRange(0, MOST), metavar="N", default=6, show_default=True, help="On the worksheet."
+)
+@click.option(
+    "--worksheet-seed", type=click.IntRange(1, 9999), metavar="N", default=1, show_default=True, help="Which questions."
+)
+@quiet_option
+def pack(
+    config: FederationConfig,
+    source: RunFile | Trace | None,
+    lesson: str | None,
+    out: Path,
+    style: str,
+    questions: int,
+    worksheet_seed: int,
+    quiet: bool,
+) -> None:
+    """Make a lecture pack: slides for PowerPoint, browsers and LaTeX, figures, data, a worksheet and its answers.
+
+    It is made from a lesson, or from a run: the settings below, or a trace given by --from, which is not trained again.
+    SVG, PDF and PNG figures need Chrome or Chromium; without it the slides say in words what figures show.
+    """
+    check_out(out, [".zip"])
+    options = Options(style, questions, worksheet_seed)
+    held = source if isinstance(source, Trace) and source.config == config else None
+    with progress(1, "Making the pack", quiet) as bar:
+
+        def tell(done: int, total: int, what: str) -> None:
+            bar.length, bar.pos, bar.label = total, done, what
+            bar.update(0)
+
+        content = build(_outline(lesson, config, held, tell), options, tell)
+    write_file(out, content)
+
+
+def _outline(lesson: str | None, config: FederationConfig, held: Trace | None, tell: Tell) -> Outline:
+    never: ShouldStop = lambda: False  # noqa: E731
+    if lesson is None:
+        return run_outline(held or trained(config, never, tell))
+    values = LESSONS[lesson].defaults()
+    return lesson_outline(LESSONS[lesson], values, runs_of(values, never, tell))

@@ -1,0 +1,62 @@
+"""The group of all commands, and what their exit codes mean."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from fedrot_core import ENGINE_VERSION
+from fedrot_core.engine import torch_threads
+from fedrot_core.errors import Cancelled, ConfigError, FedRotError, TraceError
+
+OK, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+"""Of every command: as wide a help as the terminal has columns, up to 110."""
+
+EPILOG = """\b
+Exit codes: 0 done; 1 a check differs, or a run failed; 2 bad input, with the rule, the value and the
+remedy on stderr; 130 stopped by Ctrl-C. Results go to stdout or to files, progress to stderr.
+
+\b
+First steps:
+  python -m fedrot_core run
+  python -m fedrot_core compare --arms fedit,fedrot,fedex --alpha 0.1 --seeds 5
+  python -m fedrot_core sweep --grid rank=2,4,8 --grid alpha=0.1,1 --out sweep.csv
+  python -m fedrot_core run --out run.json && python -m fedrot_core verify run.json
+"""
+
+
+class Program(click.Group):
+    """A group whose commands return an exit code (None is 0) and whose errors never show a traceback of ours."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run one command and exit with its code."""
+        extra["standalone_mode"] = False
+        try:
+            with torch_threads(1):  # as in the lab, so that checksums agree with it
+                code = super().main(*args, **extra)
+        except (click.Abort, Cancelled):
+            click.echo("Stopped.", err=True)
+            code = STOPPED
+        except click.ClickException as error:
+            error.show()
+            code = error.exit_code
+        except FedRotError as error:
+            click.echo(f"Error: {error}", err=True)
+            code = BAD_INPUT if isinstance(error, (ConfigError, TraceError)) else FAILED
+        except OSError as error:
+            click.echo(f"Error: {error}", err=True)
+            code = FAILED
+        sys.exit(code if isinstance(code, int) else OK)
+
+
+@click.group(cls=Program, epilog=EPILOG, context_settings=CONTEXT)
+@click.version_option(ENGINE_VERSION, message="FedRot Lab, engine %(version)s")
+def group() -> None:
+    """Federated LoRA: train clients, aggregate by many methods, see what naive averaging loses.
+
+    Every command takes the settings of the lab as flags; `run --help` describes them all.
+    """

@@ -1,0 +1,141 @@
+"""``run``: train once; print where every method ends, and write the run as a file."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fedrot_core.cli.flags import Teaching, configured, method_list
+from fedrot_core.cli.output import (
+    Writer,
+    as_json,
+    check_out,
+    json_option,
+    quiet_option,
+    share,
+    small,
+    table,
+    train,
+    write_file,
+)
+from fedrot_core.cli.program import FAILED, group
+from fedrot_core.config import FederationConfig
+from fedrot_core.export import code, run_file
+from fedrot_core.trace import Trace
+
+
+def _npz(trace: Trace) -> bytes:
+    file = io.BytesIO()
+    trace.save(file)
+    return file.getvalue()
+
+
+WRITERS: dict[str, Writer] = {
+    ".json": run_file.write,
+    ".npz": _npz,
+    ".py": lambda trace: code.script(trace.config, trace.checksum).encode(),
+    ".ipynb": lambda trace: code.notebook(trace.config, trace.checksum),
+}
+
+EPILOG = f"""\b
+Examples:
+  python -m fedrot_core run --frames turned --theta 90 --arms fedit,fedrot,gpa
+  python -m fedrot_core run --alpha 0.1 --rank 16 --out run.json --out run.npz
+  python -m fedrot_core run --from run.json --seed 1 --json > result.json
+
+{method_list()}
+"""
+
+
+@group.command(cls=Teaching, epilog=EPILOG)
+@configured
+@click.option(
+    "--out",
+    "outs",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the run; may be given several times. The ending says what: .json the run file that `verify` "
+    "reruns, .npz the whole trace, .py a script and .ipynb a notebook that make the run again.",
+)
+@json_option
+@quiet_option
+def run(config: FederationConfig, outs: tuple[Path, ...], as_json: bool, quiet: bool) -> int | None:
+    """Train one run: all methods on the same seed, split and mini-batches."""
+    for out in outs:
+        check_out(out, WRITERS)
+    trace = train(config, quiet)
+    for out in outs:
+        write_file(out, WRITERS[out.suffix.lower()](trace))
+    click.echo(_json(trace) if as_json else _text(trace), nl=not as_json)
+    done = [card for card in trace.arms if len(trace.arm(card.name)) == trace.config.train.rounds]
+    return None if done else FAILED
+
+
+def summary(trace: Trace) -> list[dict[str, Any]]:
+    """One row a method: numbers after its last round, NaN where it had none."""
+    stops = {s.arm: s.message for s in trace.stopped}
+    rows = []
+    for card in trace.arms:
+        records = trace.arm(card.name)
+        last = records[-1] if records else None
+        rows.append(
+            {
+                "method": card.name,
+                "label": card.label,
+                "score": last.score if last else math.nan,
+                "loss": last.loss if last else math.nan,
+                "error": float(last.error[-1]) if last else math.nan,
+                "bytes_up": last.bytes_up if last else math.nan,
+                "bytes_down": last.bytes_down if last else math.nan,
+                "rounds": len(records),
+                "stopped": stops.get(card.name, ""),
+            }
+        )
+    return rows
+
+
+def _json(trace: Trace) -> str:
+    last = trace.centralised[-1] if trace.centralised else None
+    return as_json(
+        {
+            "engine": trace.engine,
+            "device": trace.device,
+            "made_with": trace.made_with,
+            "config": trace.config.to_dict(),
+            "checksum": trace.checksum,
+            "score_name": trace.task.score_name,
+            "loss_name": trace.task.loss_name,
+            "start": {"score": trace.task.start_score, "loss": trace.task.start_loss},
+            "centralised": {"score": last.score, "loss": last.loss} if last else None,
+            "methods": summary(trace),
+        }
+    )
+
+
+def _text(trace: Trace) -> str:
+    rows = [
+        {
+            "method": row["label"],
+            trace.task.score_name: share(row["score"]),
+            trace.task.loss_name: small(row["loss"]),
+            "error": small(row["error"]),
+            "kB up/down": f"{row['bytes_up'] / 1000:.1f}/{row['bytes_down'] / 1000:.1f}" if row["rounds"] else "-",
+            "rounds": str(row["rounds"]),
+        }
+        for row in summary(trace)
+    ]
+    last = trace.centralised[-1].score
+    lines = [
+        trace.task.summary,
+        "",
+        table(rows),
+        "",
+        f"Start {share(trace.task.start_score)}, centralised {share(last)}. Error: relative to the ideal Σ w B A.",
+        *(stop.message for stop in trace.stopped),
+        f"Checksum {trace.checksum}.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,163 @@
+"""``sweep``: a grid over any settings, to CSV or JSON."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from fedrot_core.cli.flags import LEAVES, Teaching, changed, configured, note_idle, parse
+from fedrot_core.cli.output import as_csv, as_json, check_out, quiet_option, summaries, write_file
+from fedrot_core.cli.program import FAILED, group
+from fedrot_core.config import FederationConfig
+from fedrot_core.errors import ConfigError, rule
+from fedrot_core.summary import RunSummary
+
+MOST_RUNS = 10_000
+
+EPILOG = """\b
+Examples:
+  python -m fedrot_core sweep --grid alpha=0.1,1,10 --grid rank=2,4,8 --out sweep.csv
+  python -m fedrot_core sweep --grid theta=0,60,120,180 --frames turned --seeds 3 > theta.csv
+  python -m fedrot_core sweep --grid arms=fedit,fedrot+gpa --every-round --out curves.json
+
+\b
+One row a run and method: the grid's values, seed, method, rounds, score, loss, error (relative to the ideal),
+naive_error (of the naive average of the same factors), start, centralised, bytes_up, bytes_down, stopped, problem.
+"""
+
+
+class Axis(click.ParamType[Any]):
+    """``key=value,value``: a setting and the values it takes; methods of one run are joined by ``+``."""
+
+    name = "key=v,v"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """(key, values)."""
+        if isinstance(value, tuple):
+            return value
+        key, equals, text = value.partition("=")
+        key = key.strip().lstrip("-").replace("-", "_")
+        try:
+            if not equals:
+                raise rule("A grid", "read key=value,value", value, "Write for example rank=2,4,8.")
+            if key not in LEAVES:
+                raise rule("A grid's key", f"be one of {', '.join(LEAVES)}", key, "Name one of these settings.")
+            leaf = LEAVES[key]
+            joined = leaf.kind not in (int, float, str)
+            found = [parse(leaf, part.replace("+", ",") if joined else part) for part in text.split(",")]
+            if len(set(found)) != len(found):
+                raise rule("A grid", "name each value once", value, "Leave out the repeated one.")
+        except ConfigError as error:
+            self.fail(str(error), param, ctx)
+        return key, found
+
+
+@group.command(cls=Teaching, epilog=EPILOG)
+@configured
+@click.option(
+    "--grid",
+    "axes",
+    multiple=True,
+    type=Axis(),
+    required=True,
+    help="A setting and its values; give it several times for a grid of all combinations.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="How many seeds for each combination, from --seed on.",
+)
+@click.option("--every-round", is_flag=True, help="One row for each round, not for the last alone.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write .csv or .json; without it, CSV goes to stdout.",
+)
+@quiet_option
+def sweep(
+    config: FederationConfig,
+    axes: tuple[tuple[str, list[Any]], ...],
+    seeds: int,
+    every_round: bool,
+    out: Path | None,
+    quiet: bool,
+) -> int | None:
+    """Run a grid over any settings and write one row a run and method."""
+    if out:
+        check_out(out, (".csv", ".json"))
+    keys = [key for key, _ in axes]
+    if len(set(keys)) != len(keys):
+        raise rule("--grid", "name each setting once", ", ".join(keys), "Join the values of one setting.")
+    if seeds > 1 and "seed" in keys:
+        raise rule("--seeds", "be 1 where the grid runs over seed", seeds, "Drop one of the two.")
+    combinations = [dict(zip(keys, values, strict=True)) for values in itertools.product(*(v for _, v in axes))]
+    if len(combinations) * seeds > MOST_RUNS:
+        raise rule("A sweep", f"hold at most {MOST_RUNS:,} runs", len(combinations) * seeds, "Take fewer values.")
+    configs = [
+        changed(config, {**values, **({"seed": (config.seed + n) % 10_000} if seeds > 1 else {})})
+        for values in combinations
+        for n in range(seeds)
+    ]
+    note_idle(configs, keys)
+    found: list[RunSummary] = []
+    runs = "1 run" if len(configs) == 1 else f"{len(configs)} runs"
+    try:
+        summaries(configs, f"Sweeping {runs}", quiet, found)
+    finally:  # Ctrl-C keeps what is done
+        order = {config.hash: n for n, config in enumerate(configs)}
+        found.sort(key=lambda run: order[run.config.hash])
+        rows = [row for run in found for row in _rows(run, keys, every_round)]
+        if rows:
+            text = as_json(rows) if out and out.suffix.lower() == ".json" else as_csv(rows)
+            if out:
+                write_file(out, text.encode())
+            else:
+                click.echo(text, nl=False)
+        if len(found) < len(configs):
+            click.echo(f"{len(found)} of {len(configs)} runs were finished and are kept.", err=True)
+    for run in found:
+        if run.error:
+            click.echo(f"{_named(run, keys)}: {run.error}", err=True)
+    return FAILED if any(run.error for run in found) else None
+
+
+def _named(run: RunSummary, keys: Sequence[str]) -> str:
+    values = run.config.values()
+    return ", ".join(f"{key}={_plain(values[key])}" for key in dict.fromkeys([*keys, "seed"]))
+
+
+def _plain(value: Any) -> Any:
+    return "+".join(value) if isinstance(value, tuple) else value
+
+
+def _rows(run: RunSummary, keys: Sequence[str], every_round: bool) -> Iterator[dict[str, Any]]:
+    """One row an arm, or an arm and round; one for the run if it could not be done."""
+    values = run.config.values()
+    head = {key: _plain(values[key]) for key in keys if key != "arms"} | {"seed": run.config.seed}
+    if run.error:
+        yield head | {"problem": run.error}
+    for name, arm in run.arms.items():
+        done = len(arm.scores)
+        shown = range(done) if every_round and done else [done - 1]
+        for t in shown:
+            numbers = {
+                "score": arm.scores, "loss": arm.losses, "error": arm.errors, "naive_error": arm.naive_errors,
+                "centralised": run.ceiling, "bytes_up": arm.bytes_up, "bytes_down": arm.bytes_down,
+            }  # fmt: skip
+            yield {
+                **head,
+                "method": name,
+                "rounds": t + 1,
+                "start": run.start_score,
+                **{key: float(column[t]) if 0 <= t < len(column) else float(np.nan) for key, column in numbers.items()},
+                "stopped": arm.stopped,
+                "problem": "",
+            }

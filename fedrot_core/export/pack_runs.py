@@ -1,0 +1,55 @@
+"""The runs that a lecture pack shows, trained where nobody has done so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fedrot_core.config import FederationConfig
+from fedrot_core.federation import Federation
+from fedrot_core.lessons.base import Runs, Step
+from fedrot_core.summary import RunSummary
+from fedrot_core.sweep import sweep
+from fedrot_core.trace import Trace
+
+ShouldStop = Callable[[], bool]
+Tell = Callable[[int, int, str], None]
+"""Pieces done, pieces in all, and what is under way, in words."""
+
+
+def trained(config: FederationConfig, should_stop: ShouldStop, tell: Tell, before: str = "Training") -> Trace:
+    """The run of ``config``."""
+    federation = Federation(config)
+    trace = federation.new_trace()
+    for event in federation.rounds(should_stop):
+        trace.add(event)
+        tell(trace.rounds_done, config.train.rounds, f"{before}, round {trace.rounds_done} of {config.train.rounds}")
+    return trace
+
+
+def runs_of(values: Mapping[str, Any], should_stop: ShouldStop, tell: Tell) -> Callable[[Step], Runs]:
+    """What gives a lesson's steps their runs; steps that ask for the same ones share them.
+
+    Args:
+        values: of every knob of the lesson.
+    """
+    traces: dict[str, Trace] = {}
+    summaries: dict[str, RunSummary] = {}
+
+    def runs(step: Step) -> Runs:
+        configs = step.runs(values) if step.runs else ()
+        if step.whole:
+            for n, config in enumerate(configs, 1):
+                if config.hash not in traces:
+                    before = f"{step.title}: run {n} of {len(configs)}"
+                    traces[config.hash] = trained(config, should_stop, tell, before)
+            return [traces[config.hash] for config in configs]
+        missing = [config for config in configs if config.hash not in summaries]
+        if missing:
+            tell(0, len(missing), f"{step.title}: training {len(missing)} runs")
+            for n, run in enumerate(sweep(missing, should_stop), 1):
+                summaries[run.config.hash] = run
+                tell(n, len(missing), f"{step.title}: {n} of {len(missing)} runs trained")
+        return [summaries[config.hash] for config in configs]
+
+    return runs

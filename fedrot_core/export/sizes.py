@@ -1,0 +1,129 @@
+"""In which sizes, styles and formats a figure leaves the app; the menus list these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fedrot_core.registry import Registry
+
+POINT = 0.75
+"""Points in a CSS pixel, which is 1/96 inch."""
+
+WIDE = 720
+"""From this width on, in px, a canvas is like a screen."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a figure is where it is used, and how large its type.
+
+    A figure is laid out on a small canvas, where its type of 12 to 18 px is large beside the plot, and everything on it
+    is then magnified alike: text, lines, marks and margins.
+
+    Attributes:
+        name, label: stable, and for people.
+        width, height: of the file at scale 1, in px of 1/96 inch.
+        zoom: how much the canvas is magnified.
+        least: smallest type on the canvas, in px; the footer alone may be smaller.
+        compact: the canvas takes what a figure offers for narrow screens.
+        most: the canvas may grow by this factor, and its type shrink, for a figure that needs more height.
+        tall: the file may be this many times as high for a figure that needs it, its type unchanged.
+    """
+
+    name: str
+    label: str
+    width: int
+    height: int
+    zoom: float
+    least: float = 13
+    compact: bool = False
+    most: float = 1.0
+    tall: float = 1.0
+
+    @property
+    def canvas(self) -> tuple[float, float]:
+        """Width and height of the layout, in px."""
+        return self.width / self.zoom, self.height / self.zoom
+
+    @property
+    def narrow(self) -> bool:
+        """Whether figures may need what they offer for narrow screens."""
+        return self.compact or self.canvas[0] < WIDE
+
+    @property
+    def least_points(self) -> float:
+        """Smallest type where the figure is used, in points."""
+        return self.least * self.zoom * POINT / self.most
+
+
+SIZES: Registry[Size] = Registry("Size", "size")
+for _size in (
+    Size("slide", "Slide, 16:9", 1280, 720, 1.6, most=1.25),
+    Size("half", "Half a slide, 8:9", 640, 720, 16 / 11, compact=True, most=1.3),
+    Size("column", "A4 column, 85 mm", 320, 264, 0.8, compact=True, tall=3.7),
+    Size("poster", "Poster, 400 × 300 mm", 1512, 1134, 2.1, most=1.25),
+):
+    SIZES.add(_size.name, _size)
+
+CANVAS = 800, 450
+"""Least width and height of the canvas of a size that is given in pixels."""
+
+
+def pixels(width: int, height: int) -> Size:
+    """A size of any width and height, with type as on a slide."""
+    return Size(
+        f"{width}x{height}", f"{width} × {height} px", width, height, min(width / CANVAS[0], height / CANVAS[1])
+    )
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a figure is coloured: the mode it is drawn in, and whether its colours then turn grey."""
+
+    name: str
+    label: str
+    mode: str
+    grey: bool = False
+
+
+STYLES: Registry[Style] = Registry("Style", "style")
+for _style in (
+    Style("light", "Light", "light"),
+    Style("dark", "Dark", "dark"),
+    Style("print", "Print, greyscale", "light", grey=True),
+):
+    STYLES.add(_style.name, _style)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Attributes:
+        name: also the ending; label: for people; mime: its media type.
+        browser: whether making it needs Chrome or Chromium.
+        scales: whether it has pixels.
+        picture: whether size and style show in it.
+    """
+
+    name: str
+    label: str
+    mime: str
+    browser: bool = False
+    scales: bool = False
+    picture: bool = True
+
+
+FORMATS: Registry[Format] = Registry("Format", "format")
+for _format in (
+    Format("svg", "SVG", "image/svg+xml", browser=True),
+    Format("pdf", "PDF", "application/pdf", browser=True),
+    Format("png", "PNG", "image/png", browser=True, scales=True),
+    Format("html", "HTML, works offline", "text/html"),
+    Format("csv", "CSV, the numbers", "text/csv", picture=False),
+    Format("json", "JSON, for Plotly", "application/json"),
+):
+    FORMATS.add(_format.name, _format)
+
+SCALES = (1, 2, 3, 4)
+"""How many pixels of a PNG stand for one px of its size, each way."""

@@ -1,0 +1,274 @@
+"""The grid of runs behind the take-home page, and the few numbers of each that the page draws.
+
+Only the aligned arm knows λ, so the naive arm of a setting trains once, and all λ train beside it as one batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fedrot_core.arm import Combined
+from fedrot_core.config import AlignmentConfig, FederationConfig
+from fedrot_core.engine import torch_threads
+from fedrot_core.errors import Cancelled, rule
+from fedrot_core.federation import Federation, lockstep
+from fedrot_core.methods import METHODS, RoundContext
+from fedrot_core.methods.fedrot import FedRot
+from fedrot_core.metrics import Focus, relative_errors
+from fedrot_core.trace import ArmStopped, CentralisedRecord
+
+NAIVE, ALIGNED = "fedit", "fedrot"
+LAYER = 0
+"""The arrows show the first layer, whose inputs are pixels."""
+
+SCORE_DIGITS = 4
+"""Decimals of scores and shares: with 450 test images no two scores round alike."""
+
+ARROW_DIGITS = 3
+"""Decimals of arrow coordinates, in units of the clients' mean arrow length."""
+
+ERROR_DIGITS = 4
+"""Significant digits of errors."""
+
+THREADS = 4
+"""At most this many settings at once; each has one torch thread."""
+
+Row = dict[str, Any]
+"""Plain data as it stands in the file."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Which runs the page holds: every combination of θ, α, r and λ, around ``base``.
+
+    Raises:
+        ConfigError: when an axis is empty or repeats or unsorts its values, or a value is none its field takes.
+    """
+
+    thetas: tuple[float, ...] = (0.0, 30.0, 60.0, 90.0, 120.0, 150.0, 180.0)
+    lams: tuple[float, ...] = (0.0, 0.2, 0.5, 0.8, 1.0)
+    alphas: tuple[float, ...] = (0.1, 0.5, 10.0)
+    ranks: tuple[int, ...] = (2, 4, 8)
+    base: FederationConfig = field(default_factory=FederationConfig)
+
+    def __post_init__(self) -> None:
+        for name, values in (("θ", self.thetas), ("λ", self.lams), ("α", self.alphas), ("Rank r", self.ranks)):
+            if not values or list(values) != sorted(set(values)):
+                raise rule(f"{name} of the grid", "rise from value to value, at least one", values, "Sort them.")
+        for theta, alpha, rank in self.settings:
+            for lam in self.lams:
+                self.config(theta, alpha, rank, lam)
+
+    @property
+    def settings(self) -> list[tuple[float, float, int]]:
+        """(θ, α, r) in the order of the file: θ changes slowest, r fastest."""
+        return list(itertools.product(self.thetas, self.alphas, self.ranks))
+
+    def config(self, theta: float, alpha: float, rank: int, lam: float) -> FederationConfig:
+        """The run that the page shows; θ = 0 is "as trained"."""
+        frames: dict[str, Any] = {"frames": "turned", "theta": theta} if theta else {"frames": "trained"}
+        shown = {"alpha": alpha, "rank": rank, "lam": lam, "arms": (NAIVE, ALIGNED)}
+        return self.base.with_values({**frames, **shown})
+
+
+TINY = Grid(
+    thetas=(0.0, 90.0),
+    lams=(0.0, 0.8),
+    alphas=(0.5,),
+    ranks=(2, 3),
+    base=FederationConfig().with_values({"rounds": 3, "steps": 4, "clients": 4}),
+)
+"""Small enough for tests."""
+
+
+class AtStrength(FedRot):
+    """FedRot-LoRA at its own λ, so that several λ can be arms of one run. Its arm is named by :func:`arm_name`."""
+
+    def __init__(self, lam: float) -> None:
+        self.lam = lam
+        self.card = dataclasses.replace(FedRot.card, name=arm_name(lam))  # type: ignore[misc]  # one of each λ
+
+    def settings(self, context: RoundContext) -> AlignmentConfig:
+        return dataclasses.replace(context.align, strength=self.lam)
+
+
+def arm_name(lam: float) -> str:
+    """What the arm at this λ is called."""
+    return f"{ALIGNED} {lam:g}"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the page needs of one arm's round.
+
+    Attributes:
+        arm: its name; score: of the new global model; error: of the arm's own rule, relative, all layers pooled.
+        arrows: of the aligned arms; empty for the naive one.
+    """
+
+    arm: str
+    score: float
+    error: float
+    arrows: Row
+
+
+def kept(combined: Combined) -> Kept:
+    """From a finished round."""
+    context, name = combined.context, combined.arm.method.card.name
+    error, _ = relative_errors(combined.sent, context.reference, combined.update, context.weights)
+    shown = {} if name == NAIVE else arrows(combined)
+    score = round(combined.score, SCORE_DIGITS)
+    return Kept(name, score, float(f"{error:.{ERROR_DIGITS}g}"), shown)
+
+
+def arrows(combined: Combined) -> Row:
+    """One column of every client's A, as sent and turned, in the plane that shows most of both, and their means.
+
+    The column is the longest of the arm's first round. Coordinates are in units of the clients' mean arrow length, and
+    the turned mean points up; shares are over all r latent axes. In round 0 nobody turns.
+    """
+    A, weights = combined.sent.A[LAYER], combined.context.weights  # (K, r, i), (K,)
+    turned = A if combined.alignment is None else combined.alignment.R[LAYER].mT @ A
+    if combined.arm.focus is None:
+        combined.arm.focus = Focus.choose(A[None], turned[None], weights)
+    column = int(combined.arm.focus.features[0, 0])
+    X, Y = A[..., column], turned[..., column]  # (K, r)
+    length = (weights * X.norm(dim=-1)).sum().clamp_min(torch.finfo(X.dtype).tiny)
+    X, Y = X / length, Y / length
+    naive, aligned = weights @ X, weights @ Y
+    plane = _plane(X, Y, aligned, weights)  # (r, 2)
+    both = torch.cat([X, Y])
+    power = both.square().sum().clamp_min(torch.finfo(X.dtype).tiny)
+    return {
+        "column": column,
+        "sent": _rounded(X @ plane, ARROW_DIGITS),
+        "turned": _rounded(Y @ plane, ARROW_DIGITS),
+        "means": _rounded(torch.stack([naive, aligned]) @ plane, ARROW_DIGITS),
+        "kept": _rounded(torch.stack([naive.norm(), aligned.norm()]), SCORE_DIGITS),
+        "shown": round(float((both @ plane).square().sum() / power), SCORE_DIGITS),
+    }
+
+
+def _plane(X: Tensor, Y: Tensor, up: Tensor, weights: Tensor) -> Tensor:
+    """(r, 2) orthonormal: spans the most of both sets of arrows; ``up`` points along the second axis.
+
+    The first client's arrow as sent lies to the right. With one latent axis the first column is zero.
+    """
+    scale = weights.sqrt().repeat(2).unsqueeze(-1)
+    _, _, Vh = torch.linalg.svd(torch.cat([X, Y]) * scale, full_matrices=False)
+    basis = Vh[:2].mT  # (r, 2), or (r, 1)
+    if basis.shape[1] == 1:
+        basis = torch.cat([torch.zeros_like(basis), basis], dim=1)
+        return basis * torch.where((up @ basis)[1] < 0, -1.0, 1.0)
+    x, y = (up @ basis).tolist()
+    size = (x * x + y * y) ** 0.5
+    if size > 1e-9:
+        basis = basis @ torch.tensor([[y, x], [-x, y]], dtype=basis.dtype) / size
+    side = torch.where((X[0] @ basis)[0] < 0, -1.0, 1.0)
+    return torch.stack([basis[:, 0] * side, basis[:, 1]], dim=1)
+
+
+def _rounded(values: Tensor, digits: int) -> Any:
+    """Plain numbers; a rounded minus zero is zero."""
+    return (torch.round(values.double(), decimals=digits) + 0.0).tolist()
+
+
+def measured(grid: Grid, setting: tuple[float, float, int], should_stop: Callable[[], bool]) -> Row:
+    """Train one setting with every λ: its entry of the file.
+
+    Raises:
+        Cancelled: as soon as ``should_stop()`` is true; it is asked before each local step.
+    """
+    shown = [grid.config(*setting, lam) for lam in grid.lams]
+    methods = [METHODS[NAIVE], *(AtStrength(lam) for lam in grid.lams)]
+    arms: dict[str, Row] = {m.card.name: {"score": [], "error": []} for m in methods}
+    ceiling: list[float] = []
+    with torch_threads(1):
+        federation = Federation(shown[0], methods)
+        start = federation.new_trace().task
+        for _, event in lockstep([federation], kept, should_stop):
+            if isinstance(event, Kept):
+                arm = arms[event.arm]
+                arm["score"].append(event.score)
+                arm["error"].append(event.error)
+                for name, values in event.arrows.items():
+                    arm.setdefault(name, []).append(values)
+            elif isinstance(event, CentralisedRecord):
+                ceiling.append(round(event.score, SCORE_DIGITS))
+            elif isinstance(event, ArmStopped):
+                arms[event.arm]["stopped"] = event.message
+    return {
+        "start": round(start.start_score, SCORE_DIGITS),
+        "ceiling": ceiling,
+        "naive": arms[NAIVE],
+        "aligned": [arms[arm_name(lam)] for lam in grid.lams],
+        "hash": [config.hash for config in shown],
+    }
+
+
+def all_measured(
+    grid: Grid, should_stop: Callable[[], bool], on_progress: Callable[[int, int], None], jobs: int | None = None
+) -> list[Row]:
+    """Every setting of the grid, in its order, on up to :data:`THREADS` threads.
+
+    Args:
+        on_progress: told (settings done, settings in all), at the start and after each.
+
+    Raises:
+        Cancelled: when ``should_stop()`` becomes true.
+    """
+    settings, over = grid.settings, threading.Event()
+    found: dict[int, Row] = {}
+    on_progress(0, len(settings))
+
+    def stop() -> bool:
+        return over.is_set() or should_stop()
+
+    def one(n: int) -> tuple[int, Row]:
+        if stop():
+            raise Cancelled("The page was cancelled.")
+        return n, measured(grid, settings[n], stop)
+
+    with ThreadPoolExecutor(jobs or min(THREADS, os.cpu_count() or 1), "take-home") as pool:
+        futures = [pool.submit(one, n) for n in range(len(settings))]
+        try:
+            for future in as_completed(futures):
+                n, row = future.result()
+                found[n] = row
+                on_progress(len(found), len(settings))
+        except BaseException:  # whatever it was, what still runs or waits must end before the pool is left
+            over.set()
+            for future in futures:
+                future.cancel()
+            raise
+    return [found[n] for n in range(len(settings))]
+
+
+def common_flags(grid: Grid) -> str:
+    """Flags of ``fedrot_core run`` for what ``grid.base`` sets apart from the defaults: `` --rounds 3``, or nothing."""
+    default, own = FederationConfig().values(), grid.base.values()
+    varied = ("frames", "theta", "lam", "alpha", "rank", "arms")
+    flags = ((key, value) for key, value in own.items() if value != default[key] and key not in varied)
+    return "".join(f" --{key.replace('_', '-')} {value:g}" if isinstance(value, float) else
+                   f" --{key.replace('_', '-')} {value}" for key, value in flags)  # fmt: skip
+
+
+def ahead(rows: Sequence[Row], lams: Sequence[float], tie: int) -> tuple[int, int, int]:
+    """In how many runs with λ > 0 the aligned arm ends ahead, level within ``tie`` whole points, and behind."""
+    counts = [0, 0, 0]
+    for row in rows:
+        for lam, arm in zip(lams, row["aligned"], strict=True):
+            if lam > 0 and arm["score"] and row["naive"]["score"]:
+                gain = round(100 * arm["score"][-1]) - round(100 * row["naive"]["score"][-1])
+                counts[0 if gain > tie else 1 if gain >= -tie else 2] += 1
+    return counts[0], counts[1], counts[2]

@@ -1,0 +1,480 @@
+"""The command line: flags follow the config's fields, bad input is explained, exit codes tell what happened."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from fedrot_core.cli import output
+from fedrot_core.cli.flags import LEAVES, described, flag, parse
+from fedrot_core.cli.program import BAD_INPUT, FAILED, STOPPED, group
+from fedrot_core.config import FederationConfig, Leaf
+from fedrot_core.errors import ConfigError
+from fedrot_core.export.verify import link_check
+from fedrot_core.federation import Federation
+from fedrot_core.figures import FIGURES
+from fedrot_core.methods import METHODS
+from fedrot_core.summary import RunSummary
+from fedrot_core.sweep import summarise
+from fedrot_core.trace import Trace
+
+ROOT = Path(__file__).resolve().parents[2]
+VALUES = {"task": "teacher", "clients": 3, "rounds": 2, "steps": 2, "rank": 2, "device": "cpu"}
+CONFIG = FederationConfig().with_values(VALUES)
+SMALL = [*(part for key, value in VALUES.items() for part in (f"--{key}", str(value))), "--quiet"]
+COMMANDS = ("compare", "figure", "run", "sweep", "verify")
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Runs a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*args: str) -> Result:
+        result = CliRunner().invoke(group, [str(arg) for arg in args], prog_name="python -m fedrot_core")
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+        return result
+
+    return invoke
+
+
+def ok(result: Result) -> str:
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def refused(result: Result, match: str) -> None:
+    """Exit code 2, nothing on stdout, rule, value and remedy on stderr, no traceback."""
+    assert result.exit_code == BAD_INPUT
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    text = " ".join(result.stderr.split())
+    assert re.search(match, text), text
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_every_command_is_listed_and_teaches(call: Call) -> None:
+    text = ok(call("--help"))
+    for name in COMMANDS:
+        assert f"\n  {name} " in text
+        assert f"python -m fedrot_core {name}" in ok(call(name, "--help"))
+    assert "Exit codes: 0 done; 1 a check differs" in text
+    assert set(COMMANDS) == set(group.commands)
+
+
+@pytest.mark.parametrize("command", ["run", "compare", "sweep", "figure"])
+def test_every_setting_is_a_flag_with_its_own_help(call: Call, command: str) -> None:
+    text = " ".join(ok(call(command, "--help")).split())
+    for leaf in LEAVES.values():
+        opt = leaf.option
+        assert f"{flag(leaf)} " in text
+        assert f"{opt.label}. {' '.join(opt.help.split())}" in text
+        if opt.low is not None and leaf.kind in (int, float):
+            assert f"{opt.low:g}..{opt.high:g}" in described(leaf)
+            assert not opt.unit or opt.unit in described(leaf)
+        for choice in opt.choices:
+            assert f"{choice}: " in described(leaf)
+        assert "default" in described(leaf)
+    assert "only with --frames turned" in text
+
+
+def test_flags_are_unique_and_hide_no_other_option() -> None:
+    for command in group.commands.values():
+        names = [name for param in command.params if isinstance(param, click.Option) for name in param.opts]
+        assert len(names) == len(set(names))
+
+
+def as_text(value: Any) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+@pytest.mark.parametrize("key", LEAVES)
+def test_a_flag_reads_what_the_field_holds(key: str) -> None:
+    leaf = LEAVES[key]
+    assert parse(leaf, as_text(leaf.default)) == leaf.default
+    for value in leaf.option.choices:
+        assert parse(leaf, value) == value
+
+
+def other(leaf: Leaf) -> Any:
+    """A value that differs from the small config's and fits it."""
+    special = {
+        "part": 0.5,
+        "arms": ("gpa", "fedit"),
+        "device": "auto",
+        "task": "digits",
+        "ranks": "equal",
+        "clients": 4,
+    }
+    if leaf.option.key in special:
+        return special[leaf.option.key]
+    if leaf.option.choices:
+        return next(c for c in leaf.option.choices if c != leaf.default)
+    assert leaf.option.low is not None
+    return leaf.kind(leaf.option.low)
+
+
+@pytest.mark.parametrize("key", LEAVES)
+def test_a_flag_reaches_the_config(call: Call, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[FederationConfig] = []
+
+    def kept(config: FederationConfig, quiet: bool) -> Trace:
+        seen.append(config)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr("fedrot_core.cli.run.train", kept)
+    value = other(LEAVES[key])
+    refused(call("run", *SMALL, flag(LEAVES[key]), as_text(value)), "enough")
+    assert seen[0].values()[key] == value
+    assert {k: v for k, v in seen[0].values().items() if k != key} == {
+        k: v for k, v in CONFIG.values().items() if k != key
+    }
+
+
+@pytest.mark.parametrize(
+    ("args", "match"),
+    [
+        (["--rank", "99"], r"Invalid value for --rank: Rank r must be in 1\.\.32; got 99\. Use 32, for example\."),
+        (["--rank", "two"], r"Rank r must be a whole number; got 'two'\. Enter one\."),
+        (["--rank", "2.5"], r"Rank r must be a whole number; got '2\.5'"),
+        (["--lr", "nan"], r"Learning rate must be a finite number; got nan"),
+        (["--lr", "1e999"], r"Learning rate must be a finite number; got inf"),
+        (["--alpha", ""], r"Heterogeneity \(Dirichlet α\) must be a number; got ''"),
+        (["--arms", "fedit,nobody"], r"Method must be one of .*; got 'nobody'\. Pick one of these names\."),
+        (["--arms", "fedit,fedit"], r"Methods compared must name at least one entry, none of them twice"),
+        (["--task", "cats"], r"Workload must be one of|Task must be one of"),
+        (["--frames", "bent"], r"How factors reach the server must be one of trained, .*; got 'bent'"),
+        (["--seed", "9" * 5000], r"Seed must be"),
+        (["--part", "0.05"], r"Participation must leave at least one client"),
+        (["--task", "digits", "--rank", "32", "--width", "16"], r"Invalid value for --rank: Rank r must be in 1\.\.16"),
+        (
+            ["--arms", "flora", "--server", "adam"],
+            r"Server optimiser must be FedAvg for FLoRA .*; got 'adam'\. FedAdam wo",
+        ),
+        (["--nonsense", "1"], r"No such option '--nonsense'"),
+        (["--out", "run.txt"], r"--out must end in \.json, \.npz, \.py, \.ipynb; got 'run\.txt'"),
+        (
+            ["--out", "nowhere/run.json"],
+            r"--out must lie in a folder that exists; got 'nowhere'\. Make the folder first",
+        ),
+        (["--from", "missing.json"], r"'missing\.json' does not exist"),
+        (["extra"], r"unexpected extra argument"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_bad_input_is_explained_with_exit_code_2(call: Call, args: list[str], match: str) -> None:
+    refused(call("run", *SMALL, *args), match)
+
+
+def test_participation_that_fits_more_clients_is_judged_with_them(call: Call) -> None:
+    refused(call("run", *SMALL, "--part", "0.05", "--clients", "40", "--out", "x"), "--out must end")
+
+
+def test_run_prints_every_method_and_writes_what_the_ending_says(call: Call, tmp_path: Path) -> None:
+    outs = [arg for name in ("a.json", "a.npz", "a.py", "a.IPYNB") for arg in ("--out", name)]
+    text = ok(call("run", *SMALL, *outs))
+    trace = Federation(CONFIG).run()
+    assert f"Checksum {trace.checksum}." in text
+    for card in trace.arms:
+        assert f"{100 * trace.arm(card.name)[-1].score:.1f} %" in next(x for x in text.splitlines() if card.label in x)
+    assert json.loads((tmp_path / "a.json").read_bytes())["checksum"] == trace.checksum
+    assert Trace.load((tmp_path / "a.npz").open("rb")).checksum == trace.checksum
+    assert f'expected = "{trace.checksum}"' in (tmp_path / "a.py").read_text()
+    assert json.loads((tmp_path / "a.IPYNB").read_bytes())["nbformat"] == 4
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a.npz", "a.py", "a.IPYNB"}
+
+
+def test_run_json_is_the_only_thing_on_stdout(call: Call) -> None:
+    result = call("run", *SMALL[:-1], "--json", "--arms", "fedit,flora")
+    content = json.loads(ok(result), parse_constant=lambda name: pytest.fail(name))
+    trace = Federation(CONFIG.with_values({"arms": ("fedit", "flora")})).run()
+    assert content["checksum"] == trace.checksum
+    assert [m["score"] for m in content["methods"]] == [trace.arm(a)[-1].score for a in ("fedit", "flora")]
+    assert FederationConfig.from_dict(content["config"]) == trace.config
+    assert "Training 2 methods" in result.stderr
+
+
+def test_settings_start_from_a_file_and_flags_change_them(call: Call) -> None:
+    ok(call("run", *SMALL, "--seed", "5", "--out", "a.json", "--out", "a.npz"))
+    for name in ("a.json", "a.npz"):
+        content = json.loads(ok(call("run", "--quiet", "--from", name, "--lr", "0.02", "--json")))
+        assert FederationConfig.from_dict(content["config"]) == CONFIG.with_values({"seed": 5, "lr": 0.02})
+
+
+def test_a_flag_without_effect_is_noted(call: Call) -> None:
+    result = call("run", *SMALL, "--theta", "90")
+    ok(result)
+    assert "Note: --theta has no effect here; it needs --frames turned." in result.stderr
+    assert "Note" not in call("run", *SMALL, "--theta", "90", "--frames", "turned").stderr
+
+
+def test_a_run_in_which_every_method_stops_fails(call: Call) -> None:
+    result = call("run", *SMALL, "--opt", "sgd", "--lr", "1", "--steps", "60", "--frames", "trained", "--json")
+    assert result.exit_code == FAILED
+    assert [m["score"] for m in json.loads(result.stdout)["methods"]] == [None, None]
+    text = call("run", *SMALL, "--opt", "sgd", "--lr", "1", "--steps", "60", "--frames", "trained")
+    assert "Lower the learning rate" in text.stdout
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.json").write_text("before")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *names: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        result = call("run", *SMALL, "--out", "a.json")
+    assert result.exit_code == FAILED
+    assert "No space left on device" in result.stderr
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.json", "before")]
+
+
+def test_verify_says_reproduced(call: Call) -> None:
+    ok(call("run", *SMALL, "--out", "a.json", "--out", "a.npz"))
+    for name in ("a.json", "a.npz"):
+        assert ok(call("verify", name, "--quiet")).startswith("Reproduced: every number is equal (checksum ")
+    content = json.loads(ok(call("verify", "a.json", "--json", "--quiet")))
+    assert content["outcome"] == "reproduced"
+
+
+def test_verify_names_the_first_difference_with_exit_code_1(call: Call, tmp_path: Path) -> None:
+    ok(call("run", *SMALL, "--out", "a.json"))
+    data = json.loads((tmp_path / "a.json").read_bytes())
+    data["config"]["train"]["learning_rate"] = 0.02
+    (tmp_path / "b.json").write_text(json.dumps(data))
+    result = call("verify", "b.json", "--quiet")
+    assert result.exit_code == FAILED
+    assert re.search(
+        r"First difference: round 0, FedIT \(naive\), loss: [\d.]+ in the file, [\d.]+ here", result.stdout
+    )
+    content = json.loads(call("verify", "b.json", "--json", "--quiet").stdout)
+    assert content["difference"]["metric"] == "loss"
+
+
+def test_verify_accepts_other_engines_within_the_tolerance_unless_exact(call: Call, tmp_path: Path) -> None:
+    ok(call("run", *SMALL, "--out", "a.json"))
+    data = json.loads((tmp_path / "a.json").read_bytes()) | {"engine": "1", "checksum": "0" * 16}
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    assert "made by engine 1" in ok(call("verify", "a.json", "--quiet"))
+    assert call("verify", "a.json", "--quiet", "--exact").exit_code == FAILED
+
+
+def test_verify_reads_a_shared_link(call: Call) -> None:
+    trace = Federation(CONFIG).run()
+    query = "task=teacher&clients=3&rounds=2&steps=2&rank=2&device=cpu&show=fedit&round=1"
+    for start in ("http://127.0.0.1:8501/lab?", "?"):
+        assert "Reproduced" in ok(call("verify", f"{start}{query}&check={link_check(trace)}", "--quiet"))
+    wrong = call("verify", f"?{query}&lr=0.02&check={link_check(trace)}", "--quiet")
+    assert wrong.exit_code == FAILED
+    assert f"checksum {trace.checksum} was recorded" in wrong.stdout
+    refused(call("verify", f"?{query}", "--quiet"), "A link must hold check=engine-device-checksum")
+    refused(call("verify", f"?{query}&check=1", "--quiet"), "check must read engine-device-checksum; got '1'")
+    refused(call("verify", "?rank=99&check=1", "--quiet"), "Rank r must be in 1..32; got 99")
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"", "A run file must be JSON text"),
+        (b"{}", "A run file must have the kind 'fedrot run'; got None"),
+        (b"PK\x03\x04", "A trace must be an NPZ file written by this app"),
+        (b"\x80\x04\x95", "A run file must be JSON text"),
+    ],
+)
+def test_files_that_are_no_runs_are_refused(call: Call, tmp_path: Path, content: bytes, match: str) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    refused(call("verify", "a.json", "--quiet"), match)
+    refused(call("run", "--from", "a.json"), match)
+
+
+def test_a_missing_folder_or_huge_file_is_refused(call: Call, tmp_path: Path) -> None:
+    refused(call("verify", "nothing.json"), "nothing.json must be a file that can be read; No such file")
+    refused(call("verify", str(tmp_path)), "must be a file that can be read")
+    with (tmp_path / "huge.npz").open("wb") as file:
+        file.truncate(2**31)
+    refused(call("verify", "huge.npz"), r"huge\.npz must have at most 67,108,864 bytes; got 2147483648")
+
+
+def test_compare_gives_medians_quartiles_and_a_recommendation(call: Call, tmp_path: Path) -> None:
+    args = ["compare", *SMALL, "--arms", "fedit,fedrot,flora", "--seeds", "3", "--rounds", "3"]
+    content = json.loads(ok(call(*args, "--json", "--out", "c.csv")))
+    assert content["seeds"] == [0, 1, 2]
+    table = rows((tmp_path / "c.csv").read_text())
+    for row, line in zip(content["methods"], table, strict=True):
+        finals = content["scores"][row["method"]]
+        assert row["score"] == pytest.approx(np.median(finals))
+        assert (row["score_low"], row["score_high"]) == pytest.approx(tuple(np.quantile(finals, [0.25, 0.75])))
+        assert float(line["score"]) == row["score"]
+    text = ok(call(*args, "--out", "c.json"))
+    assert content["recommendation"] in text
+    assert re.match(r"Choose .+: median \S.* [\d.]+ %", content["recommendation"])
+    written = json.loads((tmp_path / "c.json").read_bytes())
+    for row in [*written["methods"], *content["methods"]]:
+        assert row.pop("work_seconds") >= 0  # measured, so it differs from run to run
+    assert written == content
+    assert all(METHODS[m].card.label in text for m in ("fedit", "fedrot", "flora"))
+
+
+def test_compare_leaves_out_what_cannot_run_and_says_why(call: Call) -> None:
+    args = ["compare", *SMALL, "--server", "adam", "--seeds", "1"]
+    result = call(*args, "--arms", "fedit,flora")
+    assert "Left out: Server optimiser must be FedAvg for FLoRA (stacking); got 'adam'." in ok(result)
+    assert "FedIT (naive) alone" in result.stdout
+    refused(call(*args, "--arms", "flora"), "Server optimiser must be FedAvg")
+    refused(call(*args, "--seeds", "0"), "Invalid value for '--seeds'")
+
+
+def test_sweep_writes_a_row_for_each_run_and_method_in_grid_order(call: Call, tmp_path: Path) -> None:
+    args = ["sweep", *SMALL, "--grid", "rank=4,2", "--grid", "lr=0.01,0.02", "--seeds", "2"]
+    table = rows(ok(call(*args)))
+    assert [(r["rank"], r["lr"], r["seed"], r["method"]) for r in table] == [
+        (rank, lr, seed, arm)
+        for rank in ("4", "2") for lr in ("0.01", "0.02") for seed in ("0", "1") for arm in ("fedit", "fedrot")
+    ]  # fmt: skip
+    trace = Federation(CONFIG.with_values({"lr": 0.02, "seed": 1})).run()
+    assert float(table[-1]["score"]) == pytest.approx(trace.arm("fedrot")[-1].score, rel=1e-3)
+    assert float(table[-1]["centralised"]) == pytest.approx(trace.centralised[-1].score, rel=1e-3)
+    ok(call(*args, "--every-round", "--out", "s.json"))
+    content = json.loads((tmp_path / "s.json").read_bytes())
+    assert len(content) == 2 * len(table)
+    assert [row["rounds"] for row in content[:2]] == [1, 2]
+
+
+def test_sweep_runs_over_methods_joined_by_plus(call: Call) -> None:
+    table = rows(ok(call("sweep", *SMALL, "--grid", "arms=fedit,fedrot+gpa")))
+    assert [r["method"] for r in table] == ["fedit", "fedrot", "gpa"]
+
+
+def test_sweep_keeps_going_past_an_impossible_run_and_fails_at_the_end(call: Call) -> None:
+    result = call("sweep", *SMALL, "--server", "adam", "--grid", "arms=fedit,flora")
+    assert result.exit_code == FAILED
+    table = rows(result.stdout)
+    assert [r["method"] for r in table] == ["fedit", ""]
+    assert "must be FedAvg" in table[1]["problem"]
+    assert "arms=flora" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("grids", "match"),
+    [
+        (["rank"], r"A grid must read key=value,value; got 'rank'\. Write for example rank=2,4,8"),
+        (["rnk=2"], r"A grid's key must be one of .*; got 'rnk'"),
+        (["rank=2,x"], r"Rank r must be a whole number; got 'x'"),
+        (["rank=2,"], r"Rank r must be a whole number; got ''"),
+        (["rank=2,99"], r"Rank r must be in 1\.\.32; got 99"),
+        (["rank=2,2"], r"A grid must name each value once"),
+        (["rank=2", "rank=4"], r"--grid must name each setting once"),
+        (["arms=fedit+nobody"], r"Method must be one of"),
+        ([], r"Missing option '--grid'"),
+    ],
+)
+def test_a_bad_grid_is_refused_before_anything_runs(call: Call, grids: list[str], match: str) -> None:
+    refused(call("sweep", *SMALL, *(arg for grid in grids for arg in ("--grid", grid))), match)
+
+
+def test_sweep_limits_hold(call: Call) -> None:
+    big = ["--grid", "seed=" + ",".join(map(str, range(200))), "--grid", "steps=" + ",".join(map(str, range(1, 100)))]
+    refused(call("sweep", *SMALL, *big), r"A sweep must hold at most 10,000 runs; got 19800")
+    refused(call("sweep", *SMALL, "--grid", "seed=1,2", "--seeds", "2"), r"--seeds must be 1 where the grid runs over")
+
+
+def test_figure_draws_a_trace_without_training(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ok(call("run", *SMALL, "--out", "a.npz"))
+    monkeypatch.setattr("fedrot_core.cli.figure.train", lambda *args: pytest.fail("it trained"))
+    text = ok(call("figure", "errors", "--from", "a.npz", "--out", "e.json", "--round", "0"))
+    content = json.loads((tmp_path / "e.json").read_bytes())
+    assert content["layout"]["meta"]["alt"] == text.strip()
+    assert "in round 0" in text
+    trace = Federation(CONFIG).run()
+    assert trace.checksum in content["layout"]["meta"]["footer"]
+    assert "task=teacher" in content["layout"]["meta"]["footer"]
+    ok(call("figure", "errors", "--from", "a.npz", "--out", "e.csv"))
+    found = {float(r["round"]) for r in rows((tmp_path / "e.csv").read_text())}
+    assert found >= {0.0, 1.0}
+
+
+def test_figure_trains_where_it_has_no_trace(call: Call, tmp_path: Path) -> None:
+    ok(call("figure", "ladder", *SMALL, "--out", "l.html", "--style", "dark", "--size", "half", "--no-footer"))
+    assert "<html" in (tmp_path / "l.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("args", "match"),
+    [
+        (["nothing"], r"Invalid value for 'NAME': 'nothing' is not one of"),
+        (["errors", "--out", "x.bmp"], r"--out must end in \.svg, .*; got 'x\.bmp'"),
+        (["errors", "--round", "2"], r"--round must be in 0\.\.1; got 2"),
+        (["errors", "--round", "-1"], r"--round must be in 0\.\.1; got -1"),
+        (["errors", "--client", "3"], r"--client must be in 0\.\.2; got 3"),
+        (["errors", "--layer", "9"], r"--layer must be in 0\.\.\d; got 9"),
+        (["errors", "--feature", "6"], r"--feature must be in 0\.\.5; got 6"),
+        (["errors", "--show", "gpa"], r"--show must be one of fedit, fedrot; got 'gpa'"),
+        (["errors", "--size", "huge"], r"A size must be one of slide, .*, or WIDTHxHEIGHT in pixels; got 'huge'"),
+        (["errors", "--scale", "99"], r"Invalid value for '--scale'"),
+    ],
+)
+def test_figure_refuses_what_the_run_does_not_hold(call: Call, args: list[str], match: str) -> None:
+    out = [] if "--out" in args else ["--out", "x.json"]
+    refused(call("figure", *args, *SMALL, *out), match)
+
+
+def test_every_figure_is_named_in_the_help(call: Call) -> None:
+    text = ok(call("figure", "--help"))
+    assert all(name in text and entry.question.split()[0] in text for name, entry in FIGURES._entries.items())
+
+
+def test_tables_keep_their_columns() -> None:
+    lines = output.table([{"a": "x", "b": "1"}, {"a": "long", "b": "100"}]).splitlines()
+    assert lines == ["a       b", "x       1", "long  100"]
+    assert output.table([]) == ""
+    assert output.as_csv([{"a": 1}, {"b": float("nan")}]) == "a,b\n1,\n,\n"
+    assert json.loads(output.as_json({"a": [float("inf"), (1.5,)]})) == {"a": [None, [1.5]]}
+
+
+def test_control_c_ends_with_130_and_leaves_files_alone(tmp_path: Path) -> None:
+    """A process of its own, stopped in mid-run; this run would take minutes."""
+    (tmp_path / "a.json").write_text("before")
+    flags = ["--task", "teacher", "--rounds", "100", "--steps", "200", "--clients", "100", "--out", "a.json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "fedrot_core", "run", *flags],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        assert "Training 2 methods" in process.stderr.readline()
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == STOPPED
+    assert errors.strip().endswith("Stopped.")
+    assert "Traceback" not in errors
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.json", "before")]
+
+
+def test_control_c_keeps_the_finished_part_of_a_sweep(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+
+    def interrupted(configs: list[FederationConfig]) -> Iterator[RunSummary]:
+        yield from summarise(configs[:1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fedrot_core.cli.output.sweep", interrupted)
+    result = call("sweep", *SMALL, "--grid", "lr=0.01,0.02,0.03")
+    assert result.exit_code == STOPPED
+    assert len({row["lr"] for row in rows(result.stdout)}) == 1
+    assert "1 of 3 runs were finished and are kept." in result.stderr
