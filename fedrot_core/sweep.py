@@ -34,8 +34,8 @@ __all__ = ["ArmSummary", "RunSummary", "batches", "summarise", "sweep"]
 ROWS_AT_ONCE = {"cpu": 256, "cuda": 8192, "mps": 4096}
 """Most rows in one batch. A CPU gains nothing from more, and small batches show results sooner; a GPU starves below."""
 
-THREADS_UP_TO = 4
-"""Jobs that share one process: they start at once. More would wait for each other's Python; processes then pay."""
+MOST_JOBS = 4
+"""Batches at once unless asked otherwise: they share one process, and more threads only wait for its interpreter."""
 
 CANCEL_SECONDS = 0.1
 """How often a sweep asks whether it should stop."""
@@ -143,12 +143,12 @@ def sweep(
     Args:
         should_stop: asked ten times a second; once true, every run under way ends within a local step and
             :class:`fedrot_core.errors.Cancelled` is raised.
-        jobs: batches at once, one thread each; by default the machine's cores, or one where runs use an accelerator.
+        jobs: batches at once, one thread each; by default the machine's cores up to :data:`MOST_JOBS`, or one where
+            runs use an accelerator. For many cores or machines, choose processes by ``joblib.parallel_config``.
     """
     on_cpu = all(pick_device(name).type == "cpu" for name in {config.device for config in configs})
-    jobs = jobs or ((os.cpu_count() or 1) if on_cpu else 1)
-    prefer = "threads" if jobs <= THREADS_UP_TO else "processes"
-    parallel = joblib.Parallel(n_jobs=jobs, prefer=prefer, return_as="generator_unordered", pre_dispatch="n_jobs")
+    jobs = jobs or (min(os.cpu_count() or 1, MOST_JOBS) if on_cpu else 1)
+    parallel = joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered", pre_dispatch="n_jobs")
     with tempfile.TemporaryDirectory(prefix="fedrot-") as folder:
         going, over = Path(folder) / "going", threading.Event()
         going.touch()

@@ -62,7 +62,7 @@ def show(trace: Trace) -> None:
         st.info("This arm stopped before its first round was complete. Choose another one.")
         return
     test_it = functools.partial(ask, trace, view)
-    figure_card(HERO, trace, view, 352, pick, test_it)
+    figure_card(HERO, trace, view, 344, pick, test_it)
     for name, column in zip(BESIDE, st.columns(2, gap="medium"), strict=True):
         with column:
             figure_card(name, trace, view, 216, pick, test_it)

@@ -189,7 +189,7 @@ def _asking(lesson: Lesson, step: Step, scene: Scene | None, runs: Runs | None) 
     place = lessons.place(lesson)
     made, revealed = lessons.guess(lesson, place.step), lessons.revealed(lesson, place.step)
     if not place.hide and (revealed or not place.present):
-        for key in step.knobs:
+        for key in () if place.present and step.wide else step.knobs:  # a wide figure needs the height; Play moves it
             _knob(lesson, lesson.knob(key))
         if step.moves:
             with st.container(horizontal=True, gap="small", key="lesson_moves"):

@@ -104,12 +104,30 @@ function screenLayout(state) {
   return layout;
 }
 
+/* Change the chart in place. A layout may ask for a tween; it needs the same axes as before and leave to move. */
+async function redraw(Plotly, state, layout) {
+  const axes = Object.keys(layout).filter((key) => /^[xy]axis/.test(key)).sort().join();
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (still || axes !== state.axes) delete layout.transition;
+  state.axes = axes;
+  const show = () => Plotly.react(state.plot, state.data.spec.data, layout, { displayModeBar: false, responsive: false });
+  try {
+    await show();
+  } catch (error) {
+    if (!layout.transition) throw error;
+    delete layout.transition;
+    Plotly.purge(state.plot);
+    state.bound = false;
+    await show();
+  }
+}
+
 function draw(state) {
   state.queue = state.queue.then(async () => {
     const Plotly = await loadPlotly();
     if (!state.plot.isConnected || state.plot.clientWidth === 0) return;
     const { spec, version } = state.data;
-    await Plotly.react(state.plot, spec.data, screenLayout(state), { displayModeBar: false, responsive: false });
+    await redraw(Plotly, state, screenLayout(state));
     if (!state.bound) {
       state.bound = true;
       state.plot.on("plotly_click", (event) => {

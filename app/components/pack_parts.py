@@ -30,7 +30,7 @@ CONTENTS = (
 
 def choices() -> dict[str, str]:
     """Key -> label of everything that a pack can be made from now."""
-    labels = {name: f"Lesson: {lesson.title}" for name, lesson in LESSONS.items()}
+    labels = {lesson.name: f"Lesson: {lesson.title}" for lesson in LESSONS.values()}
     arms = " and ".join(METHODS[name].card.label for name in state.config().methods)
     labels[RUN] = f"The lab's run: {arms}, seed {state.config().seed}"
     if "compare_last" in st.session_state:
@@ -75,10 +75,11 @@ def form() -> None:
         style = st.selectbox("Colours", list(STYLES), format_func=lambda name: STYLES[name].label, key="pack_style")
     _note(what)
     options = Options(style, int(count), int(seed))
-    running = (job := held()) is not None and job.running
-    if not running:
+    job = held()
+    if job is None or not job.running:
+        made = job is not None and job.content is not None
         st.button(
-            "Build the pack", type="primary", icon=":material/inventory_2:", key="pack_build",
+            "Build the pack", type="secondary" if made else "primary", icon=":material/inventory_2:", key="pack_build",
             on_click=_build, args=(what, options),
         )  # fmt: skip
 

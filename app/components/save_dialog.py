@@ -35,7 +35,7 @@ USUAL_SECONDS = 5.0
 
 PREVIEW_ROWS = 6
 
-KEY, JOB, CHOICE = "save", "save_job", "save_choice"
+KEY, JOB, CHOICE, SHOWN = "save", "save_job", "save_choice", "save_shown"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def save_dialog(key: str) -> None:
 
     @st.dialog(f"Save: {asked.label}", width="medium", on_dismiss=_close)
     def show() -> None:
-        st.html(f"<style>.st-key-save_dialog {{ color-scheme: {theme_mode()}; }}</style>")  # a dialog is outside the app
+        # A dialog stands outside the element that has the page's colour scheme.
+        st.html(f"<style>.st-key-save_dialog {{ color-scheme: {theme_mode()}; }}</style>")
         with st.container(key="save_dialog"):
             _body(asked)
 
@@ -87,6 +88,7 @@ def save_dialog(key: str) -> None:
 
 def _close() -> None:
     st.session_state.pop(KEY, None)
+    st.session_state.pop(SHOWN, None)
     _forget_job()
 
 
@@ -133,7 +135,7 @@ def _choices(formats: list[str]) -> Choice:
     }[format])  # fmt: skip
     size, style, scale = before.size, before.style, before.scale
     if kind.picture:
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="save_look"):
+        with st.container(horizontal=True, gap="medium", key="save_look"):
             size = _menu("Size", list(SIZES), lambda name: SIZES[name].label, "save_size", before.size)
             style = _segments("Style", list(STYLES), lambda name: STYLES[name].label, "save_style", before.style)
             if kind.scales:
@@ -174,14 +176,17 @@ def _component() -> Callable[..., Any]:
 
 def _preview(asked: Asked, choice: Choice) -> None:
     """What the file will look like: the figure as it will be laid out, or the first rows of the table."""
-    figure = asked.draw(STYLES[choice.style].mode)
     if not FORMATS[choice.format].picture:
-        rows = figure_rows(figure)
+        rows = figure_rows(asked.draw("light"))
         st.dataframe(pd.DataFrame(rows[:PREVIEW_ROWS]), hide_index=True, key="save_rows")
         st.caption(f"{min(PREVIEW_ROWS, len(rows))} of {len(rows)} rows.")
         return
-    shown = styled(figure, choice.size, choice.style, asked.footer)
-    _component()(key="save_preview", data={"spec": shown.to_json(), "alt": shown.layout.meta["alt"]})
+    kept: tuple[Asked, str, str, dict[str, str]] | None = st.session_state.get(SHOWN)
+    if kept is None or kept[0] is not asked or kept[1:3] != (choice.size, choice.style):
+        shown = styled(asked.draw(STYLES[choice.style].mode), choice.size, choice.style, asked.footer)
+        data = {"spec": shown.to_json(), "alt": shown.layout.meta["alt"]}
+        st.session_state[SHOWN] = kept = (asked, choice.size, choice.style, data)
+    _component()(key="save_preview", data=kept[3])
 
 
 def _prepare(asked: Asked, choice: Choice) -> None:

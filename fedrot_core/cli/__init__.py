@@ -1,14 +1,11 @@
-"""The command line, ``python -m fedrot_core``. Adding a command is adding a file that registers it on the ``group`` of
-:mod:`fedrot_core.cli.program`."""
+"""The command line, ``python -m fedrot_core``. Adding a command is adding a file of its name that registers it on the
+``group`` of :mod:`fedrot_core.cli.program`."""
 
 import atexit
 import os
 import sys
 
 from fedrot_core.cli.program import STOPPED, group
-from fedrot_core.registry import import_all
-
-import_all(sys.modules[__name__])
 
 
 def main() -> None:

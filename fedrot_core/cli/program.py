@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -29,8 +32,22 @@ First steps:
 """
 
 
+def _modules() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
+
+
 class Program(click.Group):
     """A group whose commands return an exit code (None is 0) and whose errors never show a traceback of ours."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every module of this package that holds a command of its name."""
+        return [name for name in _modules() if self.get_command(ctx, name)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module only when it is asked for: each brings libraries that the others do not need."""
+        if cmd_name in _modules():
+            importlib.import_module(f"{__package__}.{cmd_name}")
+        return super().get_command(ctx, cmd_name)
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run one command and exit with its code."""

@@ -64,7 +64,7 @@ def _opening(slide: Slide) -> str:
     first, *rest = slide.text or ("",)
     small = "\n\n\\medskip\n".join(escaped(text) for text in rest)
     return (
-        f"{{\\usebeamercolor[fg]{{structure}}\\rule{{18mm}}{{1.2mm}}}}\\par\\bigskip\n"
+        f"\\relax{{\\usebeamercolor[fg]{{structure}}\\rule{{18mm}}{{1.2mm}}}}\\par\\bigskip\n"
         f"{{\\huge\\bfseries\\raggedright {escaped(slide.title)}\\par}}\\bigskip\n"
         f"{{\\Large\\raggedright {escaped(first)}\\par}}\\bigskip\n{{\\small\\raggedright {small}\\par}}\n"
     )
@@ -80,7 +80,7 @@ def _shown(slide: Slide, talk: Talk) -> str:
         return _titled(slide.title) + text
     file = f"{{figures/{slide.picture.name}.pdf}}"
     if slide.picture.size is BAND:
-        size = "width=\\textwidth,height=0.8\\textheight,keepaspectratio"
+        size = "width=\\textwidth,height=0.86\\textheight,keepaspectratio"
         return f"{_titled(slide.title)}\\centering\\includegraphics[{size}]{file}\\par\n"
     return (
         "\\begin{columns}[c,onlytextwidth]\n\\begin{column}{0.46\\textwidth}\n"
@@ -98,4 +98,6 @@ def _table(slide: Slide) -> str:
     columns = "l" + "r" * (len(head) - 1)
     body = "\n".join(lines)
     under = "".join(f"\n\\medskip\n{{\\small\\raggedright {escaped(text)}\\par}}\n" for text in slide.text)
-    return f"{{\\small\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}\\par}}\n{under}"
+    size = "\\footnotesize" if len(head) > 4 else "\\small"
+    open_table = f"{{{size}\\setlength{{\\tabcolsep}}{{4pt}}\\begin{{tabular}}{{{columns}}}"
+    return f"{open_table}\n{body}\n\\end{{tabular}}\\par}}\n{under}"

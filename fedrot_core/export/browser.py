@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.1
 """How often a waiting caller asks whether it should stop."""
 
 REMEDY = (
-    "Install Chrome or Chromium (Debian, Ubuntu: apt install chromium), or let `plotly_get_chrome` download one "
+    "Install Chrome or Chromium (Debian: `apt install chromium`), or let `plotly_get_chrome` download one "
     "for Plotly alone. HTML, CSV and JSON need no browser."
 )
 
@@ -213,6 +213,8 @@ async def _opened() -> Any:
     """A running Kaleido with one tab. MathJax is left out: it would be fetched from the internet for each tab."""
     from kaleido import Kaleido, PageGenerator
 
+    for name in ("kaleido", "choreographer"):  # what goes wrong comes back as an error; closing alone is loud about it
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     page = PageGenerator(mathjax=False)
     page.header = page.header.replace("Kaleido-fier", "FedRot Lab") + EDGELESS  # the title is that of each PDF
     kaleido = Kaleido(n=1, timeout=None, page_generator=page)

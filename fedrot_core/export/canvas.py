@@ -51,6 +51,7 @@ def lay_out(spec: Spec, size: Size, footer: str) -> None:
     if size.compact and not patch and meta.get("narrow"):
         width, height = room.fitted(size.most * size.canvas[1])
     layout = spec["layout"] = merge(spec["layout"], patch)
+    layout.pop("transition", None)  # a file shows the end of it
     layout |= {"width": width, "height": height, "autosize": False}
     for part in (layout, spec["data"], spec.get("frames") or []):
         set_type(part, size.least)

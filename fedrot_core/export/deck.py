@@ -33,7 +33,7 @@ Box = tuple[float, float, float, float]
 
 def deck(talk: Talk) -> bytes:
     """The .pptx file."""
-    file = Presentation()
+    file: Any = Presentation()
     wider = WIDTH * PX / file.slide_width
     taller = HEIGHT * PX / file.slide_height
     for holder in (file.slide_master, *file.slide_layouts):
@@ -91,8 +91,8 @@ def _add(file: Any, slide: Slide, talk: Talk) -> None:
         room = (
             (WIDTH / 2, 16.0, WIDTH / 2 - 16, HEIGHT - 32.0) if beside else (32.0, 96.0, WIDTH - 64.0, HEIGHT - 104.0)
         )
-        left, top, width, height = _inside(png, room)
-        shape = page.shapes.add_picture(io.BytesIO(png), *(Emu(int(v * PX)) for v in (left, top, width, height)))
+        inside = _inside(png, room)
+        shape = page.shapes.add_picture(io.BytesIO(png), *(Emu(int(v * PX)) for v in inside))
         properties = shape._element.nvPicPr.cNvPr
         properties.set("descr", figure.alt or figure.finding)
         properties.set("name", picture.name)
@@ -136,12 +136,18 @@ def _write(
 
 def _font(font: Any, colour: str, points: float, bold: bool = False) -> None:
     font.name, font.size, font.bold = FONT, Pt(points), bold
-    font.color.rgb = RGBColor.from_string(colour[1:])
+    font.color.rgb = _rgb(colour)
+
+
+def _rgb(colour: str) -> Any:
+    """``#RRGGBB``."""
+    colours: Any = RGBColor  # has no types
+    return colours(*bytes.fromhex(colour[1:]))
 
 
 def _paint(target: Any, colour: str) -> None:
     target.fill.solid()
-    target.fill.fore_color.rgb = RGBColor.from_string(colour[1:])
+    target.fill.fore_color.rgb = _rgb(colour)
 
 
 def _rule(page: Any, mode: str) -> None:

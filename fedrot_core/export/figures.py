@@ -146,7 +146,8 @@ def table_csv(figure: go.Figure) -> bytes:
     """The numbers behind ``figure``, a row a drawn point."""
     rows = figure_rows(figure)
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    names = dict.fromkeys(["series", *(name for row in rows for name in row)])
+    writer = csv.DictWriter(out, list(names), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().encode()

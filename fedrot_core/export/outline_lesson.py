@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ def lesson_outline(
     """
     knobs = ", ".join(f"{k.label} {k.choices.get(v := values[k.key], v)}{k.unit}" for k in lesson.knobs)
     source = f"FedRot Lab, lesson “{lesson.title}”, {knobs or 'no settings'}; engine {ENGINE_VERSION}"
+    footer = f"FedRot Lab, {lesson.title}: {', '.join(f'{k} {v}' for k, v in values.items())}; engine {ENGINE_VERSION}"
     slides = [Slide(lesson.title, (lesson.question, source), opening=True, notes=f"About {lesson.minutes} minutes.")]
     facts: dict[str, dict[str, str]] = {}
     traces: list[Trace] = []
@@ -42,7 +44,7 @@ def lesson_outline(
         runs = runs_of(step) if step.runs is not None else ()
         traces += [run for run in runs if isinstance(run, Trace)]
         scene = step.scene(values, runs)
-        text = tuple(unmarked(part.format(**scene.facts)) for part in (step.text, step.after) if part)
+        text = tuple(_begun(unmarked(part.format(**scene.facts))) for part in (step.text, step.after) if part)
         said = [unmarked(step.notes.format(**scene.facts)), *_asked(step.predict, values, runs), f"Show: {step.do}"]
         facts[step.title] = dict(scene.facts)
         picture = Picture(f"{n:02d}_{_slug(step.title)}", scene.draw, BESIDE)
@@ -57,7 +59,7 @@ def lesson_outline(
     how = "run.json holds the lesson's settings; python -m fedrot_core pack --lesson " + lesson.name + " makes it again"
     return Outline(
         "lesson", f"fedrot-{lesson.name}", lesson.title, tuple(slides), lesson.name, as_json(content), how, data,
-        Footer(source),
+        Footer(footer),
     )  # fmt: skip
 
 
@@ -75,6 +77,11 @@ def _asked(asked: Prediction | None, values: Values, runs: Runs) -> list[str]:
         f"{tick}: {y:.3g}{asked.unit}" for tick, y in zip(getattr(asked, "ticks", ()), found, strict=True)
     )
     return [f"Ask first: {asked.question} Answer: {listed}."]
+
+
+def _begun(text: str) -> str:
+    """A sentence begins with a capital, even where it begins with a term; a lone letter is a symbol."""
+    return text[0].upper() + text[1:] if re.match("[a-z]{2}", text) else text
 
 
 def _slug(title: str) -> str:

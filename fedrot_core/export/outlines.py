@@ -17,7 +17,8 @@ from fedrot_core.export.code import notebook, script
 from fedrot_core.export.figures import Footer
 from fedrot_core.export.slides import Outline, Picture, Slide
 from fedrot_core.figures import FIGURES, View, drawn
-from fedrot_core.figures.compare import COMPARE_FIGURES, CompareView
+from fedrot_core.figures.compare import COMPARE_FIGURES
+from fedrot_core.figures.compare_base import CompareView
 from fedrot_core.figures.parts import percent, size
 from fedrot_core.quiz.base import EVERYTHING
 from fedrot_core.summary import RunSummary
@@ -31,16 +32,18 @@ FIRST = (HERO, "learning", "ladder", "errors")
 MOST_ROWS = 12
 """Rows of a table on one slide."""
 
+UNITS = "Error: distance from the ideal Σ w B A over its norm. Upload and download: per client and round."
+
 RERUN = "run.json reruns and checks the run number by number: python -m fedrot_core verify run.json"
 
 
 def settings(config: FederationConfig) -> str:
-    """What differs from the defaults, and the seed, in one line."""
+    """What differs from the defaults, and the seed, in one line; methods are named elsewhere."""
     values = config.values()
     parts = [
         f"{leaf.option.label} {' + '.join(v) if isinstance(v := leaf.get(config), tuple) else v}"
         for leaf in leaves()
-        if leaf.get(config) != leaf.default and leaf.active(values) and leaf.option.key != "seed"
+        if leaf.get(config) != leaf.default and leaf.active(values) and leaf.option.key not in ("seed", "arms")
     ]
     return f"{'; '.join(parts) or 'default settings'}; seed {config.seed}"
 
@@ -67,7 +70,7 @@ def run_outline(trace: Trace, view: View | None = None) -> Outline:
             Slide(FIGURES[name].question, (), Picture(name, _run_draw(name, trace, at)), notes=_meanings(name))
             for name in (*FIRST, *(name for name in FIGURES if name not in FIRST))
         ),
-        Slide("The numbers after the last round", (told,), table=tuple(rows), notes=RERUN),
+        Slide("The numbers after the last round", (told, UNITS), table=tuple(rows), notes=RERUN),
     ]
     saved = io.BytesIO()
     trace.save(saved)
@@ -99,7 +102,7 @@ def comparison_outline(
     source = f"FedRot Lab, {settings(config)}, {many}; engine {ENGINE_VERSION}"
     labels = _listed([card.label for card in cards])
     listed = sorted(rows, key=lambda row: -row["score"] if row["score"] == row["score"] else 1.0)
-    head = ("Method", runs[0].score_name.capitalize(), "Quartiles", "Error", "Up", "Down")
+    head = ("Method", runs[0].score_name.capitalize(), "Quartiles", "Error", "Upload", "Download")
     body = [_row(row) for row in listed]
     pages = [body[n : n + MOST_ROWS] for n in range(0, len(body), MOST_ROWS)]
     text = tuple(part for part in verdict if part)
@@ -110,7 +113,7 @@ def comparison_outline(
             Slide(f.question, (), Picture(f.name, _compare_draw(f, runs, cards)), notes=f.label + ".")
             for f in COMPARE_FIGURES
         ),
-        *(Slide("The numbers", (), table=(head, *page), notes=_spoken(head, page)) for page in pages),
+        *(Slide("The numbers", (UNITS,), table=(head, *page), notes=_spoken(head, page)) for page in pages),
     ]
     content = {
         "kind": "fedrot comparison", "engine": ENGINE_VERSION, "config": config.to_dict(), "seeds": seeds,
@@ -141,7 +144,7 @@ def _meanings(name: str) -> str:
 def _numbers(trace: Trace) -> tuple[list[tuple[str, ...]], str]:
     """One row a method after its last round, and the same in words."""
     name = trace.task.score_name
-    rows: list[tuple[str, ...]] = [("Method", name.capitalize(), "Error", "Up", "Down", "Rounds")]
+    rows: list[tuple[str, ...]] = [("Method", name.capitalize(), "Error", "Upload", "Download", "Rounds")]
     told = []
     for card in trace.arms:
         records = trace.arm(card.name)

@@ -15,6 +15,7 @@ from fedrot_core.export.deck import deck
 from fedrot_core.export.figures import write_figure
 from fedrot_core.export.sizes import FORMATS, STYLES
 from fedrot_core.export.slides import Drawn, Outline, Slide, Talk
+from fedrot_core.quiz.base import EVERYTHING
 
 PNG_SCALE = 2
 """Pixels of a slide's picture for each px."""
@@ -133,7 +134,8 @@ def _paper(outline: Outline, options: Options) -> dict[str, bytes]:
         return {}
     asked = worksheet.questions(options.seed, options.questions, outline.topic)
     title = f"Worksheet: {outline.title}" if outline.kind == "lesson" else "Worksheet: federated LoRA"
-    source = f"FedRot Lab, topic {outline.topic.replace('_', ' ')}, seed {options.seed}, {options.questions} questions."
+    topic = "all lessons" if outline.topic == EVERYTHING else f"lesson {outline.title}"
+    source = f"FedRot Lab, {topic}, seed {options.seed}, {options.questions} questions."
     files = {}
     for name, answers in (("worksheet", False), ("answers", True)):
         files[f"{name}.html"] = worksheet.as_html(title, source, asked, answers).encode()
@@ -144,7 +146,7 @@ def _paper(outline: Outline, options: Options) -> dict[str, bytes]:
 README = {
     "slides.pptx": "PowerPoint, LibreOffice Impress or Keynote; the speaker's notes hold the numbers",
     "slides.html": "the same slides for any browser, without a network: arrow keys turn, N shows the notes, it prints",
-    "slides.tex": "the same slides for LaTeX (beamer): compile here with pdflatex, xelatex or lualatex",
+    "slides.tex": "the same slides for LaTeX (beamer): compile twice, here, with pdflatex, xelatex or lualatex",
     "worksheet.html": "questions to print; worksheet.md is the same as Markdown",
     "answers.html": "their answers, for the lecturer; answers.md likewise",
     "figures/": "every figure as {formats}; each CSV holds the numbers that its figure draws",

@@ -17,7 +17,8 @@ STYLE = """
 body { margin: 0; background: PAPER; color: INK; font: 16px/1.45 Inter, Helvetica, Arial, sans-serif; }
 figure { margin: 0; overflow: hidden; position: relative; }
 #plot { transform-origin: 0 0; position: absolute; left: 0; top: 0; }
-main > :not(figure) { margin: .7rem 1rem; max-width: 70rem; }
+h1 { position: absolute; clip-path: inset(50%); margin: 0; height: 1px; overflow: hidden; white-space: nowrap; }
+main > :not(figure, h1) { margin: .7rem 1rem; max-width: 70rem; }
 button, summary { font: inherit; color: inherit; cursor: pointer; }
 button { background: none; border: 1px solid; border-radius: .4rem; padding: .3rem .8rem; }
 :focus-visible { outline: 2px solid; outline-offset: 2px; }
@@ -77,11 +78,15 @@ def page(spec: dict[str, Any], rows: Sequence[dict[str, Any]], footer: str, pape
 </head>
 <body>
 <main>
+<h1>{title}</h1>
 <figure aria-labelledby="what"><div id="plot" role="img" aria-labelledby="what"></div></figure>
 {turn}
 <p id="what">{html.escape(layout.get("meta", {}).get("alt", ""))}</p>
-<details><summary>The numbers behind this figure</summary><div class="table">{_table(rows)}</div></details>
+<details>
+<summary>The numbers behind this figure</summary>
 <p>{html.escape(footer)}</p>
+<div class="table">{_table(rows)}</div>
+</details>
 </main>
 <script>{get_plotlyjs()}</script>
 <script type="application/json" id="spec">{_json(spec)}</script>

@@ -12,8 +12,8 @@ SPECIAL = {
 }  # fmt: skip
 
 TEXT = {
-    "\u00a0": "~", "\u202f": r"\,", "\u200b": "", "–": "--", "—": "---", "“": "``", "”": "''", "‘": "`", "’": "'",
-    "…": r"\ldots{}", "°": r"\ensuremath{^\circ}",
+    "\u00a0": "~", "\u202f": r"\,", "\u200b": "", "–": r"\textendash{}", "—": r"\textemdash{}",
+    "“": "``", "”": "''", "‘": "`", "’": "'", "…": r"\ldots{}", "°": r"\ensuremath{^\circ}",
 }  # fmt: skip
 
 MATH = {
@@ -38,7 +38,7 @@ UNKNOWN = "[?]"
 def escaped(text: str) -> str:
     """``text`` so that LaTeX prints it as it is. Line breaks become spaces."""
     text = unicodedata.normalize("NFC", " ".join(text.split("\n")))
-    return re.sub(r"(.\u0304|.)", lambda m: _one(m[1]), text)
+    return re.sub(r"(.\u0304|.)", lambda m: _one(m[1]), text).replace("--", "-{}-")
 
 
 def _one(char: str) -> str:

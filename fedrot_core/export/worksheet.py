@@ -27,7 +27,7 @@ MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#$~|])")
 MATRIX = re.compile(r"(.*?)\s*=\s*\\begin\{([pb])matrix\}(.*)\\end\{\2matrix\}\s*", re.DOTALL)
 BLANK = 10 * "\\_"
 
-SYMBOL = re.compile(r"(\w+)(?:_(?:\{\\mathrm\{(\w+)\}\}|\{?(\w+)\}?))?")
+SYMBOL = re.compile(r"([^\W_]+)(?:_(?:\{\\mathrm\{(\w+)\}\}|\{?(\w+)\}?))?")
 
 
 def questions(seed: int, count: int, topic: str) -> list[Question]:

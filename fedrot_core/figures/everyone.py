@@ -54,8 +54,8 @@ def everyone(
     ]  # fmt: skip
     fig = base_figure(
         mode, title, alt, margin={"l": 76, "r": 20, "t": 26, "b": 52},
-        xaxis={"range": [-0.05 * max(before), 1.25 * max(before)], "tickformat": ".0%", "dtick": 0.5, "fixedrange": True,
-               "title": {"text": "clients: misfit to the reference; average: error"}},
+        xaxis={"range": [-0.05 * max(before), 1.25 * max(before)], "tickformat": ".0%", "dtick": 0.5,
+               "fixedrange": True, "title": {"text": "misfit of clients, error of the average"}},
         yaxis={"range": [-1.0, K + 0.9], "tickvals": heights, "ticktext": names, "fixedrange": True, "showgrid": False,
                "ticks": ""},
         annotations=notes,
@@ -81,7 +81,8 @@ def everyone(
         if not asked:
             fig.add_scatter(
                 x=[turned], y=[y], mode="markers+text", name=f"{rows[n]}, turned", uid=f"after-{n}", cliponaxis=False,
-                text=[f"<b>{percent(turned)}</b>"], textposition="middle left" if turned > 0.5 * max(misfits) else "bottom center",
+                text=[f"<b>{percent(turned)}</b>"],
+                textposition="middle left" if turned > 0.5 * max(before) else "bottom center",
                 textfont={"size": 13, "color": INK[mode]},
                 marker={"size": 15, "color": end, "line": {"width": 1.5, "color": INK[mode]}},
                 hovertemplate="turned: %{x:.1%}<extra></extra>",

@@ -78,9 +78,9 @@ def slow_motion(moment: Moment, title: str, alt: str, mode: str) -> go.Figure:
     )
     narrow = {
         "height": 640,
-        "margin": {"l": 44, "r": 8, "t": 8, "b": 76},
+        "margin": {"l": 44, "r": 8, "t": 30, "b": 76},
         "xaxis": {"domain": [0.1, 0.9], "title": {"text": ""}},
-        "yaxis": {"domain": [0.49, 0.87], "title": {"text": ""}},
+        "yaxis": {"domain": [0.5, 0.91], "title": {"text": ""}},
         "xaxis2": {"domain": [0, 0.5], "title": {"text": ""}},
         "yaxis2": {"domain": [0, 0.35], "showticklabels": True},
         "xaxis3": {"domain": [0.61, 1]},
@@ -91,10 +91,17 @@ def slow_motion(moment: Moment, title: str, alt: str, mode: str) -> go.Figure:
             note(remark.replace(". D", ".<br>D"), mode, xshift=-36, yshift=-30),
         ],
     }  # fmt: skip
+    present = {
+        "margin": {"t": 2, "b": 34},
+        "annotations": heads,
+        "xaxis": {"title": {"text": ""}},
+        "xaxis2": {"title": {"text": ""}},
+        "xaxis3": {"domain": [0.7, 1]},
+    } | {name: {"domain": [0, 0.76]} for name in ("yaxis", "yaxis2", "yaxis3")}
     fig = base_figure(
-        mode, title, alt, margin={"l": 52, "r": 12, "t": 8, "b": 72}, transition=TWEEN,
+        mode, title, alt, margin={"l": 52, "r": 12, "t": 34, "b": 72}, transition=TWEEN,
         annotations=[*heads, thread, note(remark, mode)], xaxis3=bars, yaxis3=height, bargap=0.3,
-        meta={"narrow": narrow}, **layout,
+        meta={"narrow": narrow, "present": present}, **layout,
     )  # fmt: skip
     fig.add_traces([*_client_arrows(m, mode), *_server_arrows(m, mode)])
     shown = m.errors or (0.0, 0.0, 0.0)
@@ -129,7 +136,7 @@ def _thread(phase: int, mode: str) -> dict[str, Any]:
         for n, name in enumerate(PHASES)
     ]
     return {
-        "xref": "paper", "yref": "paper", "x": 0.5, "y": 1, "xanchor": "center", "yanchor": "top",
+        "xref": "paper", "yref": "paper", "x": 0.5, "y": 1, "xanchor": "center", "yanchor": "bottom", "yshift": 4,
         "text": " › ".join(words), "showarrow": False, "font": {"size": 15, "color": MUTED[mode]},
     }  # fmt: skip
 
@@ -162,11 +169,13 @@ def numbers(tips: Array, reach: float) -> tuple[Array, list[str]]:
     lengths = np.linalg.norm(tips, axis=1)
     angles = np.degrees(np.arctan2(tips[:, 1], tips[:, 0]))
     texts = [str(k) for k in range(len(tips))]
+    beyond = 0.11
     if np.ptp(tips, axis=0).max() < 1e-9:
+        beyond = 0.2
         texts = [" ".join(texts), *[""] * (len(tips) - 1)]
     else:
         angles = apart(angles, LABEL_GAP)
-    ring = lengths.max() + 0.11 * reach
+    ring = lengths.max() + beyond * reach
     turned = np.radians(angles)
     return ring * np.stack([np.cos(turned), np.sin(turned)], axis=1), texts
 

@@ -28,7 +28,7 @@ class Term:
 
 
 GLOSSARY: dict[str, Term] = {
-    "A": Term("A", "Down-projection factor of a LoRA adapter, r × d_in: which input directions a client reads.", "blue"),
+    "A": Term("A", "Down-projection factor of a LoRA adapter, r × d_in: the input directions a client reads.", "blue"),
     "B": Term("B", "Up-projection factor, d_out × r: which output directions a client writes.", "purple"),
     "BA": Term("B A", "A client's update: the product of its two factors. Only this product acts on the model."),
     "R": Term("R", "An orthogonal r × r matrix, R Rᵀ = I. Turning by R gives (B R, Rᵀ A): the same update.", "green"),
@@ -76,7 +76,7 @@ GLOSSARY: dict[str, Term] = {
     "angle": Term("rotation angle", "How far a frame must be turned, inside its span, to meet another.", "orange"),
     "gain": Term("gain", "Score of the aligned average minus that of the naive average, in percentage points."),
     "trained": Term("as trained", "Clients begin at one shared start and upload their factors untouched."),
-    "misfit": Term("misfit", "Distance of a client's A, however turned, from the reference's, over the reference's norm."),
+    "misfit": Term("misfit", "Distance of a client's A, however turned, from the reference's, over its norm."),
     "singular": Term("singular values", "The stretches in an SVD, never negative, the largest first."),
     "O": Term("O(r)", "All orthogonal r × r matrices: rotations and those that mirror."),
     "SO": Term("SO(r)", "Rotations only: orthogonal r × r matrices with determinant +1."),

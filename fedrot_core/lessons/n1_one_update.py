@@ -211,6 +211,7 @@ register(
             ),
             Step(
                 title="Two clients, two frames",
+                wide=True,
                 text="Two [[client|clients]] hold the same [[update]]. Client 1 wrote it in a [[frame]] turned by "
                 "[[theta]], so its arrows, columns of [[A]], point elsewhere.",
                 do="Predict, then drag the angle.",
@@ -301,6 +302,7 @@ register(
             ),
             Step(
                 title="Spin a client",
+                wide=True,
                 text="Four [[client|clients]], really trained, so their [[update|updates]] differ a little. A secret "
                 "[[rotation]] spins one client's [[factors]].",
                 do="Predict, then spin the client again and again.",

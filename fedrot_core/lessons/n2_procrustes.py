@@ -318,6 +318,7 @@ register(
             ),
             Step(
                 title="Keep the turn, drop the stretch",
+                wide=True,
                 text="The [[svd]] takes [[S]] apart: turn, stretch, turn. A [[client]] may turn and must not stretch.",
                 do="Predict, then check it with the numbers below the figure.",
                 predict=Choice(
@@ -357,6 +358,7 @@ register(
             ),
             Step(
                 title="Turn only part of the way",
+                wide=True,
                 text="A soft turn mixes the identity with [[R]] by [[lambda]] and takes the nearest [[rotation]].",
                 do="Draw your curve, then move the strength and the angle.",
                 predict=Curve(
@@ -380,6 +382,7 @@ register(
             ),
             Step(
                 title="The cliff at half a turn",
+                wide=True,
                 text="Let [[R]] be half a turn. The identity and [[R]] then point opposite ways.",
                 do="Predict, then press Play.",
                 predict=Choice(

@@ -212,6 +212,7 @@ register(
         steps=(
             Step(
                 title="Broadcast",
+                wide=True,
                 text="The [[server]] sends one pair of [[factors]], [[B]] and [[A]], to each [[client]]: the "
                 "[[broadcast]]. An arrow is one column of [[A]] on its two [[latent]]. All {clients} lie on each "
                 "other.",
@@ -224,6 +225,7 @@ register(
             ),
             Step(
                 title="Train",
+                wide=True,
                 text="Each [[client]] takes its local steps alone, on its own data. Nobody knows what the others do.",
                 do="Predict the widest angle between two clients' arrows after training.",
                 scene=_after(TRAIN),
@@ -244,6 +246,7 @@ register(
             ),
             Step(
                 title="Upload",
+                wide=True,
                 text="[[factors|Factors]] may be written in any [[frame]]: [[gauge|(B R, Rᵀ A)]], with any orthogonal "
                 "[[R]]. Here two halves of the [[client|clients]] write theirs [[theta]] apart.",
                 do="Predict; then move [[theta]] and watch the arrows turn.",
@@ -262,6 +265,7 @@ register(
             ),
             Step(
                 title="Turn",
+                wide=True,
                 text="Each [[client]] finds the [[rotation]] [[R]] that brings its factor closest to the [[broadcast]] "
                 "it received ([[procrustes]]), and turns both factors.",
                 do="Predict, then set [[theta]] to 0° and see what is left to turn.",
@@ -282,6 +286,7 @@ register(
             ),
             Step(
                 title="Average",
+                wide=True,
                 text="The [[server]] averages all [[A]] and all [[B]] separately. Arrows that point different ways "
                 "cancel. Compare the [[naive|naive mean]], as sent, with the [[aligned|turned mean]].",
                 do="Predict, then move [[theta]].",
@@ -302,6 +307,7 @@ register(
             ),
             Step(
                 title="Error",
+                wide=True,
                 text="The [[server]] wants the [[ideal]], the average of the products [[BA]]. The [[error]] is how far "
                 "its own product is from it; at this rank nobody is below the [[floor]].",
                 do="Predict, then set [[theta]] to 0°.",
@@ -322,6 +328,7 @@ register(
             ),
             Step(
                 title="The whole round",
+                wide=True,
                 text="All phases of one [[round]]. Where arrows were when a phase began stays as thin lines.",
                 do="Press Play; pause anywhere, or step with the slider.",
                 scene=_whole,

@@ -406,6 +406,7 @@ register(
             ),
             Step(
                 title="The loss cannot feel a turn",
+                wide=True,
                 text="The loss sees only [[BA]]: turning the [[frame]] leaves it level. Split the gradient along a "
                 "turn [[R]] into [[A]]'s and [[B]]'s part; one dot is one [[client]] and plane.",
                 do="Predict, then pick another plane.",
@@ -424,6 +425,7 @@ register(
             ),
             Step(
                 title="Plain SGD",
+                wide=True,
                 text="All [[client|clients]] start from one [[broadcast]] and take {steps} local [[sgd]] steps, each "
                 "on its own data. How far has the [[frame]] turned from the start?",
                 do="Predict, then try other step sizes.",
@@ -445,6 +447,7 @@ register(
             ),
             Step(
                 title="Adam",
+                wide=True,
                 text="[[adam|Adam]] rescales every coordinate by itself. Coordinates belong to one [[frame]], so the "
                 "balance between [[A]] and [[B]] can break.",
                 do="Predict, then try other step sizes.",
@@ -505,6 +508,7 @@ register(
             ),
             Step(
                 title="Does it matter?",
+                wide=True,
                 text="The final score after {rounds} rounds: [[naive|naive]], and [[aligned|turned first]] by "
                 "FedRot-LoRA, on {seeds} seeds. Naive results are shown.",
                 do="Predict, then change the optimiser.",

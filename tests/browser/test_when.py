@@ -53,7 +53,7 @@ def test_a_link_opens_its_run_and_the_config_survives_the_navigation_bar(page: P
     state = landed_in_the_lab(page)
     assert state["clients"] == "2"
     page.get_by_text("Diagnose", exact=True).click()
-    page.get_by_role("link", name="When does it matter?").click()
+    page.get_by_role("menuitem", name="When does it matter?").click()
     page.wait_for_selector(f"{PLOT}[data-version]", timeout=30_000)
     page.wait_for_function("new URLSearchParams(location.search).get('clients') === '2'")
 

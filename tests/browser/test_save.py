@@ -1,0 +1,64 @@
+"""A figure's Save button, in a real browser, down to the file."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.lab_driver import figure_title, open_lab
+from tests.browser.test_accessibility import serious
+
+pytestmark = pytest.mark.browser
+
+
+def ask_to_save(page: Page, name: str) -> None:
+    """Press a card's Save button and wait for the preview."""
+    page.locator(f".st-key-figure_{name}").get_by_role("button", name="choose format").click()
+    page.wait_for_selector(".fedrot-preview .main-svg")
+
+
+def test_an_svg_for_a_slide_comes_out_of_the_dialog(page: Page, app_url: str) -> None:
+    open_lab(page, f"{app_url}/lab")
+    title = figure_title(page, "learning")
+    ask_to_save(page, "learning")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("radio", name="SVG").click()
+    dialog.get_by_role("radio", name="Print, greyscale").click()
+    dialog.get_by_role("button", name="Prepare SVG").click()
+    with page.expect_download(timeout=90_000) as download:
+        dialog.get_by_role("button", name="Download").click(timeout=90_000)
+    assert download.value.suggested_filename.endswith("-slide-print.svg")
+    root = ET.fromstring(download.value.path().read_bytes())
+    assert (root.get("width"), root.get("height")) == ("1280", "720")
+    texts = " ".join("".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text"))
+    assert set(title.split()) <= set(texts.split())
+    assert "seed 0" in texts
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_the_dialog_stays_open_while_a_run_streams(page: Page, app_url: str) -> None:
+    open_lab(page, f"{app_url}/lab")
+    page.goto(f"{app_url}/lab?rounds=60&clients=30&seed=5")
+    page.wait_for_selector(".st-key-figure_latent .plot[data-version]", timeout=30_000)
+    ask_to_save(page, "ladder")
+    before = page.locator(".st-key-figure_latent .plot").get_attribute("data-version")
+    page.wait_for_function(
+        "v => document.querySelector('.st-key-figure_latent .plot').dataset.version !== v", arg=before
+    )
+    expect(page.get_by_role("dialog")).to_have_count(1)
+    page.get_by_role("dialog").get_by_role("radio", name="CSV").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Prepare CSV")).to_be_visible()
+
+
+def test_axe_finds_nothing_serious_in_the_dialog(page: Page, app_url: str) -> None:
+    open_lab(page, f"{app_url}/lab")
+    ask_to_save(page, "latent")
+    page.wait_for_timeout(500)
+    findings = [f"light: {found}" for found in serious(page)]
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(1500)
+    findings += [f"dark: {found}" for found in serious(page)]
+    assert not findings, "\n".join(findings)
