@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
 
 import streamlit as st
 
@@ -24,10 +23,9 @@ def rich(text: str) -> str:
 
     ``**bold**`` is kept; everything else is text.
     """
-    hues = HUES[theme_mode()]
     parts, end = [], 0
     for match in MARK.finditer(text):
-        parts += [_plain(text[end : match.start()]), _term(match[1], match[2], hues)]
+        parts += [_plain(text[end : match.start()]), _term(match[1], match[2])]
         end = match.end()
     return "".join([*parts, _plain(text[end:])])
 
@@ -36,10 +34,12 @@ def _plain(text: str) -> str:
     return BOLD.sub(r"<strong>\1</strong>", html.escape(text))
 
 
-def _term(key: str, shown: str | None, hues: Mapping[str, str]) -> str:
+def _term(key: str, shown: str | None) -> str:
     term = GLOSSARY[key]
     word, meaning = html.escape(shown or term.shown), html.escape(term.meaning)
-    colour = f' style="color:{hues[term.hue]}"' if term.hue else ""
+    colour = ""
+    if term.hue:  # the browser picks, so that a change of theme needs no run of the script
+        colour = f' style="color:light-dark({HUES["light"][term.hue]},{HUES["dark"][term.hue]})"'
     kind = "fedrot-symbol" if term.hue else "fedrot-word"
     return (
         f'<span class="fedrot-term {kind}" tabindex="0" role="button" aria-label="{word}: {meaning}"{colour}>{word}'

@@ -18,7 +18,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     state = { key: data.key, ys: data.drawn ?? data.ticks.map(() => null) };
     states.set(parentElement, state);
   }
-  if (data.drawn) state.ys = data.drawn;
+  if (data.truth) state.ys = data.drawn;  // else what is drawn here is newer than what the server has seen of it
   const { ticks, low, high, unit } = data;
   const x = (i) => L + (i + 0.5) * (W - L - R) / ticks.length;
   const y = (v) => T + (high - v) / (high - low) * (H - T - B);

@@ -16,7 +16,7 @@ from fedrot_core.vocabulary import Gauge
 HUES: dict[str, dict[str, str]] = {
     "light": {
         "vermillion": "#C44E00", "blue": "#0072B2", "green": "#00805E", "purple": "#A8527F",
-        "orange": "#A86A00", "sky": "#1F7FB8", "yellow": "#857A00", "ink": "#1B1F27",
+        "orange": "#9E6300", "sky": "#1A75AB", "yellow": "#7A7000", "ink": "#1B1F27",
     },
     "dark": {
         "vermillion": "#FF8A4C", "blue": "#56B4E9", "green": "#2FC79A", "purple": "#E39BC4",

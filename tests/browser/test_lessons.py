@@ -9,7 +9,7 @@ from fedrot_core.lessons import LESSONS
 from fedrot_core.lessons.base import Choice, Curve, Estimate
 from tests.browser.lab_driver import query, settled
 
-MOST_TABS = 60
+MOST_TABS = 90
 CURVES = [
     (lesson.name, n) for lesson in LESSONS.values() for n, s in enumerate(lesson.steps) if isinstance(s.predict, Curve)
 ]
@@ -47,15 +47,15 @@ def test_a_lesson_can_be_taken_by_keyboard_alone(page: Page, app_url: str, name:
             expect(page.locator(".fedrot-answer")).to_have_count(0)
             if isinstance(asked, Choice):
                 tab_to(page, '.st-key-lesson_question input[type="radio"]')
-                page.keyboard.press("ArrowDown")
-                page.keyboard.press("ArrowUp")
+                page.keyboard.press("Space")
             elif isinstance(asked, Estimate):
-                tab_to(page, '.st-key-lesson_question [role="slider"]')
+                tab_to(page, '.st-key-lesson_question :is([role="slider"], input[type="range"])')
                 page.keyboard.press("ArrowRight")
             else:
                 for _ in asked.ticks:
                     tab_to(page, ".fedrot-draw circle")
                     page.keyboard.press("ArrowUp")
+            expect(page.locator('[class*="_lock"] button').first).to_be_enabled()
             settled(page)
             tab_to(page, '[class*="_lock"] button:not([disabled])')
             page.keyboard.press("Enter")
