@@ -70,8 +70,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
       event.preventDefault();
       event.stopPropagation();
       put(i, now + moves[event.key]);
+      clearTimeout(state.timer);
+      state.timer = setTimeout(report, 400);  // once the keys rest
     }));
-    points.forEach((point) => point.addEventListener("blur", () => { if (state.ys.some((v) => v !== null)) report(); }));
     const at = (event) => {
       const box = svg.getBoundingClientRect();
       const px = (event.clientX - box.left) / box.width * W, py = (event.clientY - box.top) / box.height * H;

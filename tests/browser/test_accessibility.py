@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.lab_driver import settled
 
@@ -35,6 +35,8 @@ def serious(page: Page) -> list[str]:
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing_serious(page: Page, app_url: str, name: str) -> None:
     page.goto(f"{app_url}/{'' if name == 'home' else name}{SMALL.get(name, '')}")
+    settled(page)
+    expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=60_000)  # runs under way have ended
     settled(page)
     page.wait_for_timeout(500)
     findings = [f"light: {found}" for found in serious(page)]

@@ -50,7 +50,7 @@ def test_the_dialog_stays_open_while_a_run_streams(page: Page, app_url: str) -> 
     )
     expect(page.get_by_role("dialog")).to_have_count(1)
     page.get_by_role("dialog").get_by_role("radio", name="CSV").click()
-    expect(page.get_by_role("dialog").get_by_role("button", name="Prepare CSV")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Prepare CSV")).to_be_visible(timeout=20_000)
 
 
 def test_axe_finds_nothing_serious_in_the_dialog(page: Page, app_url: str) -> None:
