@@ -21,7 +21,7 @@ from fedrot_core.federation import Federation
 from fedrot_core.sweep import summarise, sweep
 
 SEEDS = 20
-REPEATS = 3
+REPEATS = 2
 
 WAYS: dict[str, Callable[[list[FederationConfig]], object]] = {
     "full": lambda configs: [Federation(config).run() for config in configs],
