@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 import torch
 
+from app import background
 from app.comparison import Plan, as_json, table, verdict
 from app.runner import HEARTBEAT_SECONDS
 from fedrot_core.config import FederationConfig
@@ -109,7 +110,7 @@ class PackJob:
 
     def start(self) -> PackJob:
         """Begin, on a thread of its own."""
-        threading.Thread(target=self._run, args=(_slot(),), daemon=True, name="lecture-pack").start()
+        background.start("lecture-pack", self._run, _slot())
         return self
 
     def _run(self, slot: threading.Semaphore) -> None:
@@ -141,7 +142,8 @@ class PackJob:
         self.done, self.total, self.what = done, max(total, 1), what
 
     def _should_stop(self) -> bool:
-        return self.cancelled or time.monotonic() - self._seen > HEARTBEAT_SECONDS
+        left = time.monotonic() - self._seen > HEARTBEAT_SECONDS
+        return self.cancelled or left or background.ending.is_set()
 
 
 @st.cache_resource(show_spinner=False)

@@ -76,8 +76,7 @@ def from_query(query: Mapping[str, str], fresh_seed: int) -> tuple[Place, list[s
 
 def topics() -> dict[str, str]:
     """Topic -> title."""
-    titles = {name: LESSONS[name].title if name in LESSONS else name.replace("_", " ").capitalize() for name in TOPICS}
-    return {EVERYTHING: "All lessons", **titles}
+    return {EVERYTHING: "All lessons", **{name: LESSONS[name].title for name in TOPICS}}
 
 
 def lesson_page(lesson: str) -> str | None:

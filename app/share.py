@@ -78,17 +78,22 @@ def from_query(query: Mapping[str, str]) -> tuple[FederationConfig, Selection, l
     for key, text in query.items():
         if key in known:
             try:
-                value = _parsed(text, known[key])
-                config.with_values({key: value})
-                wanted[key] = value
+                wanted[key] = _parsed(text, known[key])
             except (ConfigError, ValueError) as error:
                 problems.append(f"{error} The link's {key}={text!r} was replaced by {_text(known[key].default)}.")
         elif key not in {**NUMBERS, **NAMES, **LISTS, CHECK: CHECK}:
             problems.append(f"The link's {key}={text!r} is not a setting of this app and was ignored.")
-    try:
-        config = config.with_values(wanted)
-    except ConfigError as error:  # each value is fine alone, together they are not
-        problems.append(f"{error} All settings of the link were replaced by the defaults.")
+    while True:  # values are judged together: some are only possible beside others
+        try:
+            config = config.with_values(wanted)
+            break
+        except ConfigError as error:
+            bad = error.key if error.key in wanted else None
+            if bad is None:
+                problems.append(f"{error} All settings of the link were replaced by the defaults.")
+                break
+            del wanted[bad]
+            problems.append(f"{error} The link's {bad}={query[bad]!r} was replaced by {_text(known[bad].default)}.")
     selection, complaints = _selection(query, config)
     return config, selection, problems + complaints
 

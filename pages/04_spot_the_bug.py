@@ -8,6 +8,7 @@ from app import bugs, state
 from app.components.bug_answer import TITLES, answer, answer_is_open, guess
 from app.components.live_figure import data_dialog, figure_card
 from app.components.transport import POLL_SECONDS
+from app.terms import theme_mode
 from app.text import plain
 from fedrot_core.figures import View
 from fedrot_core.trace import Trace
@@ -42,7 +43,7 @@ def stage() -> None:
 def show(trace: Trace) -> None:
     """Figures and evidence, under neutral names while the mistake is hidden."""
     shown = trace if answer_is_open(scene) else bugs.nameless(trace)
-    mode = "dark" if st.context.theme.type == "dark" else "light"
+    mode = theme_mode()
     view = View(trace.arms[0].name, trace.rounds_done - 1, mode=mode)
     for stop in shown.stopped:
         st.warning(stop.message)

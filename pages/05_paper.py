@@ -7,8 +7,9 @@ import streamlit as st
 
 from app import replica
 from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
-from app.components.paper_parts import differences, head, lead, mode
+from app.components.paper_parts import differences, head, lead
 from app.components.sweep_progress import POLL_SECONDS, held, progress
+from app.terms import theme_mode
 from app.text import plain
 from fedrot_core import paper
 from fedrot_core.export.figures import Draw, Footer
@@ -31,14 +32,14 @@ def stage() -> None:
         with place:
             chart(
                 f"figure_{name}", draw, height=height, label=label, filename=f"fedrot-paper-{name}",
-                uirevision=name, version=f"{name}:{len(found)}:{mode()}",
+                uirevision=name, version=f"{name}:{len(found)}:{theme_mode()}",
                 triggers={"table": functools.partial(ask_table, name)},
                 footer=Footer(f"FedRot Lab · numbers of {paper.SOURCE}") if name.startswith("paper") else ours,
             )  # fmt: skip
     differences(runs)
     wanted = table_wanted()
     if wanted in figures:
-        numbers_dialog(figures[wanted][0], paper.SOURCE, figures[wanted][1](mode()), f"fedrot-paper-{wanted}")
+        numbers_dialog(figures[wanted][0], paper.SOURCE, figures[wanted][1](theme_mode()), f"fedrot-paper-{wanted}")
     for run in found.values():
         for note in filter(None, (run.error, *(arm.stopped for arm in run.arms.values()))):
             st.warning(plain(f"Seed {run.config.seed}, {run.config.data.clients} clients: {note}"))

@@ -15,6 +15,7 @@ from app.comparison import Plan, as_json, table, verdict
 from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
 from app.controls import widgets
 from app.share import MOST_SEEDS, Selection
+from app.terms import theme_mode
 from fedrot_core.export.figures import Footer
 from fedrot_core.figures.compare import COMPARE_FIGURES, CompareFigure
 from fedrot_core.figures.compare_base import CompareView, plot_height
@@ -77,7 +78,7 @@ def answer(runs: Sequence[RunSummary], plan: Plan, stale: bool) -> None:
 
 def figures(runs: Sequence[RunSummary], plan: Plan, seeds: int) -> None:
     """Small multiples above, errors and cost side by side below."""
-    view = CompareView(plan.cards, "dark" if st.context.theme.type == "dark" else "light", seeds)
+    view = CompareView(plan.cards, theme_mode(), seeds)
     grid, *below = COMPARE_FIGURES
     _card(grid, runs, view, plan, grid_height(len(plan.cards)))
     for figure, column in zip(below, st.columns(len(below), gap="medium"), strict=True):

@@ -14,11 +14,6 @@ from fedrot_core.figures.paper import gaps, signed
 FRAMES = {"trained": "As trained, as in the paper", "svd": "Re-factorised by SVD"}
 
 
-def mode() -> str:
-    """The page's theme."""
-    return "dark" if st.context.theme.type == "dark" else "light"
-
-
 def head() -> replica.Replica:
     """Title, the choice of frames, and the runs that the link asks for."""
     query = dict(st.query_params.items())

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import state
+from app.terms import theme_mode
 from fedrot_core.figures import View
 from fedrot_core.trace import RoundRecord, Trace
 
@@ -38,7 +39,7 @@ def current_view(trace: Trace, round_index: int, moving: bool) -> View:
         client=min(now.client, len(trace.task.sample_counts) - 1),
         layer=min(now.layer, len(trace.task.layers) - 1),
         feature=now.feature,
-        mode="dark" if st.context.theme.type == "dark" else "light",
+        mode=theme_mode(),
         moving=moving,
     )
 

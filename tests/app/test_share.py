@@ -76,6 +76,18 @@ def test_one_bad_value_does_not_cost_the_good_ones() -> None:
 
 def test_values_that_do_not_fit_together_are_named() -> None:
     config, _, problems = from_query({"rank": "32", "width": "16"})
-    assert config == FederationConfig()
+    assert (config.lora.rank, config.data.hidden) == (FederationConfig().lora.rank, 16)
     assert len(problems) == 1
     assert "Rank r must be in 1..16" in problems[0]
+
+
+def test_values_that_are_only_possible_together_survive_a_link() -> None:
+    """A twentieth of ten clients is nobody, of a hundred it is five."""
+    config, _, problems = from_query({"part": "0.05", "clients": "100", "min": "1"})
+    assert not problems
+    assert config.participants == 5
+    config, _, problems = from_query({"part": "0.05", "seed": "7"})
+    assert config.seed == 7
+    assert config.server.participation == 1
+    assert len(problems) == 1
+    assert "part='0.05' was replaced" in problems[0]
