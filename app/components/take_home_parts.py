@@ -47,7 +47,7 @@ def _stage() -> None:
     moving = _waiting(job)
     if job is not None and moving:
         job.seen_by(state.session_id())
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="progress_take_home"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="take_home_row"):
         if job is not None and job.page is not None:
             st.download_button(
                 f"Download {FILE}", job.page, FILE, "text/html", icon=":material/download:", type="primary",
