@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,7 +20,6 @@ from fedrot_core.methods.base import INDEX_BYTES, NUMBER_BYTES, round_update
 from fedrot_core.metrics import Focus, measure
 from fedrot_core.server import stepped
 from fedrot_core.trace import RoundRecord, numpy_fields
-from fedrot_core.workloads import Task
 
 DIVERGED_NORM = 1e6
 """An update whose norm exceeds this has diverged, even if it is still finite."""
@@ -30,13 +31,11 @@ class Turnout:
 
     Attributes:
         round_index: from 0; clients: (m,) sampled; arrive: (m,) bool, False for those lost in mid-round.
-        fresh_A: (L, r, i) a new initial A, for methods that re-initialise.
     """
 
     round_index: int
     clients: Tensor
     arrive: Tensor
-    fresh_A: Tensor
 
 
 @dataclass
@@ -54,33 +53,50 @@ class Combined:
     """A finished round of one arm: everything that a record of it is made from. K clients, whose uploads were used.
 
     Attributes:
-        arm: the arm, already moved on; before: what its server held when the round began.
+        arm: the arm; before, after: what its server held when the round began, and what it holds now.
         config: the run's.
         sent: (L, K, r, i), (L, K, o, r), in the frames in which the server got them.
         update: the round's update, of any inner dimension, (L, p, i), (L, o, p).
         alignment: the rotations that were applied, or None.
         context: what the method knew.
-        loss, score: of the new global model, or the mean over personal ones.
         dropped, lost: clients whose upload was not finite, and clients lost in mid-round.
         bytes_up, bytes_down: per client.
         client_seconds, server_seconds: work of one client's preparation and of the server's rule.
+        loss, score: of the new global model, or the mean over personal ones; NaN until :meth:`scored`.
     """
 
     arm: Arm
     before: ServerState
+    after: ServerState
     config: FederationConfig
     sent: Factors
     update: Factors
     alignment: Alignment | None
     context: RoundContext
-    loss: float
-    score: float
     dropped: Tensor
     lost: Tensor
     bytes_up: float
     bytes_down: float
     client_seconds: float
     server_seconds: float
+    loss: float = math.nan
+    score: float = math.nan
+
+    @property
+    def models(self) -> tuple[Factors, Tensor | None]:
+        """The adapters to score, (L, M, r, i), (L, M, o, r), and what is merged into the base under them."""
+        return self.arm.method.models(self.after), self.after.base
+
+    def scored(self, loss: Tensor, score: Tensor) -> Combined:
+        """With loss and score (M,) of :attr:`models`; moves the arm on.
+
+        Raises:
+            DivergedError: when a loss is not finite.
+        """
+        if not bool(torch.isfinite(loss).all()):
+            raise _outgrown(self.arm.method, self.context.round_index, self.config)
+        self.arm.state = self.after
+        return replace(self, loss=float(loss.mean()), score=float(score.mean()))
 
     def record(self) -> RoundRecord:
         """Every metric; also keeps what the arm's arrows show, so that nothing jumps in the next round."""
@@ -129,13 +145,28 @@ def usable(arm: Arm, trained: Factors, now: Turnout, config: FederationConfig) -
     return kept
 
 
+def in_frames(arms: Sequence[Arm], trained: Sequence[Factors], config: FederationConfig, t: int) -> list[Factors]:
+    """What every arm's clients send in round ``t``, (L, m, r, i), (L, m, o, r); NaN and Inf count as zero.
+
+    Where a round freezes a common factor, that factor pins every client's frame.
+    """
+    sent = [Factors(torch.nan_to_num(f.A, 0.0, 0.0, 0.0), torch.nan_to_num(f.B, 0.0, 0.0, 0.0)) for f in trained]
+    free = [n for n, arm in enumerate(arms) if arm.method.trains(t) == "AB"]
+    if free:
+        together = Factors(torch.stack([sent[n].A for n in free]), torch.stack([sent[n].B for n in free]))
+        turned = as_sent(together, config, t)
+        for place, n in enumerate(free):
+            sent[n] = Factors(turned.A[place], turned.B[place])
+    return sent
+
+
 def combine(
-    arm: Arm, trained: Factors, kept: Tensor, now: Turnout, context: RoundContext, config: FederationConfig, task: Task
+    arm: Arm, sent: Factors, kept: Tensor, now: Turnout, context: RoundContext, config: FederationConfig
 ) -> Combined:
-    """Frames, the method's rule, the server's step, and the score; moves the arm on.
+    """The method's rule and the server's step; not yet scored.
 
     Args:
-        trained: (L, m, r, i), (L, m, o, r) from all sampled clients.
+        sent: (L, m, r, i), (L, m, o, r) from all sampled clients, by :func:`in_frames`.
         kept: rows of it that the server uses, by :func:`usable`.
         context: the round, as the kept clients and the server know it.
 
@@ -143,9 +174,6 @@ def combine(
         DivergedError: when the global factors left every reasonable range.
     """
     method = arm.method
-    sent = Factors(torch.nan_to_num(trained.A, 0.0, 0.0, 0.0), torch.nan_to_num(trained.B, 0.0, 0.0, 0.0))
-    if method.trains(context.round_index) == "AB":  # a frozen common factor pins every client's frame
-        sent = as_sent(sent, config, context.round_index)
     sent = sent.select(kept)
     begin = time.perf_counter()
     upload = method.prepare(sent, arm.state, context)
@@ -154,30 +182,30 @@ def combine(
     end = time.perf_counter()
     state = stepped(arm.state, outcome.state, config.server)
     size = float(state.factors.A.abs().max() + state.factors.B.abs().max())
-    loss, score = task.evaluate(method.models(state), state.base)
-    if not size < DIVERGED_NORM or not bool(torch.isfinite(loss).all()):
-        raise DivergedError(
-            f"{method.card.label} stopped in round {context.round_index}: its global factors grew beyond "
-            f"{DIVERGED_NORM:g}. {_remedy(config)}"
-        )
-    before, arm.state = arm.state, state
+    if not size < DIVERGED_NORM:
+        raise _outgrown(method, context.round_index, config)
     held = context.numbers("AB") * float(context.ranks.double().mean()) / config.lora.rank
     return Combined(
         arm=arm,
-        before=before,
+        before=arm.state,
+        after=state,
         config=config,
         sent=sent,
-        update=round_update(before, outcome.state),
+        update=round_update(arm.state, outcome.state),
         alignment=upload.alignment or outcome.alignment,
         context=context,
-        loss=float(loss.mean()),
-        score=float(score.mean()),
         dropped=now.clients[now.arrive.index_fill(0, kept, False)],
         lost=now.clients[~now.arrive],
         bytes_up=_bytes(held if upload.numbers is None else upload.numbers, upload.indices),
         bytes_down=_bytes(held if outcome.numbers is None else outcome.numbers, outcome.indices),
         client_seconds=(middle - begin) / len(kept),
         server_seconds=end - middle,
+    )
+
+
+def _outgrown(method: Method, t: int, config: FederationConfig) -> DivergedError:
+    return DivergedError(
+        f"{method.card.label} stopped in round {t}: its global factors grew beyond {DIVERGED_NORM:g}. {_remedy(config)}"
     )
 
 

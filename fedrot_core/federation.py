@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fedrot_core.arm import Arm, Combined, Turnout, combine, usable
+from fedrot_core.arm import Arm, Combined, Turnout, combine, in_frames, usable
 from fedrot_core.config import FederationConfig
 from fedrot_core.engine import Engine, FlatFactors, made_with, pack, pick_device, unpack
 from fedrot_core.errors import DivergedError, rule
@@ -89,13 +89,12 @@ class Federation:
             yield event
 
     def sample(self, t: int) -> Turnout:
-        """Sampled and lost clients, and a fresh A. One upload always arrives: a round that loses all is no round."""
+        """Sampled and lost clients. One upload always arrives: a round that loses all is no round."""
         rng = stream(self.config.seed, "participation", t)
         clients = np.sort(rng.choice(self.K, self.config.participants, replace=False))
         arrive = rng.random(len(clients)) >= self.config.server.dropout
         arrive[rng.integers(len(clients))] |= not arrive.any()
-        fresh_A = self._draw_A(f"fresh {t}", 1)[:, 0]
-        return Turnout(t, torch.from_numpy(clients), torch.from_numpy(arrive), fresh_A)
+        return Turnout(t, torch.from_numpy(clients), torch.from_numpy(arrive))
 
     def context(self, arm: Arm, now: Turnout, clients: Tensor) -> RoundContext:
         """The round as ``clients`` (indices among all) and the server know it."""
@@ -111,7 +110,7 @@ class Federation:
             reference=arm.history[-1 - age],
             rng=lambda name: stream(self.config.seed, name, now.round_index),
             ranks=self.ranks[clients],
-            fresh_A=now.fresh_A,
+            fresh_A=lambda: self._draw_A(f"fresh {now.round_index}", 1)[:, 0],
         )
 
     def starts(self, arm: Arm, now: Turnout) -> Factors:
@@ -225,26 +224,42 @@ class _Progress:
         self, begun: Factors, trained: Factors, record: Callable[[Combined], Recorded], should_stop: Callable[[], bool]
     ) -> Iterator[Recorded | ArmStopped | CentralisedRecord]:
         """Aggregate every arm and score the centralised run; arms that diverged leave."""
-        federation, now = self.federation, self.now
-        m, alive = len(now.clients), []
-        for g, arm in enumerate(self.arms):
-            mine, which = slice(g * m, (g + 1) * m), arm.method.trains(now.round_index)
-            ended = Factors(  # a frozen factor is the broadcast's to the last bit
-                (trained if "A" in which else begun).A[:, mine], (trained if "B" in which else begun).B[:, mine]
-            )
-            if arm.method.in_turn:
-                ended = self._in_turn(arm, Factors(begun.A[:, mine], begun.B[:, mine]), should_stop)
+        federation, now, t = self.federation, self.now, self.now.round_index
+        ended = [self._ended(g, arm, begun, trained, should_stop) for g, arm in enumerate(self.arms)]
+        sent = in_frames(self.arms, ended, federation.config, t)
+        combined: list[Combined] = []
+        stopped: dict[str, str] = {}
+        for arm, mine, uploads in zip(self.arms, ended, sent, strict=True):
             try:
-                kept = usable(arm, ended, now, federation.config)
+                kept = usable(arm, mine, now, federation.config)
                 context = federation.context(arm, now, now.clients[kept])
-                yield record(combine(arm, ended, kept, now, context, federation.config, federation.task))
-                alive.append(arm)
+                combined.append(combine(arm, uploads, kept, now, context, federation.config))
             except DivergedError as error:
-                yield ArmStopped(arm.method.card.name, now.round_index, str(error))
-        self.arms = alive
+                stopped[arm.method.card.name] = str(error)
         self.ceiling = Factors(trained.A[:, -1], trained.B[:, -1])
-        loss, score = federation.task.evaluate(Factors(trained.A[:, -1:], trained.B[:, -1:]))
-        yield CentralisedRecord(now.round_index, float(loss[0]), float(score[0]))
+        models = [c.models for c in combined] + [(Factors(trained.A[:, -1:], trained.B[:, -1:]), None)]
+        *scores, (loss, score) = federation.task.evaluate_each(models)
+        alive = []
+        for done, numbers in zip(combined, scores, strict=True):
+            try:
+                yield record(done.scored(*numbers))
+                alive.append(done.arm)
+            except DivergedError as error:
+                stopped[done.arm.method.card.name] = str(error)
+        self.arms = alive
+        for name, message in stopped.items():
+            yield ArmStopped(name, t, message)
+        yield CentralisedRecord(t, float(loss[0]), float(score[0]))
+
+    def _ended(self, g: int, arm: Arm, begun: Factors, trained: Factors, should_stop: Callable[[], bool]) -> Factors:
+        """What the clients of the g-th arm trained, (L, m, r, i), (L, m, o, r)."""
+        m, which = len(self.now.clients), arm.method.trains(self.now.round_index)
+        mine = slice(g * m, (g + 1) * m)
+        if arm.method.in_turn:
+            return self._in_turn(arm, Factors(begun.A[:, mine], begun.B[:, mine]), should_stop)
+        return Factors(  # a frozen factor is the broadcast's to the last bit
+            (trained if "A" in which else begun).A[:, mine], (trained if "B" in which else begun).B[:, mine]
+        )
 
     def _in_turn(self, arm: Arm, starts: Factors, should_stop: Callable[[], bool]) -> Factors:
         """Clients one after another, each from where the one before stopped: (L, m, r, i), (L, m, o, r)."""

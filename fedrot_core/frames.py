@@ -11,13 +11,15 @@ from fedrot_core.rng import stream
 
 
 def as_sent(trained: Factors, config: FederationConfig, round_index: int) -> Factors:
-    """The trained factors (L, K, r, i), (L, K, o, r) in the frames that ``config.frames`` asks for.
+    """The trained factors (..., L, K, r, i), (..., L, K, o, r) in the frames that ``config.frames`` asks for.
+
+    Along leading axes, which stand for arms, every client is turned alike.
 
     "trained" and "independent" send them as they are (independent starts are drawn by :func:`initial_A`).
     "svd" re-factorises each client's product and draws the sign of each direction at random, since a real SVD's signs
     are arbitrary. "turned" turns two halves of the clients apart, in planes that are new in each layer and round.
     """
-    L, K, r = trained.A.shape[:3]
+    L, K, r = trained.A.shape[-4:-1]
     rng = stream(config.seed, "frames", round_index)
     if config.frames.kind == "svd":
         sent = refactorised(trained)

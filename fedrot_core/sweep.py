@@ -31,7 +31,7 @@ from fedrot_core.trace import CentralisedRecord
 
 __all__ = ["ArmSummary", "RunSummary", "batches", "summarise", "sweep"]
 
-ROWS_AT_ONCE = {"cpu": 256, "cuda": 8192, "mps": 4096}
+ROWS_AT_ONCE = {"cpu": 128, "cuda": 8192, "mps": 4096}
 """Most rows in one batch. A CPU gains nothing from more, and small batches show results sooner; a GPU starves below."""
 
 MOST_JOBS = 4

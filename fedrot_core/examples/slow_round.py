@@ -99,7 +99,7 @@ def slow_rounds(apart: float) -> tuple[SlowRound, ...]:
     state = ServerState(Factors(A[:, 0], torch.zeros(1, task.layers[0].d_out, RANK, dtype=torch.float64)))
     column, rounds = None, []
     for t in range(ROUNDS):
-        context = _context(config, t, state.factors, A[:, 0], task.layers)
+        context = _context(config, t, state.factors, task.layers)
         steps = [Factors(f.A[None], f.B[None]) for f in watch(task, config, t, method.start(state, context))[0]]
         sent = as_sent(steps[-1], config, t)
         upload = method.prepare(sent, state, context)
@@ -111,9 +111,7 @@ def slow_rounds(apart: float) -> tuple[SlowRound, ...]:
     return tuple(rounds)
 
 
-def _context(
-    config: FederationConfig, t: int, broadcast: Factors, fresh_A: Tensor, layers: tuple[LayerSpec, ...]
-) -> RoundContext:
+def _context(config: FederationConfig, t: int, broadcast: Factors, layers: tuple[LayerSpec, ...]) -> RoundContext:
     """All clients take part and weigh the same."""
     return RoundContext(
         round_index=t,
@@ -125,7 +123,7 @@ def _context(
         reference=broadcast,
         rng=lambda name: stream(config.seed, name, t),
         ranks=torch.full((CLIENTS,), RANK),
-        fresh_A=fresh_A,
+        fresh_A=lambda: broadcast.A,
     )
 
 

@@ -45,7 +45,7 @@ class RoundContext:
         reference: the broadcast that clients align to: this round's, or an older one where references are stale.
         rng: named random stream of this round, the same in every arm.
         ranks: (K,) rank of each of these clients, at most r.
-        fresh_A: (L, r, i) initial A for methods that re-initialise, the same on all clients, drawn anew each round.
+        fresh_A: draws (L, r, i) initial A for methods that re-initialise, the same on all clients, another each round.
     """
 
     round_index: int
@@ -57,12 +57,11 @@ class RoundContext:
     reference: Factors
     rng: Callable[[str], np.random.Generator]
     ranks: Tensor
-    fresh_A: Tensor
+    fresh_A: Callable[[], Tensor]
 
     def numbers(self, which: Trained) -> int:
         """How many numbers the named factors hold at full rank, over all layers, without padding."""
-        r = self.fresh_A.shape[-2]
-        return sum(r * (s.d_in * ("A" in which) + s.d_out * ("B" in which)) for s in self.layers)
+        return sum(self.reference.rank * (s.d_in * ("A" in which) + s.d_out * ("B" in which)) for s in self.layers)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Flora(Method):
 
     def combine(self, upload: Upload, state: ServerState, context: RoundContext) -> Outcome:
         update = stacked_update(upload.factors, context.weights)
-        fresh = Factors(context.fresh_A, torch.zeros_like(state.factors.B))
+        fresh = Factors(context.fresh_A(), torch.zeros_like(state.factors.B))
         next_state = ServerState(fresh, base=merged(state, update), memory=state.memory)
         share = float(context.ranks.sum()) / upload.factors.rank  # Σ r_k / r clients' worth of factors
         return Outcome(next_state, numbers=context.numbers("AB") * share)

@@ -67,7 +67,7 @@ class Bench:
         context = RoundContext(
             round_index=t, align=AlignmentConfig(), weights=w, clients=clients, total_clients=CLIENTS, layers=BENCH,
             reference=state.factors, rng=lambda name: stream(0, "bench", name),
-            ranks=torch.full((CLIENTS,), RANK), fresh_A=state.factors.A,
+            ranks=torch.full((CLIENTS,), RANK), fresh_A=lambda: state.factors.A,
         )  # fmt: skip
         start, which = self.method.start(state, context), self.method.trains(t)
         A, B = start.A.clone(), start.B.clone()

@@ -39,7 +39,7 @@ def bytes_sent(method: str, layers: int, d_in: int, d_out: int, r: int, t: int) 
     context = RoundContext(
         round_index=t, align=AlignmentConfig(), weights=torch.ones(1, dtype=torch.float64), clients=torch.tensor([0]),
         total_clients=1, layers=spec, reference=state.factors, rng=lambda name: stream(0, "quiz", name),
-        ranks=torch.tensor([r]), fresh_A=state.factors.A,
+        ranks=torch.tensor([r]), fresh_A=lambda: state.factors.A,
     )  # fmt: skip
     upload = METHODS[method].prepare(one, state, context)
     numbers = context.numbers("AB") if upload.numbers is None else upload.numbers

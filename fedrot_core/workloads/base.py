@@ -80,6 +80,16 @@ class Task(ABC):
             base: (L, o, i) what was merged into the frozen weights, in units of ``B A``.
         """
 
+    def evaluate_each(self, models: Sequence[tuple[Factors, Tensor | None]]) -> list[tuple[Tensor, Tensor]]:
+        """:meth:`evaluate` of several (adapters, base); those on the untouched base in one call."""
+        found = {n: self.evaluate(f, base) for n, (f, base) in enumerate(models) if base is not None}
+        plain = {n: f for n, (f, base) in enumerate(models) if base is None}
+        if plain:
+            A, B = torch.cat([f.A for f in plain.values()], dim=1), torch.cat([f.B for f in plain.values()], dim=1)
+            each = (torch.split(x, [f.A.shape[1] for f in plain.values()]) for x in self.evaluate(Factors(A, B)))
+            found |= dict(zip(plain, zip(*each, strict=True), strict=True))
+        return [found[n] for n in range(len(models))]
+
 
 @dataclass(frozen=True)
 class Workload:

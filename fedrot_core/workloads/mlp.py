@@ -28,10 +28,9 @@ class FrozenMlp:
 
     def logits(self, x: Tensor, adapters: Sequence[Factors], scaling: float) -> Tensor:
         """Outputs of the adapted network: x (n, d) and global factors (G, ...) a layer -> (G, n, classes)."""
-        h = x.expand(adapters[0].A.shape[0], *x.shape)
+        h = x  # the first frozen layer's outputs are the same for all adapters
         for layer, (W, bias, f) in enumerate(zip(self.weights, self.biases, adapters, strict=True)):
-            z = F.linear(h, W, bias)
-            z.baddbmm_(h @ f.A.mT, f.B.mT, alpha=scaling)
+            z = torch.baddbmm(F.linear(h, W, bias).expand(len(f.A), -1, -1), h @ f.A.mT, f.B.mT, alpha=scaling)
             h = z.relu_() if layer < len(self.weights) - 1 else z
         return h
 

@@ -71,7 +71,7 @@ def play(
         reference=state.factors if reference is None else reference,
         rng=lambda what: np.random.default_rng([seed, t, *what.encode()]),
         ranks=torch.tensor([r] * K if ranks is None else ranks),
-        fresh_A=fresh(s, t),
+        fresh_A=lambda: fresh(s, t),
     )
     sent = as_trained(name, s, t, state)
     upload = method.prepare(sent, state, context)

@@ -344,7 +344,7 @@ def test_the_merged_base_accumulates_over_rounds(name: str) -> None:
         np.testing.assert_allclose(second.update[n, : width[1], : width[0]], ideal2, atol=1e-9)
         if name == "flora":
             assert not B.any()
-            np.testing.assert_array_equal(A, second.context.fresh_A[n, :, : width[0]])
+            np.testing.assert_array_equal(A, second.context.fresh_A()[n, :, : width[0]])
     others = [n for n in METHODS if play(n, one, 0).after.base is not None]
     assert set(others) == {"flora", "fedex"}
 

@@ -271,7 +271,7 @@ def test_flora_merges_the_ideal_and_starts_afresh(widths: Widths, K: int, r: int
         np.testing.assert_allclose(base, dense.ideal(A, B, w), atol=1e-10)
         np.testing.assert_allclose(update, base, atol=1e-10)
         assert not new_B.any()
-        np.testing.assert_array_equal(new_A, done.context.fresh_A[n, :, : widths[n][0]])
+        np.testing.assert_array_equal(new_A, done.context.fresh_A()[n, :, : widths[n][0]])
 
 
 @EACH_SHAPE
