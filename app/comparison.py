@@ -168,6 +168,7 @@ def table(runs: Sequence[RunSummary], cards: Sequence[ArmCard]) -> list[dict[str
         rows.append(
             {
                 "method": method.card.label,
+                "trains": method.trained,
                 "sends": method.sends,
                 "exact": arm.exact,
                 "score": float(arm.score.median),

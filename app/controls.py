@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from app import state
+from app.components.method_list import method_list
 from fedrot_core.config import FederationConfig, Leaf, leaves
 from fedrot_core.methods import METHODS
 from fedrot_core.workloads import WORKLOADS
@@ -70,6 +71,7 @@ def _widget(leaf: Leaf, value: Any) -> None:
         st.selectbox(label, list(choices), format_func=lambda name: choices[name], **common)
     else:
         st.multiselect(label, list(choices), format_func=lambda name: choices[name], **common)
+        method_list(choices)
 
 
 def _choices(leaf: Leaf) -> dict[str, str]:

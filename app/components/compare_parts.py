@@ -13,6 +13,7 @@ import streamlit as st
 from app import state
 from app.comparison import Plan, as_json, table, verdict
 from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
+from app.components.method_list import method_list
 from app.controls import widgets
 from app.share import MOST_SEEDS, Selection
 from app.terms import theme_mode
@@ -44,6 +45,7 @@ def controls() -> None:
         "Methods compared", names, format_func=lambda name: METHODS[name].card.label, key="compare_arms",
         on_change=arms_changed, help="Same seeds, same splits, same mini-batches: only the method differs.",
     )  # fmt: skip
+    method_list(names)
     st.session_state["compare_seeds"] = now.seeds
     st.slider(
         "Seeds", 1, MOST_SEEDS, key="compare_seeds",
@@ -116,7 +118,7 @@ def results_table(runs: Sequence[RunSummary], plan: Plan, finished: bool) -> Non
         shown.sort_values("score", ascending=False), hide_index=True, key="compare_table",
         height=38 + 35 * len(rows),
         column_order=["method", "score", "spread", "final error", "exact", "bytes up", "bytes down", "work ms",
-                      *(["stopped"] if any(r["stopped"] for r in rows) else []), "sends", "paper"],
+                      *(["stopped"] if any(r["stopped"] for r in rows) else []), "trains", "sends", "paper"],
         column_config={
             "method": columns.TextColumn("Method", pinned=True),
             "score": columns.NumberColumn(
@@ -134,6 +136,7 @@ def results_table(runs: Sequence[RunSummary], plan: Plan, finished: bool) -> Non
                 help="One client's preparation and the server's rule, per round, measured on this "
                 "machine while it was busy; local training is the same for all and not in it"),
             "stopped": columns.TextColumn("Stopped?", help="Seeds in which the method ended early"),
+            "trains": columns.TextColumn("Trains"),
             "sends": columns.TextColumn("Sends"),
             "paper": columns.TextColumn("Source"),
         },

@@ -121,6 +121,7 @@ class Method(ABC):
 
     Attributes:
         card, paper: name, label, drawing style and source, set by :func:`register`.
+        idea: what it does, in one sentence for people who choose between methods.
         sends: what travels, in words, for tables.
         exact: whether the round's update equals ``Σ w_k B_k A_k``; the contract suite checks the claim.
         gauge_invariant: whether turning one client's frame leaves the round's update unchanged; likewise checked.
@@ -133,6 +134,7 @@ class Method(ABC):
 
     card: ClassVar[ArmCard]
     paper: ClassVar[str]
+    idea: ClassVar[str]
     sends: ClassVar[str] = "A and B"
     exact: ClassVar[bool] = False
     gauge_invariant: ClassVar[bool] = False
@@ -143,6 +145,12 @@ class Method(ABC):
     def trains(self, round_index: int) -> Trained:
         """Which factors clients train in this round. A frozen one is common to all, so nobody's frame can differ."""
         return "AB"
+
+    @property
+    def trained(self) -> str:
+        """What clients train, in words, for tables."""
+        first, second = self.trains(0), self.trains(1)
+        return "A and B" if first == "AB" else first if first == second else f"{first}, then {second}, in turn"
 
     def start(self, state: ServerState, context: RoundContext) -> Factors:
         """Where each client starts, (L, K, r, i), (L, K, o, r). Default: the broadcast."""

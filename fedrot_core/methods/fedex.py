@@ -18,6 +18,7 @@ from fedrot_core.methods.base import (
 class FedEx(Method):
     """``E = Σ w_k B_k A_k - B̄ Ā`` goes into the base, cumulatively; with it the round is exact."""
 
+    idea = "Averages the factors, and merges what the average missed into everyone's frozen base."
     sends = "A and B up, averages and residual down"
     exact = True
     gauge_invariant = True

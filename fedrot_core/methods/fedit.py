@@ -7,6 +7,7 @@ from fedrot_core.methods.base import Method, Outcome, RoundContext, ServerState,
 class FedIT(Method):
     """``Ā = Σ w_k A_k``, ``B̄ = Σ w_k B_k``. Its error is ``Σ w_k (B_k - B̄)(A_k - Ā)``."""
 
+    idea = "Averages all A and all B separately: the naive factor average."
     server_optimizer = True
 
     def combine(self, upload: Upload, state: ServerState, context: RoundContext) -> Outcome:

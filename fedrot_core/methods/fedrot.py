@@ -38,6 +38,8 @@ class Aligned(Method):
 class FedRot(Aligned):
     """The run's alignment settings; by default the paper's: SO(r) with the determinant fix, soft, alternating."""
 
+    idea = "Each client turns its factors onto the last broadcast by orthogonal Procrustes; then the server averages."
+
     def align(self, trained: Factors, context: RoundContext, side: str) -> Alignment:
         s = self.settings(context)
         return align_to_reference(trained, context.reference, side, s.group, s.strength)
@@ -53,6 +55,8 @@ class FedRot(Aligned):
 )
 class FedRotCode(FedRot):
     """The authors' public code by default: hard O(r), no determinant fix, alternating. Ignores the run's settings."""
+
+    idea = "The same turn as the authors' public code does it: in full, and reflections are allowed."
 
     def settings(self, context: RoundContext) -> AlignmentConfig:
         return AlignmentConfig(group="O", strength=1.0, side="alternate")

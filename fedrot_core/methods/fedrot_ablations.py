@@ -22,6 +22,7 @@ SMALLEST_SCALE = 1e-6
 class RandomRotation(Aligned):
     """Turns every client by its own Haar-random rotation: as much motion as alignment, no aim."""
 
+    idea = "Turns every client at random: as much motion as alignment, but no aim."
     server_optimizer = False
 
     def align(self, trained: Factors, context: RoundContext, side: str) -> Alignment:
@@ -36,6 +37,8 @@ class RandomRotation(Aligned):
 )
 class ScalarRescaling(Aligned):
     """``c = <Q, Q_ref> / ‖Q‖²`` on the factor whose turn it is and ``1/c`` on the other. Theorem 4.1: cannot align."""
+
+    idea = "Rescales instead of turning: makes lengths agree, which cannot undo a rotation."
 
     def prepare(self, trained: Factors, state: ServerState, context: RoundContext) -> Upload:
         side = side_of_round(self.settings(context).side, context.round_index)

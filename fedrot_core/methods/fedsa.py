@@ -12,6 +12,7 @@ from fedrot_core.methods.base import Method, Outcome, RoundContext, ServerState,
 class FedSA(Method):
     """Averages A. The round's update is counted as ``Σ w_k B_k Ā``, the mean of the personal models."""
 
+    idea = "Averages A and leaves each client its own B: one personal model a client, no global one."
     sends = "A; B stays private"
 
     def start(self, state: ServerState, context: RoundContext) -> Factors:

@@ -45,6 +45,7 @@ def pruned(delta: Tensor, importance: Tensor, size: Tensor) -> Tensor:
 class FedSrd(Method):
     """Even rounds update A by ``B⁺ Δ``, odd ones B by ``Δ A⁺``. Round 0 is even and has B = 0, so it is lost."""
 
+    idea = "Clients send only the largest changes; the server fits one factor a round to them."
     sends = "sparse deltas"
 
     def prepare(self, trained: Factors, state: ServerState, context: RoundContext) -> Upload:

@@ -12,6 +12,7 @@ REFACTOR_EVERY = 1
 class FedSvd(OneFactor):
     """``B̄ A = U Σ Vᵀ``, then ``A = V_rᵀ``, ``B = U_r Σ_r``: exact, and A follows what was learned."""
 
+    idea = "Clients train B on an orthonormal A; the server averages B and splits the product anew by SVD."
     sends = "B up, A and B down"
     server_optimizer = False
 

@@ -34,6 +34,7 @@ class OneFactor(Method):
 class FFA(OneFactor):
     """Trains B only."""
 
+    idea = "Freezes A at a common start; clients train and send B alone, so averaging is exact."
     sends = "B"
 
     def trains(self, round_index: int) -> Trained:
@@ -44,6 +45,7 @@ class FFA(OneFactor):
 class RoLora(OneFactor):
     """Trains B in even rounds and A in odd ones; the other factor rests at its global value."""
 
+    idea = "Trains B and A in turn, one a round; the other rests at its common value."
     sends = "B, then A, in turn"
 
     def trains(self, round_index: int) -> Trained:

@@ -17,6 +17,7 @@ from fedrot_core.methods.base import (
 class FlexLora(Method):
     """``A = V_rᵀ``, ``B = U_r Σ_r``; a client of rank r_k takes the first r_k. Exact up to the rank-r cut."""
 
+    idea = "The server forms the ideal update and sends its best rank-r factors by SVD."
     gauge_invariant = True
     mixed_ranks = True
 
@@ -29,6 +30,7 @@ class FlexLora(Method):
 class FloraNA(Method):
     """Rank-r factors nearest to the ideal, balanced as ``A = √Σ_r V_rᵀ``, ``B = U_r √Σ_r``; fitted in closed form."""
 
+    idea = "Sends the rank-r factors nearest to the ideal, with its weight shared evenly between A and B."
     gauge_invariant = True
     mixed_ranks = True
 

@@ -19,6 +19,7 @@ from fedrot_core.methods.base import (
 class Flora(Method):
     """``[B_1 .. B_K]`` and ``[w_1 A_1; ..; w_K A_K]`` multiply to the ideal exactly; ranks may differ."""
 
+    idea = "Stacks all clients' factors: exact; everyone merges the stack and starts a fresh adapter."
     sends = "A and B up, all clients' down"
     exact = True
     gauge_invariant = True

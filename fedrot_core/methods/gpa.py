@@ -17,6 +17,7 @@ from fedrot_core.methods.base import Method, Outcome, RoundContext, ServerState,
 class GeneralisedProcrustes(Method):
     """Stacks each client's ``[A_k, B_kᵀ]`` and iterates: align to the mean, re-average. Works in round 0 too."""
 
+    idea = "The server turns all clients onto their common mean, again and again, then averages; needs no reference."
     gauge_invariant = True
 
     def combine(self, upload: Upload, state: ServerState, context: RoundContext) -> Outcome:

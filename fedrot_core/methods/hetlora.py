@@ -10,4 +10,5 @@ from fedrot_core.methods.fedit import FedIT
 class HetLora(FedIT):
     """FedIT for mixed ranks; with equal ranks it is FedIT."""
 
+    idea = "For clients of different rank: fills smaller factors up with zeros, then averages."
     mixed_ranks = True

@@ -50,6 +50,8 @@ class LoraFair(Method):
 class LoraFairCosine(LoraFair):
     """Descends ``1 - cos(ideal, (B̄ + ΔB) Ā) + penalty``: the direction is corrected, the length hardly."""
 
+    idea = "Averages, then corrects B so that the product points nearer to the ideal's direction."
+
     def correction(self, mean: Factors, target: Tensor, gram: Tensor, norm: Tensor) -> Tensor:
         tiny = torch.finfo(gram.dtype).tiny
         delta, power = torch.zeros_like(mean.B), mean.B.square().sum((-1, -2), keepdim=True)
@@ -76,6 +78,8 @@ class LoraFairCosine(LoraFair):
 )
 class LoraFairRidge(LoraFair):
     """``ΔB = (ideal - B̄ Ā) Āᵀ (Ā Āᵀ + λ I)⁻¹``: our labelled substitute, which corrects the length too."""
+
+    idea = "Averages, then corrects B by ridge regression, so that the length comes nearer too."
 
     def correction(self, mean: Factors, target: Tensor, gram: Tensor, norm: Tensor) -> Tensor:
         ridge = PENALTY * gram.diagonal(dim1=-2, dim2=-1).mean(-1).clamp_min(torch.finfo(gram.dtype).eps)

@@ -438,6 +438,8 @@ def test_card_is_complete(name: str) -> None:
     assert method.card.label.strip()
     assert method.paper.strip()
     assert method.sends.strip()
+    assert method.idea.endswith(".")
+    assert len(method.idea) <= 120
     assert method.card.dash in {"solid", "dot", "dash", "longdash", "dashdot", "longdashdot"}
     assert method.card.symbol
     assert (type(method).__doc__ or "").strip()
