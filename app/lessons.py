@@ -66,11 +66,14 @@ def place(lesson: Lesson) -> Place:
     return _places()[lesson.name]
 
 
+def turn(lesson: Lesson, by: int) -> None:
+    """Go ``by`` steps on, as far as there are any; stops Play."""
+    st.session_state["lesson_playing"] = False
+    go(lesson, step=min(max(place(lesson).step + by, 0), len(lesson.steps) - 1))
+
+
 def go(lesson: Lesson, **changes: Any) -> None:
-    """Change the place; another step stops Play."""
-    if "step" in changes:
-        changes["step"] = min(max(changes["step"], 0), len(lesson.steps) - 1)
-        st.session_state["lesson_playing"] = False
+    """Change the place."""
     _places()[lesson.name] = replace(place(lesson), **changes)
 
 

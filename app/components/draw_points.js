@@ -60,7 +60,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     state.ys[i] = Math.min(high, Math.max(low, Math.round(v / grain) * grain));
     paint();
   };
-  const report = () => setTriggerValue("points", state.ys);
+  const report = () => {
+    clearTimeout(state.timer);
+    state.timer = 0;
+    setTriggerValue("points", state.ys);
+  };
   if (!data.truth) {
     points.forEach((point, i) => point.addEventListener("keydown", (event) => {
       const now = state.ys[i] ?? (low + high) / 2;
@@ -73,6 +77,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       clearTimeout(state.timer);
       state.timer = setTimeout(report, 400);  // once the keys rest
     }));
+    points.forEach((point) => point.addEventListener("blur", () => { if (state.timer) report(); }));  // or the eye moves on
     const at = (event) => {
       const box = svg.getBoundingClientRect();
       const px = (event.clientX - box.left) / box.width * W, py = (event.clientY - box.top) / box.height * H;

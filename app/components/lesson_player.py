@@ -66,6 +66,7 @@ def _stage(lesson: Lesson) -> None:
     step = lesson.steps[place.step]
     _head(lesson, step)
     runs, done, failed = lessons.needed(lesson, step)
+    _take_prediction(lesson, step, runs)
     scene, drawn, trouble = _scene(lesson, step, runs)
     if place.present and step.wide:
         prose, asking = st.columns([6, 5], gap="medium")
@@ -109,12 +110,12 @@ def _head(lesson: Lesson, step: Step) -> None:
         st.html(f'<h1 class="fedrot-name">{lesson.title}</h1>')
         st.button(
             "Back", key="lesson_back", icon=":material/arrow_back:", disabled=place.step == 0,
-            on_click=lessons.go, args=(lesson,), kwargs={"step": place.step - 1},
+            on_click=lessons.turn, args=(lesson, -1),
         )  # fmt: skip
         st.html(f'<p class="fedrot-where">Step {place.step + 1} of {last + 1}</p>')
         st.button(
             "Next", key="lesson_next", icon=":material/arrow_forward:", icon_position="right", type="primary",
-            disabled=place.step == last, on_click=lessons.go, args=(lesson,), kwargs={"step": place.step + 1},
+            disabled=place.step == last, on_click=lessons.turn, args=(lesson, 1),
         )  # fmt: skip
         if step.play is not None and not place.hide and lessons.revealed(lesson, place.step):
             moving = lessons.playing()
@@ -164,11 +165,11 @@ def _keys(lesson: Lesson) -> None:
     def wish() -> None:
         found = st.session_state["lesson_keys"].get("wish")
         if found in ("next", "back"):
-            lessons.go(lesson, step=place.step + (1 if found == "next" else -1))
+            lessons.turn(lesson, 1 if found == "next" else -1)
         elif found == "play":
             lessons.toggle_play(lesson)
         elif found == "reveal" and place.present:
-            lessons.uncover(lesson, place.step)
+            lessons.uncover(lesson, lessons.place(lesson).step)
         elif found == "leave":
             lessons.go(lesson, present=False)
 
@@ -196,7 +197,7 @@ def _asking(lesson: Lesson, step: Step, scene: Scene | None, runs: Runs | None) 
                 for n, move in enumerate(step.moves):
                     st.button(
                         move.label, key=f"lesson_move_{n}",
-                        on_click=lambda move=move: lessons.set_knobs(lesson, move.change(place.values)),
+                        on_click=lambda move=move: lessons.set_knobs(lesson, move.change(lessons.place(lesson).values)),
                     )  # fmt: skip
     if step.predict is not None and runs is not None and (made or not revealed):
         _prediction(lesson, step.predict, runs)
@@ -236,49 +237,77 @@ def _prediction(lesson: Lesson, asked: Prediction, runs: Runs) -> None:
     """The question; then how far the prediction was from the answer."""
     place = lessons.place(lesson)
     made = lessons.guess(lesson, place.step)
-    key = f"guess_{lesson.name}_{place.step}"
+    key = _guess_key(lesson)
     with st.container(key="lesson_question", border=True):
         if made is not None:
             if isinstance(asked, Curve):
                 _curve(asked, key, made.said, made.truth)
             st.html(f'<p class="fedrot-feedback" role="status">{rich(lessons.feedback(asked, made))}</p>')
             return
-        said = _asked(asked, key)
+        _widget(asked, key)
         with st.container(horizontal=True, gap="small"):
             st.button(
-                "Lock in my prediction", key=f"{key}_lock", disabled=said is None, type="primary",
-                on_click=lessons.predict, args=(lesson, place.step, said, runs),
+                "Lock in my prediction", key=f"{key}_lock", disabled=_said(asked, key) is None, type="primary",
+                on_click=lambda: st.session_state.update(lesson_lock=(lesson.name, place.step)),
             )  # fmt: skip
             if place.present:
                 st.button("Reveal", key=f"{key}_reveal", on_click=lessons.uncover, args=(lesson, place.step))
 
 
-def _asked(asked: Prediction, key: str) -> Any:
-    """The widget that takes the prediction; None until one is made."""
-    if isinstance(asked, Choice):
-        return st.radio(
-            plain(unmarked(asked.question)), range(len(asked.options)), index=None, key=key,
-            format_func=lambda n: asked.options[n],
-        )  # fmt: skip
-    if isinstance(asked, Estimate):
-        middle = asked.low + asked.step * round((asked.high - asked.low) / asked.step / 2)
-        kind: type = int if all(float(v).is_integer() for v in (asked.low, asked.high, asked.step)) else float
-        digits = 0 if kind is int else 1 if asked.step >= 0.1 else 2
-        return st.slider(
-            plain(unmarked(asked.question)), kind(asked.low), kind(asked.high), kind(middle), kind(asked.step), key=key,
-            format=f"%.{digits}f{asked.unit.replace('%', '%%')}",
-        )  # fmt: skip
-    st.html(f'<p class="fedrot-question">{rich(asked.question)}</p>')
-    drawn = _curve(asked, key, st.session_state.get(f"{key}_kept"), None)
-    if drawn is not None:
-        st.session_state[f"{key}_kept"] = drawn
+def _guess_key(lesson: Lesson) -> str:
+    """Key of the widget that takes the prediction of the step on screen."""
+    return f"guess_{lesson.name}_{lessons.place(lesson).step}"
+
+
+def _take_prediction(lesson: Lesson, step: Step, runs: Runs | None) -> None:
+    """Lock in what the widget says now, if that was asked for on this step, as soon as its runs are complete.
+
+    The button cannot do it itself: a hurried press comes together with the last move of the widget or of a knob.
+    """
+    asked, at = step.predict, lessons.place(lesson).step
+    if st.session_state.get("lesson_lock") != (lesson.name, at):
+        st.session_state.pop("lesson_lock", None)
+    elif asked is not None and runs is not None:
+        del st.session_state["lesson_lock"]
+        said = _said(asked, _guess_key(lesson))
+        if said is not None:
+            lessons.predict(lesson, at, said, runs)
+
+
+def _said(asked: Prediction, key: str) -> Any:
+    """What the widget says; None until there is a prediction."""
+    if not isinstance(asked, Curve):
+        return st.session_state.get(key)
+    news = st.session_state.get(f"{key}_draw")
+    if news is not None and news.get("points") is not None:
+        st.session_state[f"{key}_kept"] = news["points"]
     drawn = st.session_state.get(f"{key}_kept")
     return drawn if drawn is not None and all(v is not None for v in drawn) else None
 
 
-def _curve(asked: Curve, key: str, drawn: Sequence[float] | None, truth: Sequence[float] | None) -> Any:
-    """The drawing area; returns what was drawn in this run of the script, if anything."""
-    found = _component("draw_points")(
+def _widget(asked: Prediction, key: str) -> None:
+    """The widget that takes the prediction."""
+    if isinstance(asked, Choice):
+        st.radio(
+            plain(unmarked(asked.question)), range(len(asked.options)), index=None, key=key,
+            format_func=lambda n: asked.options[n],
+        )  # fmt: skip
+    elif isinstance(asked, Estimate):
+        middle = asked.low + asked.step * round((asked.high - asked.low) / asked.step / 2)
+        kind: type = int if all(float(v).is_integer() for v in (asked.low, asked.high, asked.step)) else float
+        digits = 0 if kind is int else 1 if asked.step >= 0.1 else 2
+        st.slider(
+            plain(unmarked(asked.question)), kind(asked.low), kind(asked.high), kind(middle), kind(asked.step), key=key,
+            format=f"%.{digits}f{asked.unit.replace('%', '%%')}",
+        )  # fmt: skip
+    else:
+        st.html(f'<p class="fedrot-question">{rich(asked.question)}</p>')
+        _curve(asked, key, st.session_state.get(f"{key}_kept"), None)
+
+
+def _curve(asked: Curve, key: str, drawn: Sequence[float] | None, truth: Sequence[float] | None) -> None:
+    """The drawing area."""
+    _component("draw_points")(
         key=f"{key}_{'truth' if truth else 'draw'}",
         data={
             "key": key, "question": unmarked(asked.question), "x_label": asked.x_label, "y_label": asked.y_label,
@@ -287,7 +316,6 @@ def _curve(asked: Curve, key: str, drawn: Sequence[float] | None, truth: Sequenc
         },
         on_points_change=lambda: None,
     )  # fmt: skip
-    return found.get("points")
 
 
 def _picture(lesson: Lesson, step: int, scene: Scene) -> None:

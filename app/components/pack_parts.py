@@ -60,27 +60,24 @@ def source(key: str) -> Source:
 def form() -> None:
     """What, which questions, which colours, and the button."""
     labels = choices()
-    what = st.selectbox(
+    st.selectbox(
         "Make it from", list(labels), format_func=labels.__getitem__, key="pack_what",
         help="A lesson is taken with its sliders as you left them; a run and a comparison as they are on screen.",
     )  # fmt: skip
     columns = st.columns(3, gap="medium")
     with columns[0]:
-        count = st.number_input("Worksheet questions", 0, MOST, 6, key="pack_questions", help="0 for no worksheet.")
+        st.number_input("Worksheet questions", 0, MOST, 6, key="pack_questions", help="0 for no worksheet.")
     with columns[1]:
-        seed = st.number_input(
-            "Worksheet seed", 1, SEEDS, 1, key="pack_seed", help="The same seed gives the same questions."
-        )
+        st.number_input("Worksheet seed", 1, SEEDS, 1, key="pack_seed", help="The same seed gives the same questions.")
     with columns[2]:
-        style = st.selectbox("Colours", list(STYLES), format_func=lambda name: STYLES[name].label, key="pack_style")
-    _note(what)
-    options = Options(style, int(count), int(seed))
+        st.selectbox("Colours", list(STYLES), format_func=lambda name: STYLES[name].label, key="pack_style")
+    _note(st.session_state["pack_what"])
     job = held()
     if job is None or not job.running:
         made = job is not None and job.content is not None
         st.button(
             "Build the pack", type="secondary" if made else "primary", icon=":material/inventory_2:", key="pack_build",
-            on_click=_build, args=(what, options),
+            on_click=_build,
         )  # fmt: skip
 
 
@@ -98,8 +95,11 @@ def held() -> PackJob | None:
     return job
 
 
-def _build(what: str, options: Options) -> None:
-    st.session_state["pack_job"] = PackJob(source(what), options).start()
+def _build() -> None:
+    """Start with what the form says at the moment of the press, which may be newer than what was drawn."""
+    form = st.session_state
+    options = Options(form["pack_style"], int(form["pack_questions"]), int(form["pack_seed"]))
+    st.session_state["pack_job"] = PackJob(source(form["pack_what"]), options).start()
 
 
 def follow() -> None:

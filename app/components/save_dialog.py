@@ -35,7 +35,7 @@ USUAL_SECONDS = 5.0
 
 PREVIEW_ROWS = 6
 
-KEY, JOB, CHOICE, SHOWN = "save", "save_job", "save_choice", "save_shown"
+KEY, JOB, WANTED, CHOICE, SHOWN = "save", "save_job", "save_wanted", "save_choice", "save_shown"
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,11 @@ def _body(asked: Asked) -> None:
     if job is not None and job.choice != choice:
         _forget_job()
         job = None
+    if st.session_state.pop(WANTED, False):  # a hurried press comes with the choice before it, which is drawn only now
+        st.session_state[JOB] = job = SaveJob(asked.draw, choice, asked.footer)
     with st.container(key="save_file"):
         if job is None:
-            _prepare(asked, choice)
+            _prepare(choice)
         elif job.finished.wait(FIRST_WAIT):
             _result(job, asked)
         else:
@@ -189,9 +191,9 @@ def _preview(asked: Asked, choice: Choice) -> None:
     _component()(key="save_preview", data=kept[3])
 
 
-def _prepare(asked: Asked, choice: Choice) -> None:
+def _prepare(choice: Choice) -> None:
     def start() -> None:
-        st.session_state[JOB] = SaveJob(asked.draw, choice, asked.footer)
+        st.session_state[WANTED] = True
 
     st.button(
         f"Prepare {choice.format.upper()}", type="primary", key="save_prepare", icon=":material/save:", on_click=start

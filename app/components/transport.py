@@ -54,7 +54,11 @@ def transport(trace: Trace, job: Job) -> None:
         st.session_state["playing"] = starting
         if starting:
             st.session_state["next_tick"] = time.monotonic() + TICK_SECONDS
-            state.select(round_index=0 if shown >= newest else shown)
+            at = shown_round(trace)
+            state.select(round_index=0 if at >= trace.rounds_done - 1 else at)
+
+    def step(by: int) -> None:
+        go(min(max(0, shown_round(trace) + by), trace.rounds_done - 1))
 
     def go(round_index: int) -> None:
         st.session_state["playing"] = False
@@ -67,12 +71,12 @@ def transport(trace: Trace, job: Job) -> None:
         help="Show the rounds one after another. Space does the same while no slider has the focus.",
     )  # fmt: skip
     st.button(
-        "", icon=":material/skip_previous:", key="back", help="One round back", on_click=go,
-        args=(max(0, shown - 1),), disabled=shown == 0,
+        "", icon=":material/skip_previous:", key="back", help="One round back", on_click=step,
+        args=(-1,), disabled=shown == 0,
     )  # fmt: skip
     st.button(
-        "", icon=":material/skip_next:", key="step", help="One round on", on_click=go,
-        args=(min(newest, shown + 1),), disabled=shown >= newest,
+        "", icon=":material/skip_next:", key="step", help="One round on", on_click=step,
+        args=(1,), disabled=shown >= newest,
     )  # fmt: skip
     st.button(
         "", icon=":material/restart_alt:", key="reset", help="Back to round 0, same seed", on_click=go, args=(0,),

@@ -77,6 +77,17 @@ def test_a_lesson_becomes_a_zip() -> None:
     assert any("MB" in c.value for c in at.caption)
 
 
+def test_a_choice_and_a_press_in_one_breath_build_the_new_choice() -> None:
+    at = opened()
+    at.selectbox(key="pack_what").set_value("procrustes")
+    at.number_input(key="pack_questions").set_value(0)
+    at.button(key="pack_build").click().run()
+    job: PackJob = at.session_state["pack_job"]
+    job.cancel()
+    assert isinstance(job.source, LessonSource)
+    assert (job.source.name, job.options.questions) == ("procrustes", 0)
+
+
 def test_the_labs_run_is_trained_where_it_is_not_at_hand() -> None:
     at = opened(**{key: str(value) for key, value in SMALL.items()})
     at.selectbox(key="pack_what").set_value(pack_parts.RUN).run()

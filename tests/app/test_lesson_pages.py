@@ -80,6 +80,21 @@ def test_a_lesson_can_be_walked_from_its_first_step_to_its_last(name: str) -> No
     assert f"Step {len(lesson.steps) - 1} of" in text(at)
 
 
+ESTIMATES = [
+    (name, n) for name in LESSONS for n, s in enumerate(LESSONS[name].steps) if isinstance(s.predict, Estimate)
+]
+
+
+def test_a_prediction_moved_and_locked_in_one_breath_counts_as_moved() -> None:
+    name, n = ESTIMATES[0]
+    at, key = opened(name, step=str(n + 1)), f"guess_{name}_{n}"
+    slider = at.slider(key=key)
+    assert slider.value != slider.max
+    slider.set_value(slider.max)
+    press(at, f"{key}_lock")
+    assert at.session_state["lesson_guesses"][name, n].said == slider.max
+
+
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lecturer_sees_answers_without_predicting_and_may_hide_the_controls(name: str) -> None:
     lesson = LESSONS[name]

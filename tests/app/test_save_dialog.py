@@ -75,6 +75,12 @@ def test_all_formats_sizes_and_styles_are_offered(monkeypatch: pytest.MonkeyPatc
     assert not [s for s in at.selectbox if s.key in ("save_size", "save_scale")]
 
 
+def test_a_choice_and_a_press_in_one_breath_prepare_the_new_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = opened(monkeypatch)
+    at.segmented_control(key="save_format").set_value("csv")
+    assert prepared(at).choice.format == "csv"
+
+
 def test_without_chrome_it_says_what_to_install_and_still_saves(monkeypatch: pytest.MonkeyPatch) -> None:
     at = opened(monkeypatch, chrome=False)
     assert options(at, "save_format") == ["HTML", "CSV", "JSON"]

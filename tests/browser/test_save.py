@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from typing import Any, cast
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -25,8 +26,9 @@ def test_an_svg_for_a_slide_comes_out_of_the_dialog(page: Page, app_url: str) ->
     ask_to_save(page, "learning")
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("radio", name="SVG").click()
-    dialog.get_by_role("radio", name="Print, greyscale").click()
-    dialog.get_by_role("button", name="Prepare SVG").click()
+    hurried = [("radio", "Print, greyscale"), ("button", "Prepare SVG")]
+    nodes = [dialog.get_by_role(cast(Any, role), name=name).element_handle() for role, name in hurried]
+    page.evaluate("([style, prepare]) => { style.click(); setTimeout(() => prepare.click()); }", nodes)
     with page.expect_download(timeout=90_000) as download:
         dialog.get_by_role("button", name="Download").click(timeout=90_000)
     assert download.value.suggested_filename.endswith("-slide-print.svg")
