@@ -2,13 +2,15 @@
 
 import re
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]()#!<>|~$:+-])")
+SPECIAL = re.compile(r"([\\`*_{}\[\]#!<>|~$:])")
+LISTED = re.compile(r"^(\s*\d*)([+.)-])(?=[\s-]|$)", re.MULTILINE)
 LINKABLE = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
 
 
 def plain(text: str) -> str:
     """``text`` so that Markdown shows it as it is: no link, image or emphasis comes out of a link's values.
 
-    Addresses that would turn into links by themselves get a zero-width space.
+    Addresses that would turn into links by themselves get a zero-width space. What means nothing where it stands
+    stays as it is: screen readers are told the label of a widget with its backslashes.
     """
-    return SPECIAL.sub(r"\\\1", LINKABLE.sub("\u200b", text))
+    return LISTED.sub(r"\1\\\2", SPECIAL.sub(r"\\\1", LINKABLE.sub("\u200b", text)))

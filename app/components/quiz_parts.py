@@ -91,7 +91,7 @@ def ask(q: Question) -> None:
 
 def _widget(q: Question, key: str, made: float | None) -> Any:
     """The widget of the answer, locked once an answer was checked; None until one is given."""
-    label, closed = plain(unmarked(q.text)), made is not None
+    label, closed = unmarked(q.text), made is not None  # the label is not shown, but read out
     if isinstance(q.answer, Pick):
         options = [plain(option) for option in q.answer.options]
         return st.radio(

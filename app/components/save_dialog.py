@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 import streamlit as st
 
+from app import state
 from app.saves import Choice, SaveJob
 from app.terms import theme_mode
 from app.text import plain
@@ -152,12 +153,12 @@ def _pixels(size: Size, scale: int) -> str:
 
 
 def _segments(label: str, options: Iterable[Any], text: Callable[[Any], str], key: str, value: Any) -> Any:
-    st.session_state[key] = value
+    state.hold(key, value)
     return st.segmented_control(label, list(options), format_func=text, key=key, required=True, on_change=_changed)
 
 
 def _menu(label: str, options: Iterable[Any], text: Callable[[Any], str], key: str, value: Any) -> Any:
-    st.session_state[key] = value
+    state.hold(key, value)
     return st.selectbox(label, list(options), format_func=text, key=key, width=195, on_change=_changed)
 
 

@@ -8,7 +8,12 @@ HOSTILE = "![x](http://h/p.png) **[Log in](http://evil.example)** `a` <b> ~~s~~ 
 
 
 def test_every_character_that_means_something_in_markdown_is_escaped() -> None:
-    assert re.search(r"(?<!\\)(?:\\\\)*[`*_{}\[\]()#!<>|~$:]", plain(HOSTILE)) is None
+    assert re.search(r"(?<!\\)(?:\\\\)*[`*_{}\[\]#!<>|~$:]", plain(HOSTILE)) is None
+
+
+def test_lists_do_not_come_out_of_lines_and_signs_within_them_stay() -> None:
+    assert plain("+ a\n - b\n1. c\n2) d") == "\\+ a\n \\- b\n1\\. c\n2\\) d"
+    assert plain("+35°, r = 6 (all) - b") == "+35°, r = 6 (all) - b"
 
 
 def test_the_text_itself_is_kept() -> None:

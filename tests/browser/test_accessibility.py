@@ -17,8 +17,9 @@ SMALL = {
     "when": "?rounds=1&steps=1&clients=2",
     "paper": "?rounds=1&steps=1",
     "spot_the_bug": "?rounds=2&steps=2",
+    "quiz": "?quiz_seed=7&n=14",
 }
-"""Links that keep the runs of heavy pages short."""
+"""Links that keep the runs of heavy pages short, and one to a question with matrices."""
 
 
 def serious(page: Page) -> list[str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from fedrot_core.mistakes.game import hidden
 
-pytestmark = pytest.mark.browser
 CASE = 2
 
 

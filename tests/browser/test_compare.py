@@ -11,8 +11,6 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.lab_driver import query
 
-pytestmark = pytest.mark.browser
-
 LINK = "compare?rounds=3&steps=4&clients=4&batch=8&seeds=3&compare=fedit,fedrot,fedex"
 COST = ".st-key-figure_compare_cost .plot"
 

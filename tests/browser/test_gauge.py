@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.lab_driver import open_lab, settled
-
-pytestmark = pytest.mark.browser
 
 
 def badge(page: Page, figure: str) -> Locator:

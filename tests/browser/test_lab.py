@@ -10,8 +10,6 @@ from playwright.sync_api import Page, expect
 from fedrot_core.figures import FIGURES
 from tests.browser.lab_driver import figure_title, figure_version, open_lab, press_on_slider, query, settled
 
-pytestmark = pytest.mark.browser
-
 
 def test_first_paint_shows_the_effect_with_no_button_pressed(page: Page, app_url: str) -> None:
     open_lab(page, f"{app_url}/lab")

@@ -5,13 +5,10 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import Any, cast
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.lab_driver import figure_title, open_lab
 from tests.browser.test_accessibility import serious
-
-pytestmark = pytest.mark.browser
 
 
 def ask_to_save(page: Page, name: str) -> None:

@@ -14,8 +14,6 @@ from fedrot_core.export.take_home import TINY, numbers, written
 from fedrot_core.export.take_home_steps import STEPS
 from fedrot_core.figures.parts import percent
 
-pytestmark = pytest.mark.browser
-
 READY = "html[data-ready]"
 """Set by the page. Waiting for a selector, not for a function: the page's policy forbids to evaluate text."""
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.lab_driver import query, settled
-
-pytestmark = pytest.mark.browser
 
 PLOT = ".st-key-figure_when .plot"
 QUICK = "/when?rounds=1&steps=1&clients=2"
