@@ -56,7 +56,7 @@ def _widget(leaf: Leaf, value: Any) -> None:
 
     common: dict[str, Any] = {"key": widget_key, "help": opt.help, "on_change": changed}
     label = f"{opt.label} [{opt.unit}]" if opt.unit else opt.label
-    state.hold(widget_key, list(value) if leaf.kind not in (int, float, str) else value)
+    st.session_state[widget_key] = list(value) if leaf.kind not in (int, float, str) else value
     if leaf.kind in (int, float) and opt.stops:
         stops = sorted({*opt.stops, value})
         st.select_slider(label, stops, format_func=lambda stop: f"{stop:g}", **common)

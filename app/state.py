@@ -83,16 +83,6 @@ def select(**changes: Any) -> None:
     st.session_state["selection"] = replace(selection(), **changes)
 
 
-def hold(key: str, value: Any) -> None:
-    """Make the widget ``key``, which is drawn next, show ``value``.
-
-    Nothing is sent where it already does: a value that arrives from here overwrites what a person chose in that very
-    moment, and pages that redraw themselves would lose choices.
-    """
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
-
-
 def session_id() -> str:
     """Names this session to the runner."""
     return str(st.session_state.setdefault("session_id", uuid.uuid4().hex))

@@ -72,7 +72,7 @@ def show(trace: Trace) -> None:
         st.warning(f"Client {', '.join(map(str, record.dropped))} returned NaN or Inf and was left out of this round.")
     proof_strip(record)
     labels = {name: FIGURES[name].label for name in TABS}
-    state.hold("tab", state.selection().tab)
+    st.session_state["tab"] = state.selection().tab
     st.segmented_control(
         "More figures", TABS, format_func=lambda name: labels[name], key="tab", required=True,
         on_change=lambda: state.select(tab=st.session_state["tab"]),

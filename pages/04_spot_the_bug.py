@@ -66,13 +66,13 @@ for sheet in ("style.css", "bugs.css"):
     st.html(Path(__file__).parents[1] / "app" / sheet)
 with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
     st.html(f'<h1 class="fedrot-name">Spot the bug: {len(TITLES)} mistakes found in public code</h1>')
-    state.hold("bug_mode", "explore" if scene.case is None else "play")
+    st.session_state["bug_mode"] = "explore" if scene.case is None else "play"
     st.segmented_control(
         "Mode", list(MODES), key="bug_mode", required=True, on_change=changed_mode,
         format_func=MODES.__getitem__, label_visibility="collapsed",
     )  # fmt: skip
     if scene.case is None:
-        state.hold("bug_name", scene.bug)
+        st.session_state["bug_name"] = scene.bug
         st.selectbox(
             "Mistake", list(TITLES), format_func=TITLES.__getitem__, key="bug_name", width=430,
             label_visibility="collapsed", on_change=lambda: bugs.show(bug=st.session_state["bug_name"]),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import quiz, state
+from app import quiz
 from app.components import quiz_parts
 from app.quiz import Place
 from app.text import plain
@@ -16,7 +16,7 @@ for sheet in ("style.css", "lesson.css"):
 place, titles = quiz_parts.place(), quiz.topics()
 with st.container(horizontal=True, vertical_alignment="center", gap="small", key="lesson_head"):
     st.html('<h1 class="fedrot-name">Quiz</h1>')
-    state.hold("quiz_topic", place.topic)
+    st.session_state["quiz_topic"] = place.topic
     st.selectbox(
         "Topic", list(titles), format_func=titles.__getitem__, key="quiz_topic", width=330,
         label_visibility="collapsed",

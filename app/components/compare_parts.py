@@ -40,13 +40,13 @@ def controls() -> None:
         else:
             st.session_state["problems"] = ["Methods must name at least one; the selection was left as it was."]
 
-    state.hold("compare_arms", list(now.compare))
+    st.session_state["compare_arms"] = list(now.compare)
     st.multiselect(
         "Methods compared", names, format_func=lambda name: METHODS[name].card.label, key="compare_arms",
         on_change=arms_changed, help="Same seeds, same splits, same mini-batches: only the method differs.",
     )  # fmt: skip
     method_list(names)
-    state.hold("compare_seeds", now.seeds)
+    st.session_state["compare_seeds"] = now.seeds
     st.slider(
         "Seeds", 1, MOST_SEEDS, key="compare_seeds",
         on_change=lambda: state.select(seeds=st.session_state["compare_seeds"]),

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import lessons, state
+from app import lessons
 from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
 from app.lessons import PLAY_SECONDS
 from app.terms import rich, theme_mode
@@ -148,7 +148,7 @@ def _for_lecturers(lesson: Lesson) -> None:
             ("hide", "Hide the controls", "The link then shows text and figure exactly as they are now."),
         ):
             key = f"lesson_{name}"
-            state.hold(key, getattr(place, name))
+            st.session_state[key] = getattr(place, name)
             st.toggle(
                 label, key=key, help=help,
                 on_change=lambda name=name, key=key: lessons.go(lesson, **{name: st.session_state[key]}),
@@ -218,7 +218,7 @@ def _knob(lesson: Lesson, knob: Knob) -> None:
         with st.container(key="lesson_playing_knob"):
             st.progress((value - knob.low) / (knob.high - knob.low), f"{knob.label}: {value:g}{knob.unit}")
         return
-    state.hold(key, value)
+    st.session_state[key] = value
     if knob.choices:
         st.segmented_control(
             knob.label, list(knob.choices), format_func=lambda name: knob.choices[name], key=key, help=knob.help,

@@ -6,7 +6,7 @@ import html
 
 import streamlit as st
 
-from app import replica, state
+from app import replica
 from app.text import plain
 from fedrot_core import paper
 from fedrot_core.figures.paper import gaps, signed
@@ -30,7 +30,7 @@ def head() -> replica.Replica:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
         st.html('<h1 class="fedrot-name">Paper card: the paper\'s numbers beside ours</h1>')
         frames = settings.get("frames", "trained")
-        state.hold("paper_frames", frames)
+        st.session_state["paper_frames"] = frames
         options = list(FRAMES) if frames in FRAMES else [*FRAMES, frames]
         st.segmented_control(
             "How our clients' factors reach the server", options, key="paper_frames", required=True,

@@ -19,7 +19,7 @@ def preset_row() -> None:
             state.set_config(names[chosen].config.with_values({"seed": state.config().seed}))
             state.select(round_index=names[chosen].round_index)
 
-    state.hold("preset", now.name if now else None)
+    st.session_state["preset"] = now.name if now else None
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
         st.html('<h1 class="fedrot-name">Naive against aligned averaging of LoRA clients</h1>')
         st.segmented_control(

@@ -6,7 +6,7 @@ It stays open through reruns of the page until a person closes it; closing gives
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 import pandas as pd
 import streamlit as st
 
-from app import state
 from app.saves import Choice, SaveJob
 from app.terms import theme_mode
 from app.text import plain
@@ -152,14 +151,15 @@ def _pixels(size: Size, scale: int) -> str:
     return f"{scale}×: {size.width * scale:,} wide".replace(",", "\u2009")
 
 
-def _segments(label: str, options: Iterable[Any], text: Callable[[Any], str], key: str, value: Any) -> Any:
-    state.hold(key, value)
-    return st.segmented_control(label, list(options), format_func=text, key=key, required=True, on_change=_changed)
+def _segments(label: str, options: list[Any], text: Callable[[Any], str], key: str, value: Any) -> Any:
+    """``value`` is what a new dialog shows; sent with each redraw, it could overwrite a choice made meanwhile."""
+    return st.segmented_control(label, options, default=value, format_func=text, key=key, required=True,
+                                on_change=_changed)  # fmt: skip
 
 
-def _menu(label: str, options: Iterable[Any], text: Callable[[Any], str], key: str, value: Any) -> Any:
-    state.hold(key, value)
-    return st.selectbox(label, list(options), format_func=text, key=key, width=195, on_change=_changed)
+def _menu(label: str, options: list[Any], text: Callable[[Any], str], key: str, value: Any) -> Any:
+    """Likewise."""
+    return st.selectbox(label, options, options.index(value), text, key=key, width=195, on_change=_changed)
 
 
 def _changed() -> None:

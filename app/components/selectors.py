@@ -65,7 +65,7 @@ def _one_of(label: str, name: str, options: Sequence[Any], value: Any, labels: M
     def changed() -> None:
         state.select(**{name: st.session_state[key]})
 
-    state.hold(key, value)
+    st.session_state[key] = value
     st.segmented_control(
         label, options, key=key, format_func=lambda option: labels[option], on_change=changed, required=True
     )
@@ -77,5 +77,5 @@ def _menu(label: str, name: str, options: Sequence[int], value: int) -> None:
     def changed() -> None:
         state.select(**{name: st.session_state[key]})
 
-    state.hold(key, value)
+    st.session_state[key] = value
     st.selectbox(label, options, key=key, on_change=changed, width=110)

@@ -104,7 +104,7 @@ def _scrubber(last: int, shown: int, moving: bool, go: Callable[[int], None]) ->
         if value != shown:  # a new slider also reports the value that it was given
             go(value)
 
-    state.hold(key, shown)
+    st.session_state[key] = shown
     st.slider("Round", 0, last, key=key, on_change=moved, width=280)
 
 

@@ -37,7 +37,7 @@ def choices() -> None:
             state.change_config({"frames": st.session_state["when_frames"]})
 
         turned = now.grid == "theta"
-        state.hold("when_frames", "turned" if turned else base.frames.kind)
+        st.session_state["when_frames"] = "turned" if turned else base.frames.kind
         st.selectbox(
             FRAMES.label, list(FRAMES.choices), format_func=lambda kind: FRAMES.choices[kind], key="when_frames",
             on_change=frames_changed, disabled=turned, help=FRAMES.help, width=250,
@@ -50,7 +50,7 @@ def choices() -> None:
 
 def _segments(text: str, name: str, labels: Mapping[str, str], value: str) -> None:
     key = f"when_{name}"
-    state.hold(key, value)
+    st.session_state[key] = value
     st.segmented_control(
         text, list(labels), format_func=lambda option: labels[option], key=key, required=True,
         on_change=lambda: state.select(**{name: st.session_state[key]}),
@@ -59,7 +59,7 @@ def _segments(text: str, name: str, labels: Mapping[str, str], value: str) -> No
 
 def _menu(text: str, name: str, labels: Mapping[str, str], value: str) -> None:
     key = f"when_{name}"
-    state.hold(key, value)
+    st.session_state[key] = value
     st.selectbox(
         text, list(labels), format_func=lambda option: labels[option], key=key, width=250,
         on_change=lambda: state.select(**{name: st.session_state[key]}),

@@ -50,16 +50,6 @@ def test_the_default_page_says_that_naive_stalls_and_aligned_learns() -> None:
     assert not at.error
 
 
-def test_a_redraw_sends_no_values_that_could_overwrite_a_choice_made_meanwhile() -> None:
-    at = opened(**QUICK).run()
-    kinds = ("slider", "select_slider", "selectbox", "multiselect", "segmented_control", "number_input")
-    widgets = [w for kind in kinds for w in getattr(at, kind)]
-    assert len(widgets) > 20
-    assert not [w.key for w in widgets if w.proto.set_value]
-    at.slider(key="control_rank").set_value(7).run()
-    assert at.session_state["config"].lora.rank == 7
-
-
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda p: p.name)
 def test_every_preset_gives_its_sentence_from_the_current_run(preset: Any) -> None:
     at = opened()

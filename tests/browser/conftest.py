@@ -38,11 +38,20 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def app_url() -> Iterator[str]:
+def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the app writes to its log."""
+    log = tmp_path_factory.mktemp("app") / "log"
+    log.touch()
+    return log
+
+
+@pytest.fixture(scope="session")
+def app_url(app_log: Path) -> Iterator[str]:
     """``streamlit run app`` on loopback, ended afterwards."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app", "--server.port", str(port), "--server.headless", "true"]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with app_log.open("w") as log:
+        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(150):
@@ -77,12 +86,15 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """A fresh 1440 x 900 page that fails the test on any error of the page's own scripts."""
+def page(chromium: Browser, app_log: Path) -> Iterator[Page]:
+    """A fresh 1440 x 900 page that fails the test on any error of the page's own scripts or of the app."""
+    logged = app_log.stat().st_size
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     context.close()
+    told = app_log.read_text()[logged:]
     assert not errors, errors
+    assert "Traceback" not in told, told
