@@ -1,17 +1,34 @@
-"""Threads that compute for pages, and their orderly end: torch aborts a process whose interpreter ends under it."""
+"""Work off the script thread: jobs that know who waits for them, and their orderly end with the process."""
 
 from __future__ import annotations
 
 import atexit
+import logging
 import threading
+import time
 import weakref
-from collections.abc import Callable
-from typing import Any
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import torch
+
+from fedrot_core.errors import Cancelled, FedRotError
 
 PATIENCE_SECONDS = 10.0
+"""How long the end of the process waits for each thread: torch aborts a process whose interpreter ends under it."""
+
+HEARTBEAT_SECONDS = 20.0
+"""A job that no open page has asked about for this long is given up."""
+
+LOOK_SECONDS = 0.1
+"""How often a job that waits for its turn asks whether it should stop."""
 
 ending = threading.Event()
-"""Set when the process ends; whoever computes asks it beside its own reasons to stop."""
+"""Set when the process ends."""
+
+log = logging.getLogger(__name__)
 
 _threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
@@ -28,3 +45,132 @@ def _end() -> None:
     ending.set()
     for thread in list(_threads):
         thread.join(PATIENCE_SECONDS)
+
+
+class Job(ABC):
+    """Work on a thread of its own. It ends early if it is cancelled, if nobody waits for it, and with the process.
+
+    Attributes:
+        kind: what it is called in messages and logs; advice: what to do after an internal error, as a sentence.
+        error: what went wrong, in words for a person; empty while all is well.
+        cancelled: it was ended early.
+        finished: set when it has ended, for whatever reason.
+    """
+
+    kind: ClassVar[str]
+    advice: ClassVar[str]
+
+    def __init__(self) -> None:
+        self.error = ""
+        self.cancelled = False
+        self.finished = threading.Event()
+        self._viewers: dict[str, float] = {}
+
+    @abstractmethod
+    def work(self) -> None:
+        """Compute, asking :meth:`should_stop` now and then; what it raises is told in :attr:`error`."""
+
+    @property
+    def wasted(self) -> bool:
+        """Whether whoever asks for the same needs a new job."""
+        return self.cancelled
+
+    @property
+    def running(self) -> bool:
+        """Whether it is still under way, and nobody has called it off."""
+        return not self.finished.is_set() and not self.cancelled
+
+    def start(self, session: str, slots: threading.Semaphore | None = None) -> Self:
+        """Begin for ``session``, as soon as there is a free slot."""
+        self.seen_by(session)
+        start(self.kind, self._run, slots or threading.Semaphore())
+        return self
+
+    def seen_by(self, session: str) -> None:
+        """Note that ``session`` still waits."""
+        self._viewers[session] = time.monotonic()
+
+    def left_by(self, session: str) -> None:
+        """Note that ``session`` went on; a job that nobody waits for ends soon."""
+        self._viewers.pop(session, None)
+        if not self.waited_for:
+            self._give_up()
+
+    def cancel(self) -> None:
+        """End it soon; what is done stays. Once it has ended there is nothing to cancel."""
+        self._give_up()
+
+    def should_stop(self) -> bool:
+        """Whether to end early."""
+        return self.cancelled or ending.is_set() or not self.waited_for
+
+    @property
+    def waited_for(self) -> bool:
+        """Whether any page has asked about it lately."""
+        now = time.monotonic()
+        return any(now - seen <= HEARTBEAT_SECONDS for seen in list(self._viewers.values()))
+
+    def _run(self, slots: threading.Semaphore) -> None:
+        torch.set_num_threads(1)  # counts for this thread alone: two jobs on two cores must not fight for both
+        try:
+            while not slots.acquire(timeout=LOOK_SECONDS):
+                self._go_on()
+            try:
+                self._go_on()
+                self.work()
+            finally:
+                slots.release()
+        except Cancelled:
+            self.cancelled = True
+        except FedRotError as error:
+            self.error = str(error)
+        except Exception:
+            log.exception("a %s failed", self.kind)
+            self.error = f"The {self.kind} ended with an internal error, which is in the server's log. {self.advice}"
+        finally:
+            self.finished.set()
+
+    def _give_up(self) -> None:
+        self.cancelled = self.cancelled or not self.finished.is_set()
+
+    def _go_on(self) -> None:
+        if self.should_stop():
+            raise Cancelled(f"The {self.kind} was cancelled.")
+
+
+Key = TypeVar("Key", bound=Hashable)
+SomeJob = TypeVar("SomeJob", bound=Job)
+
+
+class Jobs(Generic[Key, SomeJob]):
+    """Jobs that sessions share, newest kept.
+
+    Args:
+        kept: how many; slots: how many run at once.
+    """
+
+    def __init__(self, kept: int, slots: int) -> None:
+        self._kept = kept
+        self._jobs: OrderedDict[Key, SomeJob] = OrderedDict()
+        self._lock = threading.Lock()
+        self._slots = threading.Semaphore(slots)
+
+    def held(self, key: Key) -> SomeJob | None:
+        """The job of ``key``, if anybody asked for it."""
+        return self._jobs.get(key)
+
+    def keep(self, key: Key, job: SomeJob) -> None:
+        """Keep a job that has ended."""
+        self._jobs[key] = job
+
+    def get(self, key: Key, make: Callable[[], SomeJob], session: str) -> SomeJob:
+        """The job of ``key``, begun for ``session`` if nobody has yet, or again if it was wasted."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is None or job.wasted:
+                job = self._jobs[key] = make().start(session, self._slots)
+            job.seen_by(session)
+            self._jobs.move_to_end(key)
+            while len(self._jobs) > self._kept:
+                self._jobs.popitem(last=False)[1].cancel()
+            return job

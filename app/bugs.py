@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from app import state
-from app.runner import Job, runner
+from app.runner import RunJob, runner
 from app.share import settings_from
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
@@ -114,10 +114,10 @@ def show(**changes: Any) -> None:
     st.session_state.update(bug_scene=replace(scene(), **changes), bug_problems=[])
 
 
-def watched_job() -> Job:
+def watched_job() -> RunJob:
     """The run of the scene: started if need be, and left to rest if this session cancelled it."""
     now = (scene().config, scene().mistake.name)
-    before: tuple[tuple[FederationConfig, str], Job] | None = st.session_state.get("bug_job")
+    before: tuple[tuple[FederationConfig, str], RunJob] | None = st.session_state.get("bug_job")
     if before is not None and before[0] == now and before[1].cancelled_by_hand:
         return before[1]
     job = runner().job(now[0], state.session_id(), now[1])

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
-import torch
 
-from app import background
+from app.background import Job
 from app.comparison import Plan, as_json, table, verdict
-from app.runner import HEARTBEAT_SECONDS
 from fedrot_core.config import FederationConfig
-from fedrot_core.errors import Cancelled, FedRotError
+from fedrot_core.errors import Cancelled
 from fedrot_core.export.outline_lesson import lesson_outline
 from fedrot_core.export.outlines import comparison_outline, run_outline
 from fedrot_core.export.pack import Options, build
@@ -25,8 +21,6 @@ from fedrot_core.figures import View
 from fedrot_core.lessons import LESSONS
 from fedrot_core.summary import RunSummary
 from fedrot_core.trace import Trace
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,77 +67,39 @@ class ComparisonSource:
 Source = LessonSource | RunSource | ComparisonSource
 
 
-@dataclass
-class PackJob:
-    """One making of a pack.
+class PackJob(Job):
+    """One making of a pack, for the session that asked.
 
     Attributes:
         done, total, what: how far it is, and what is being made.
         content: the zip, once it is made; name: of the zip, without ending.
-        error: what went wrong, in words; cancelled: it was ended early.
     """
 
-    source: Source
-    options: Options
-    done: int = 0
-    total: int = 1
-    what: str = "Waiting for another pack"
-    content: bytes | None = None
-    name: str = ""
-    error: str = ""
-    cancelled: bool = False
-    finished: threading.Event = field(default_factory=threading.Event)
-    _seen: float = field(default_factory=time.monotonic)
+    kind = "lecture pack"
+    advice = "Build it again."
 
-    @property
-    def running(self) -> bool:
-        """Whether it is still under way, and has not been called off."""
-        return not self.finished.is_set() and not self.cancelled
+    def __init__(self, source: Source, options: Options) -> None:
+        super().__init__()
+        self.source, self.options = source, options
+        self.done, self.total, self.what = 0, 1, "Waiting for another pack"
+        self.content: bytes | None = None
+        self.name = ""
 
-    def seen(self) -> None:
-        """Note that its session still waits; a pack that nobody waits for is given up."""
-        self._seen = time.monotonic()
+    @classmethod
+    def begun(cls, source: Source, options: Options, session: str) -> PackJob:
+        """A job under way."""
+        return cls(source, options).start(session, _slot())
 
-    def cancel(self) -> None:
-        """A person's wish."""
-        self.cancelled = True
-
-    def start(self) -> PackJob:
-        """Begin, on a thread of its own."""
-        background.start("lecture-pack", self._run, _slot())
-        return self
-
-    def _run(self, slot: threading.Semaphore) -> None:
-        torch.set_num_threads(1)
-        try:
-            while not slot.acquire(timeout=0.1):
-                if self._should_stop():
-                    raise Cancelled("Nobody waited for it.")
-            try:
-                self._tell(0, 1, "Reading the numbers")
-                outline = self.source.outline(self._should_stop, self._tell)
-                self.name = outline.name
-                self.content = build(outline, self.options, self._tell, self._should_stop)
-            finally:
-                slot.release()
-        except Cancelled:
-            self.cancelled = True
-        except FedRotError as error:
-            self.error = str(error)
-        except Exception:
-            log.exception("a lecture pack failed")
-            self.error = "The pack ended with an internal error, which is in the server's log. Build it again."
-        finally:
-            self.finished.set()
+    def work(self) -> None:
+        self._tell(0, 1, "Reading the numbers")
+        outline = self.source.outline(self.should_stop, self._tell)
+        self.name = outline.name
+        self.content = build(outline, self.options, self._tell, self.should_stop)
 
     def _tell(self, done: int, total: int, what: str) -> None:
-        if self._should_stop():
+        if self.should_stop():
             raise Cancelled("The lecture pack was cancelled.")
         self.done, self.total, self.what = done, max(total, 1), what
-
-    def _should_stop(self) -> bool:
-        left = time.monotonic() - self._seen > HEARTBEAT_SECONDS
-        return self.cancelled or left or background.ending.is_set()
 
 
 @st.cache_resource(show_spinner=False)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from app.runner import Job, runner
+from app.runner import RunJob, runner
 from app.share import Selection, from_query, to_query
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
@@ -88,10 +88,10 @@ def session_id() -> str:
     return str(st.session_state.setdefault("session_id", uuid.uuid4().hex))
 
 
-def watched_job() -> Job:
+def watched_job() -> RunJob:
     """The run of the session's config: replayed, started if need be, or left to rest if this session cancelled it."""
-    replay: Job | None = st.session_state.get("replay")
-    before: Job | None = st.session_state.get("job")
+    replay: RunJob | None = st.session_state.get("replay")
+    before: RunJob | None = st.session_state.get("job")
     if before is not None and before.config == config() and before.cancelled_by_hand:
         return before
     if replay is not None and replay.config == config():

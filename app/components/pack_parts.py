@@ -99,7 +99,7 @@ def _build() -> None:
     """Start with what the form says at the moment of the press, which may be newer than what was drawn."""
     form = st.session_state
     options = Options(form["pack_style"], int(form["pack_questions"]), int(form["pack_seed"]))
-    st.session_state["pack_job"] = PackJob(source(form["pack_what"]), options).start()
+    st.session_state["pack_job"] = PackJob.begun(source(form["pack_what"]), options, state.session_id())
 
 
 def follow() -> None:
@@ -113,7 +113,7 @@ def _stage() -> None:
     if job is None:
         return
     if job.running:
-        job.seen()
+        job.seen_by(state.session_id())
         st.session_state["pack_moving"] = True
         with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="progress_pack"):
             st.progress(min(job.done / job.total, 1.0), plain(job.what), width=420)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 import streamlit as st
 
+from app import state
 from app.saves import Choice, SaveJob
 from app.terms import theme_mode
 from app.text import plain
@@ -111,7 +112,7 @@ def _body(asked: Asked) -> None:
         _forget_job()
         job = None
     if st.session_state.pop(WANTED, False):  # a hurried press comes with the choice before it, which is drawn only now
-        st.session_state[JOB] = job = SaveJob(asked.draw, choice, asked.footer)
+        st.session_state[JOB] = job = SaveJob(asked.draw, choice, asked.footer).start(state.session_id())
     with st.container(key="save_file"):
         if job is None:
             _prepare(choice)
@@ -205,7 +206,7 @@ def _progress(job: SaveJob) -> None:
     """How far the file is; looks again by itself."""
     if job.finished.is_set():
         st.rerun()
-    job.seen()
+    job.seen_by(state.session_id())
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.progress(min(0.95, job.seconds / USUAL_SECONDS), f"{job.step} … {job.seconds:.0f} s", width=380)
         if st.button("Cancel", key="save_cancel", icon=":material/close:", on_click=_forget_job):

@@ -31,7 +31,7 @@ class Watch:
         self.cancelled = False
         self._parts = {config: split(config, known_arms(), _left_over()) for config in configs}
         missing = tuple(rest for _, rest in self._parts.values() if rest is not None)
-        self.job: SweepJob | None = sweeps().job(missing) if missing else None
+        self.job: SweepJob | None = sweeps().job(missing, state.session_id()) if missing else None
         self._runs: dict[FederationConfig, RunSummary] = {}
 
     @property
@@ -58,7 +58,7 @@ class Watch:
         if self.cancelled:
             return
         if self.job is not None:
-            self.job.seen(state.session_id())
+            self.job.seen_by(state.session_id())
         ended = not self.running  # asked before the results are taken in: then none is missed
         for config, (known, rest) in self._parts.items():
             if config not in self._runs:

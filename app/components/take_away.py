@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from app import state
-from app.runner import Job
+from app.runner import RunJob
 from app.share import to_query
 from app.text import plain
 from fedrot_core.errors import FedRotError
@@ -20,7 +20,7 @@ from fedrot_core.trace import Trace
 LARGEST_MB = 20
 
 
-def take_away(job: Job) -> None:
+def take_away(job: RunJob) -> None:
     """Downloads of the finished run, its link, and the way back in; belongs into the sidebar."""
     with st.popover(
         "Take away, or open", icon=":material/ios_share:", width="stretch", help="Run file, code, link; open one again"
@@ -83,12 +83,12 @@ def _opened() -> None:
             trace = trace_file.read(content)
             state.set_config(trace.config)
             state.select(round_index=0, arm=None)
-            st.session_state["replay"] = Job.done(trace)
+            st.session_state["replay"] = RunJob.done(trace)
     except FedRotError as error:
         st.session_state["problems"] = [f"{upload.name} was not opened. {error}"]
 
 
-def came_out_again(job: Job) -> None:
+def came_out_again(job: RunJob) -> None:
     """What an opened run file, a link's check or a replay says of the run on screen, once the run is done."""
     if st.session_state.get("replay") is job:
         with st.container(horizontal=True, vertical_alignment="center", key="replaying"):

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from app import state
-from app.runner import Job
+from app.runner import RunJob
 from fedrot_core.trace import Trace
 
 TICK_SECONDS = 0.7
@@ -19,7 +19,7 @@ POLL_SECONDS = 0.2
 """How often the page looks for new rounds while a run is computing."""
 
 
-def refresh_interval(job: Job) -> float | None:
+def refresh_interval(job: RunJob) -> float | None:
     """How often the stage must redraw by itself: while a run streams or while it plays."""
     if not job.finished.is_set():
         return POLL_SECONDS
@@ -45,7 +45,7 @@ def advance(trace: Trace) -> None:
         st.session_state["playing"] = False
 
 
-def transport(trace: Trace, job: Job) -> None:
+def transport(trace: Trace, job: RunJob) -> None:
     """Play, steps, reset and the scrubber; belongs into a horizontal container."""
     newest, shown = trace.rounds_done - 1, shown_round(trace)
 
@@ -108,7 +108,7 @@ def _scrubber(last: int, shown: int, moving: bool, go: Callable[[int], None]) ->
     st.slider("Round", 0, last, key=key, on_change=moved, width=280)
 
 
-def run_status(trace: Trace, job: Job) -> None:
+def run_status(trace: Trace, job: RunJob) -> None:
     """Progress and cancel while a run computes, and a new seed; at the right end of the row."""
     total = job.config.train.rounds
     done = trace.rounds_done if trace.config == job.config else 0

@@ -40,7 +40,7 @@ def awaited(at: AppTest) -> None:
     """Wait for the sweep as an open page does: AppTest has no timer that would tell it that somebody looks."""
     job = watch_of(at).job
     while job is not None and not job.finished.wait(1):
-        job.seen(at.session_state["session_id"])
+        job.seen_by(at.session_state["session_id"])
 
 
 def started(**query: str) -> AppTest:
@@ -169,7 +169,7 @@ def test_cancel_ends_the_sweep_and_offers_to_take_it_up_again() -> None:
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sweeps that are shared as ever but compute nothing: a test says what they have found."""
     jobs: dict[Any, SweepJob] = {}
-    shared = SimpleNamespace(job=lambda configs: jobs.setdefault(configs, SweepJob(configs)))
+    shared = SimpleNamespace(job=lambda configs, session: jobs.setdefault(configs, SweepJob(configs)))
     monkeypatch.setattr(sweep_progress, "sweeps", lambda: shared)
 
 

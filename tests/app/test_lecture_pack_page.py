@@ -140,24 +140,16 @@ def test_cancel_ends_it_and_it_can_be_built_again(monkeypatch: pytest.MonkeyPatc
 def test_one_pack_at_a_time_and_a_waiting_one_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packs, "build", slow)
     source = LessonSource("one_update", dict(LESSONS["one_update"].defaults()))
-    first = PackJob(source, Options()).start()
+    first = PackJob.begun(source, Options(), "")
     while first.what.startswith(("Waiting", "Reading")):
         time.sleep(0.02)
-    second = PackJob(source, Options()).start()
+    second = PackJob.begun(source, Options(), "")
     time.sleep(0.2)
     assert second.what == "Waiting for another pack"
     second.cancel()
     assert second.finished.wait(5)
     first.cancel()
     assert first.finished.wait(5)
-
-
-def test_nobody_waiting_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packs, "build", slow)
-    monkeypatch.setattr(packs, "HEARTBEAT_SECONDS", 0.3)
-    job = PackJob(LessonSource("one_update", dict(LESSONS["one_update"].defaults())), Options()).start()
-    assert job.finished.wait(20)
-    assert job.cancelled
 
 
 @pytest.mark.parametrize(

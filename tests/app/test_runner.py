@@ -1,14 +1,12 @@
 """Runs off the script thread: shared, cancelled, cached, and the shipped first paint is what the engine computes."""
 
 import io
-import threading
 import time
 
 import numpy as np
 import pytest
 
-from app import runner as runner_module
-from app.runner import PRECOMPUTED, Job, Runner
+from app.runner import PRECOMPUTED, Runner
 from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
 from fedrot_core.trace import Trace
@@ -65,37 +63,11 @@ def test_a_run_that_everybody_left_ends(runs: Runner) -> None:
     assert job.cancelled
 
 
-def test_a_run_without_a_heartbeat_ends(runs: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner_module, "HEARTBEAT_SECONDS", 0.1)
-    assert runs.job(LONG, "a").finished.wait(10)
-
-
 def test_an_impossible_config_gives_a_message_not_a_crash(runs: Runner) -> None:
     job = runs.job(FederationConfig().with_values({"clients": 200, "min": 32}), "a")
     assert job.finished.wait(30)
     assert "at most 6" in job.error
     assert job.trace() is None
-
-
-def test_an_internal_error_is_told_without_its_details(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(config: FederationConfig) -> Federation:
-        raise RuntimeError("secret path")
-
-    monkeypatch.setattr(runner_module, "Federation", broken)
-    job = Job(SMALL)
-    job.seen_by("a")
-    job.run(threading.Semaphore(1))
-    assert "internal error" in job.error
-    assert "secret" not in job.error
-
-
-def test_old_runs_make_room(runs: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner_module, "KEPT_RUNS", 2)
-    first = runs.job(SMALL, "a")
-    first.finished.wait(30)
-    for seed in (1, 2):
-        runs.job(SMALL.with_values({"seed": seed}), "a").finished.wait(30)
-    assert runs.job(SMALL, "a") is not first
 
 
 def test_the_shipped_first_paint_is_what_the_engine_computes(runs: Runner) -> None:

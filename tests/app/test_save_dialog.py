@@ -160,36 +160,6 @@ def test_a_wish_of_another_card_or_page_opens_nothing(monkeypatch: pytest.Monkey
     assert ("save" in at.session_state) == (wish.page == "")
 
 
-# The job
-
-
-def test_a_job_that_nobody_waits_for_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(saves, "HEARTBEAT_SECONDS", 0.2)
-
-    def slow(*args: Any) -> bytes:
-        while not args[6]():
-            time.sleep(0.01)
-        raise Cancelled("given up")
-
-    monkeypatch.setattr(saves, "write", slow)
-    job = SaveJob(draw, Choice(), Footer())
-    for _ in range(4):
-        job.seen()
-        assert not job.finished.wait(0.1)
-    assert job.finished.wait(10)
-    assert job.content is None
-    assert job.error == ""
-
-
-def test_an_internal_error_is_told_in_words() -> None:
-    def wrong(mode: str) -> go.Figure:
-        raise ZeroDivisionError
-
-    job = SaveJob(wrong, Choice("json"), Footer())
-    assert job.finished.wait(10)
-    assert "internal error" in job.error
-
-
 def test_a_file_name_says_what_it_is() -> None:
     assert Choice("png", "poster", "dark", 3).name("fedrot-x") == "fedrot-x-poster-dark-3x.png"
     assert Choice("svg", "slide", "print").name("fedrot-x") == "fedrot-x-slide-print.svg"

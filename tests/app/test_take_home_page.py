@@ -24,8 +24,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     take_home.pages.clear()
     monkeypatch.setattr(take_home, "GRID_OF_PAGE", TINY)
     yield
-    for job in take_home.pages()._jobs.values():
-        job.cancelled = True
+    if (job := take_home.pages().job(TINY)) is not None:
+        job.cancel()
         job.finished.wait(60)
     take_home.pages.clear()
 
@@ -137,11 +137,3 @@ def test_two_who_ask_share_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
     assert again is not None
     again.left_by("three")
     assert again.finished.wait(10)
-
-
-def test_nobody_waiting_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(take_home, "build", slow)
-    monkeypatch.setattr(take_home, "HEARTBEAT_SECONDS", 0.2)
-    found = Pages().start(TINY, "gone")
-    assert found.finished.wait(10)
-    assert found.cancelled

@@ -51,7 +51,7 @@ def done(at: AppTest) -> AppTest:
             for _ in range(90):
                 if watch.job is None or watch.job.finished.wait(1):
                     break
-                watch.job.seen()  # an open page would ask again and again
+                watch.job.seen_by(at.session_state["session_id"])  # an open page would ask again and again
             assert not watch.running
     at.run()
     assert not at.exception

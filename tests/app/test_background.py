@@ -1,0 +1,123 @@
+"""What every job off the script thread does: waits its turn, ends when nobody wants it, tells trouble in words."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from app import background
+from app.background import Job, Jobs
+from fedrot_core.errors import Cancelled, ConfigError
+
+WAIT = 10.0
+
+
+class Task(Job):
+    """Does what it is told to; by default it goes on until it should stop."""
+
+    kind = "task"
+    advice = "Ask again."
+
+    def __init__(self, act: Callable[[], None] | None = None) -> None:
+        super().__init__()
+        self.act = act
+        self.working = threading.Event()
+
+    def work(self) -> None:
+        self.working.set()
+        if self.act is not None:
+            return self.act()
+        while not self.should_stop():
+            time.sleep(0.005)
+        raise Cancelled("It should stop.")
+
+
+def raising(error: Exception) -> Task:
+    def act() -> None:
+        raise error
+
+    return Task(act)
+
+
+def test_it_ends_when_the_last_session_leaves_and_not_before() -> None:
+    job = Task().start("a")
+    job.seen_by("b")
+    job.left_by("a")
+    assert not job.finished.wait(0.1)
+    job.left_by("b")
+    assert not job.running
+    assert job.finished.wait(WAIT)
+    assert job.cancelled
+
+
+def test_it_ends_when_no_page_asks_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "HEARTBEAT_SECONDS", 0.2)
+    job = Task().start("a")
+    for _ in range(4):
+        time.sleep(0.1)
+        job.seen_by("a")
+    assert not job.finished.is_set()
+    assert job.finished.wait(WAIT)
+    assert job.cancelled
+
+
+def test_it_waits_its_turn_and_may_be_cancelled_while_it_does() -> None:
+    slots = threading.Semaphore(1)
+    first, second, third = (Task().start("a", slots) for _ in range(3))
+    assert first.working.wait(WAIT)
+    second.cancel()
+    assert second.finished.wait(WAIT)
+    assert not second.working.is_set()
+    assert not third.working.is_set()
+    first.cancel()
+    assert third.working.wait(WAIT)
+    third.cancel()
+    assert third.finished.wait(WAIT)
+
+
+def test_it_ends_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    ending = threading.Event()
+    monkeypatch.setattr(background, "ending", ending)
+    job = Task().start("a")
+    ending.set()
+    assert job.finished.wait(WAIT)
+
+
+def test_what_has_ended_cannot_be_cancelled() -> None:
+    job = Task(lambda: None).start("a")
+    assert job.finished.wait(WAIT)
+    job.cancel()
+    job.left_by("a")
+    assert not job.cancelled
+
+
+def test_our_errors_are_told_and_others_only_named() -> None:
+    job = raising(ConfigError("rank must be at most 6")).start("a")
+    assert job.finished.wait(WAIT)
+    assert job.error == "rank must be at most 6"
+    job = raising(RuntimeError("secret path")).start("a")
+    assert job.finished.wait(WAIT)
+    assert job.error == "The task ended with an internal error, which is in the server's log. Ask again."
+
+
+def test_sessions_share_a_job_and_a_cancelled_one_begins_again() -> None:
+    jobs: Jobs[str, Task] = Jobs(kept=2, slots=2)
+    first = jobs.get("x", Task, "a")
+    assert jobs.get("x", Task, "b") is first is jobs.held("x")
+    first.cancel()
+    again = jobs.get("x", Task, "a")
+    assert again is not first
+    again.cancel()
+
+
+def test_old_jobs_make_room_and_end() -> None:
+    jobs: Jobs[int, Task] = Jobs(kept=2, slots=3)
+    first, *rest = [jobs.get(n, Task, "a") for n in range(3)]
+    assert first.finished.wait(WAIT)
+    assert jobs.held(0) is None
+    for job in rest:
+        assert job.running
+        job.cancel()
