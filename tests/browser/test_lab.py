@@ -43,8 +43,12 @@ def test_heterogeneity_and_rank_play_and_the_link_bring_back_the_same_state(page
     page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':0')")
     page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':2')")
     page.get_by_role("button", name="Pause").click()
-    settled(page)
     expect(page.get_by_role("button", name="Play")).to_be_visible()
+    settled(page)
+    page.wait_for_function(  # the last round that played is drawn and in the link
+        "document.querySelector('.st-key-figure_latent .plot').dataset.version.split(':')[2] === "
+        "new URLSearchParams(location.search).get('round')"
+    )
     state, titles = query(page), {name: figure_title(page, name) for name in ("latent", "learning", "ladder")}
     version = figure_version(page)
     assert int(state["round"]) >= 2
