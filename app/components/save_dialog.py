@@ -90,6 +90,7 @@ def save_dialog(key: str) -> None:
 def _close() -> None:
     st.session_state.pop(KEY, None)
     st.session_state.pop(SHOWN, None)
+    st.session_state.pop(WANTED, None)
     _forget_job()
 
 
