@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from app.share import settings_from
 from fedrot_core import paper
+from fedrot_core.compute import CPU
 from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.errors import ConfigError
 from fedrot_core.figures.paper import TIE, Line, Ratios, signed
@@ -161,7 +161,7 @@ def best_strength(whose: str, lines: Sequence[Line]) -> str:
 @functools.cache
 def model(config: FederationConfig) -> str:
     """What the model and the data are, in the task's own words."""
-    return build_task(config, torch.device("cpu")).summary
+    return build_task(config, CPU).summary
 
 
 def ratios(runs: Replica, found: Found) -> list[Ratios]:

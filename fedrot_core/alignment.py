@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fedrot_core.canonical import NULL, orthogonal_completion
 from fedrot_core.factors import Factors, weighted
 
 RANK_TOLERANCE = 1e-6
@@ -19,6 +20,10 @@ RANK_TOLERANCE = 1e-6
 
 SINGULAR_TOLERANCE = 0.05
 """A soft interpolation with ``σ_min`` at or below this makes its result arbitrary."""
+
+
+ANGLE_TOLERANCE = 1e-6
+"""An eigen-angle within this many degrees of -180 counts as +180, which is the same turn."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,8 @@ class Alignment:
 def procrustes(M: Tensor, group: str = "O") -> tuple[Tensor, Tensor]:
     """The orthogonal R that maximises ``tr(Rᵀ M)`` for each cross matrix M.
 
-    For side A, ``M = A_k A_refᵀ`` and R minimises ``‖Rᵀ A_k - A_ref‖``; for side B, ``M = B_kᵀ B_ref``.
+    For side A, ``M = A_k A_refᵀ`` and R minimises ``‖Rᵀ A_k - A_ref‖``; for side B, ``M = B_kᵀ B_ref``. Where M is rank
+    deficient, many R do; this is then the one that turns the null space least.
 
     Args:
         M: (..., r, r) cross matrices.
@@ -62,6 +68,10 @@ def procrustes(M: Tensor, group: str = "O") -> tuple[Tensor, Tensor]:
         R (..., r, r), and the singular values of M (..., r), largest first.
     """
     U, S, Vh = torch.linalg.svd(M)
+    open_end = S[..., -1] <= NULL * S[..., 0]
+    if bool(open_end.any()):
+        fixed = orthogonal_completion(U[open_end], S[open_end], Vh[open_end])
+        U[open_end], _, Vh[open_end] = torch.linalg.svd(fixed)
     if group == "SO":
         det = torch.linalg.det(U @ Vh).sign()
         U = torch.cat([U[..., :-1], U[..., -1:] * det[..., None, None]], dim=-1)
@@ -168,5 +178,6 @@ def planted_rotations(rng: np.random.Generator, count: int, r: int, degrees: flo
 
 
 def rotation_angles(R: Tensor) -> Tensor:
-    """Eigen-angles of orthogonal matrices in degrees, (..., r) in (-180, 180], sorted; ±180 also stands for -1."""
-    return torch.rad2deg(torch.linalg.eigvals(R).angle()).sort(dim=-1).values
+    """Eigen-angles of orthogonal matrices in degrees, (..., r) in (-180, 180], sorted; 180 also stands for -1."""
+    angles = torch.rad2deg(torch.linalg.eigvals(R).angle())
+    return torch.where(angles < ANGLE_TOLERANCE - 180, angles + 360, angles).sort(dim=-1).values

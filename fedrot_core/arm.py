@@ -157,7 +157,7 @@ def in_frames(arms: Sequence[Arm], trained: Sequence[Factors], config: Federatio
         turned = as_sent(together, config, t)
         for place, n in enumerate(free):
             sent[n] = Factors(turned.A[place], turned.B[place])
-    return sent
+    return [f.on_grid() for f in sent]
 
 
 def combine(
@@ -181,6 +181,7 @@ def combine(
     outcome = method.combine(upload, arm.state, context)
     end = time.perf_counter()
     state = stepped(arm.state, outcome.state, config.server)
+    state = replace(state, factors=state.factors.on_grid())
     size = float(state.factors.A.abs().max() + state.factors.B.abs().max())
     if not size < DIVERGED_NORM:
         raise _outgrown(method, context.round_index, config)

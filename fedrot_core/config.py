@@ -397,8 +397,16 @@ class FederationConfig(Section):
         "auto",
         "device",
         "Device",
-        "Where clients train. Auto takes CUDA, then Apple's MPS, then the CPU.",
+        "Where clients train. Auto takes CUDA, then the CPU; Apple's MPS, which has no float64, only for float32.",
         choices={"auto": "auto", "cpu": "CPU", "cuda": "CUDA GPU", "mps": "Apple MPS"},
+    )
+    precision: str = option(
+        "auto",
+        "precision",
+        "Precision",
+        "In float64 every machine gets the same numbers. In float32 rounding grows from step to step, and two machines "
+        "soon agree in the first digits only. Auto takes float64 wherever the device has it.",
+        choices={"auto": "auto", "float64": "float64", "float32": "float32"},
     )
 
     def __post_init__(self) -> None:

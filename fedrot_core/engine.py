@@ -7,15 +7,13 @@ same shape. Nothing is allocated inside the loop over local steps.
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import numpy as np
 import torch
 
-from fedrot_core.errors import Cancelled, rule
+from fedrot_core.compute import Compute
+from fedrot_core.errors import Cancelled
 from fedrot_core.factors import Factors, LayerSpec
 
 
@@ -26,53 +24,15 @@ class Program(Protocol):
         """Write the gradient of every row's loss at local ``step`` into ``grads``; one entry a layer, (N, ...)."""
 
 
-def pick_device(name: str) -> torch.device:
-    """Resolve "auto", and refuse a device that this machine lacks.
-
-    Raises:
-        ConfigError: when the device is not available.
-    """
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device(next(d for d in ("cuda", "mps", "cpu") if available[d]))
-    if not available[name]:
-        have = ", ".join(d for d, ok in available.items() if ok)
-        raise rule("Device", f"be one this machine has ({have})", name, "Choose auto.", "device")
-    return torch.device(name)
-
-
-def made_with(device: torch.device) -> dict[str, str]:
-    """What decides the last bits of a run's numbers beside config and engine: versions, processor, torch's threads."""
-    found = {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
-        "threads": str(torch.get_num_threads()),
-    }
-    return found | ({"accelerator": torch.cuda.get_device_name(device)} if device.type == "cuda" else {})
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """``count`` torch threads inside: how sums are split among threads decides their last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 class FlatFactors:
     """The factors of N rows and all layers as views into one flat buffer.
 
     Each tensor is a contiguous (N, r, d_in) or (N, d_out, r) block, so batched products need no copy.
     """
 
-    def __init__(self, layers: Sequence[LayerSpec], rows: int, rank: int, device: torch.device) -> None:
+    def __init__(self, layers: Sequence[LayerSpec], rows: int, rank: int, compute: Compute) -> None:
         sizes = [n for s in layers for n in (rows * rank * s.d_in, rows * s.d_out * rank)]
-        self.flat = torch.zeros(sum(sizes), dtype=torch.float32, device=device)
+        self.flat = torch.zeros(sum(sizes), dtype=compute.dtype, device=compute.device)
         blocks = iter(torch.split(self.flat, sizes))
         self.layers = [
             Factors(next(blocks).view(rows, rank, s.d_in), next(blocks).view(rows, s.d_out, rank)) for s in layers
@@ -88,7 +48,7 @@ class Engine:
         rank: r.
         optimizer: "adam" (β = 0.9, 0.999, ε = 1e-8) or "sgd"; its state starts afresh each round.
         learning_rate: step size.
-        device: where to train.
+        compute: where to train, and in which precision.
 
     Attributes:
         trainable: ones where a number may change and zeros where it is frozen; None while everything trains.
@@ -101,10 +61,10 @@ class Engine:
         rank: int,
         optimizer: str,
         learning_rate: float,
-        device: torch.device,
+        compute: Compute,
     ) -> None:
-        self.params = FlatFactors(layers, rows, rank, device)
-        self.grads = FlatFactors(layers, rows, rank, device)
+        self.params = FlatFactors(layers, rows, rank, compute)
+        self.grads = FlatFactors(layers, rows, rank, compute)
         self.trainable: FlatFactors | None = None
         self.learning_rate = learning_rate
         self._moments = [torch.zeros_like(self.params.flat) for _ in range(3)] if optimizer == "adam" else []

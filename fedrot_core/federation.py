@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from fedrot_core.arm import Arm, Combined, Turnout, combine, in_frames, usable
+from fedrot_core.compute import made_with, pick_compute
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import Engine, FlatFactors, made_with, pack, pick_device, unpack
+from fedrot_core.engine import Engine, FlatFactors, pack, unpack
 from fedrot_core.errors import DivergedError, rule
-from fedrot_core.factors import Factors
+from fedrot_core.factors import Factors, on_grid
 from fedrot_core.frames import initial_A
 from fedrot_core.methods import METHODS, Method, RoundContext, ServerState
 from fedrot_core.rng import stream
@@ -44,8 +45,8 @@ class Federation:
         self.methods = [METHODS[name] for name in config.methods] if methods is None else list(methods)
         for method in self.methods:
             _check(method, config)
-        self.device = pick_device(config.device)
-        self.task = build_task(config, self.device)
+        self.compute = pick_compute(config.device, config.precision)
+        self.task = build_task(config, self.compute)
         self.K = config.data.clients
         counts = self.task.sample_counts if config.data.weights == "samples" else np.ones(self.K)
         self.weights = torch.from_numpy(np.asarray(counts, dtype=np.float64))
@@ -70,7 +71,8 @@ class Federation:
             class_counts=() if counts is None else tuple(tuple(int(c) for c in row) for row in counts),
         )
         arms = tuple(m.card for m in self.methods)
-        return Trace(self.config, card, arms, self.device.type, made_with=made_with(self.device))
+        device = self.compute.device.type
+        return Trace(self.config, card, arms, device, self.compute.precision, made_with=made_with(self.compute))
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Trace:
         """All rounds at once. Raises :class:`fedrot_core.errors.Cancelled` when ``should_stop()`` becomes true."""
@@ -126,7 +128,7 @@ class Federation:
         return torch.arange(self.config.lora.rank) < self.ranks[clients, None]
 
     def _draw_A(self, name: str, clients: int) -> Tensor:
-        return initial_A(self.config, tuple(s.d_in for s in self.task.layers), clients, name)
+        return on_grid(initial_A(self.config, tuple(s.d_in for s in self.task.layers), clients, name))
 
 
 def lockstep(
@@ -214,8 +216,8 @@ class _Progress:
 
     def trains(self) -> tuple[Tensor, Tensor]:
         """(rows, r) for A and for B: one where this round trains, zero where a method or a client's rank freezes."""
-        held = self.federation.held(self.now.clients).float()
-        pooled = torch.ones(1, held.shape[1])
+        held = self.federation.held(self.now.clients).double()
+        pooled = torch.ones(1, held.shape[1], dtype=held.dtype)
         which = [arm.method.trains(self.now.round_index) for arm in self.arms]
         A, B = (torch.cat([*(held * (side in w) for w in which), pooled]) for side in "AB")
         return A, B
@@ -236,8 +238,10 @@ class _Progress:
                 combined.append(combine(arm, uploads, kept, now, context, federation.config))
             except DivergedError as error:
                 stopped[arm.method.card.name] = str(error)
-        self.ceiling = Factors(trained.A[:, -1], trained.B[:, -1])
-        models = [c.models for c in combined] + [(Factors(trained.A[:, -1:], trained.B[:, -1:]), None)]
+        self.ceiling = Factors(trained.A[:, -1], trained.B[:, -1]).on_grid()
+        models = [c.models for c in combined] + [
+            (Factors(self.ceiling.A.unsqueeze(1), self.ceiling.B.unsqueeze(1)), None)
+        ]
         *scores, (loss, score) = federation.task.evaluate_each(models)
         alive = []
         for done, numbers in zip(combined, scores, strict=True):
@@ -286,7 +290,7 @@ class _Batch:
     def __init__(self, like: Federation, rows: int) -> None:
         self.rows, self.like = rows, like
         train, rank = like.config.train, like.config.lora.rank
-        self.engine = Engine(like.task.layers, rows, rank, train.optimizer, train.learning_rate, like.device)
+        self.engine = Engine(like.task.layers, rows, rank, train.optimizer, train.learning_rate, like.compute)
         self.program = like.task.program(rows)
 
     def train(
@@ -308,7 +312,7 @@ class _Batch:
         A, B = (torch.cat(side) for side in zip(*(run.trains() for run in runs), strict=True))
         if bool(A.all() and B.all()):
             return None
-        mask = FlatFactors(self.like.task.layers, self.rows, A.shape[1], self.like.device)
+        mask = FlatFactors(self.like.task.layers, self.rows, A.shape[1], self.like.compute)
         for layer in mask.layers:
             layer.A.copy_(A.unsqueeze(-1).expand_as(layer.A))
             layer.B.copy_(B.unsqueeze(-2).expand_as(layer.B))

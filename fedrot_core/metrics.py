@@ -23,14 +23,18 @@ from fedrot_core.alignment import (
     side_of_round,
     soft_rotation,
 )
+from fedrot_core.canonical import svd
 from fedrot_core.config import AlignmentConfig
-from fedrot_core.factors import Factors, compressed, ideal_product, weighted
+from fedrot_core.factors import GRID, Factors, compressed, ideal_product, weighted
 
 SHOWN_CLIENTS = 24
 """Pairwise and drawn quantities cover the first this many clients of a round."""
 
 FEATURES = 6
 """Columns of A kept for the latent arrows: the longest of an arm's first round."""
+
+SHARED = 10 * GRID
+"""Clients that differ by less hold one update: what travels is that coarse."""
 
 PATH_STEPS = 9
 """Positions along the soft path λ = 0 .. 1 kept for the latent arrows."""
@@ -76,7 +80,7 @@ def measure(
     out["turn_angles"] = rotation_angles(turn.R)
     out["reflected"] = torch.linalg.det(turn.R) < 0
     out["retention"] = torch.linalg.svdvals(weighted(best.R, weights)).square()
-    out["shared_update"] = _spread(clients, best.R, weights) < 1e-6
+    out["shared_update"] = _spread(clients, best.R, weights) < SHARED
     out["drift"] = _relative(clients.stacked() - reference.stacked().unsqueeze(-3), reference.stacked().unsqueeze(-3))
     out |= _checks(clients, turn.R, weights, own, out["ladder"])
     return out, (applied.flags() if applied is not None else ())
@@ -266,8 +270,8 @@ def _drawn(sent: Factors, R: Tensor, weights: Tensor, S: int, focus: Focus | Non
 
     before, after = sent.A[:, :S], aligned[:, :S]
     rows = torch.cat([before, after], dim=1).flatten(1, 2)  # (L, 2 S r, i)
-    _, s, Vh = torch.linalg.svd(rows, full_matrices=False)
-    plane = Vh[:, :2] * Vh[:, :2].gather(-1, Vh[:, :2].abs().argmax(-1, keepdim=True)).sign()  # (L, 2, i)
+    _, s, Vh = svd(rows)
+    plane = Vh[:, :2]  # (L, 2, i)
     power = s.square()
     return {
         "features": focus.features,

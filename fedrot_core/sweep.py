@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from fedrot_core.arm import Combined
+from fedrot_core.compute import pick_compute
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import pick_device
 from fedrot_core.errors import FedRotError
 from fedrot_core.factors import Factors
 from fedrot_core.federation import Federation, lockstep
@@ -128,7 +128,8 @@ def batches(configs: Sequence[FederationConfig], jobs: int) -> list[list[Federat
     found = []
     for runs in settings.values():
         rows = max(len(run.methods) for run in runs) * runs[0].participants + 1
-        parts = math.ceil(len(runs) / max(1, ROWS_AT_ONCE[pick_device(runs[0].device).type] // rows))
+        device = pick_compute(runs[0].device, runs[0].precision).device.type
+        parts = math.ceil(len(runs) / max(1, ROWS_AT_ONCE[device] // rows))
         if len(settings) < jobs:
             parts = min(len(runs), math.ceil(parts / jobs) * jobs)
         found += [runs[part::parts] for part in range(parts)]
@@ -146,7 +147,9 @@ def sweep(
         jobs: batches at once, one thread each; by default the machine's cores up to :data:`MOST_JOBS`, or one where
             runs use an accelerator. For many cores or machines, choose processes by ``joblib.parallel_config``.
     """
-    on_cpu = all(pick_device(name).type == "cpu" for name in {config.device for config in configs})
+    on_cpu = all(
+        pick_compute(*how).device.type == "cpu" for how in {(config.device, config.precision) for config in configs}
+    )
     jobs = jobs or (min(os.cpu_count() or 1, MOST_JOBS) if on_cpu else 1)
     parallel = joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered", pre_dispatch="n_jobs")
     with tempfile.TemporaryDirectory(prefix="fedrot-") as folder:

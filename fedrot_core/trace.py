@@ -18,7 +18,7 @@ from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import TraceError
 
-FORMAT = 1
+FORMAT = 2
 
 MAX_BYTES = 2**30
 """Largest unpacked size of a trace file that is read: a small archive can claim to hold far more."""
@@ -154,13 +154,15 @@ class TaskCard:
 class Trace:
     """A run so far: its config, its task and its records in order of arrival.
 
-    ``made_with`` names the software and processor that made the numbers, where known; it is not part of the checksum.
+    ``device`` and ``precision`` are where and in which number type clients trained. ``made_with`` names the software
+    and processor that made the numbers, where known; it is not part of the checksum.
     """
 
     config: FederationConfig
     task: TaskCard
     arms: tuple[ArmCard, ...]
     device: str
+    precision: str
     records: list[RoundRecord] = field(default_factory=list)
     centralised: list[CentralisedRecord] = field(default_factory=list)
     stopped: list[ArmStopped] = field(default_factory=list)
@@ -275,6 +277,7 @@ class Trace:
             "format": FORMAT,
             "engine": self.engine,
             "device": self.device,
+            "precision": self.precision,
             "config": self.config.to_dict(),
             "task": dataclasses.asdict(self.task),
             "arms": [dataclasses.asdict(a) for a in self.arms],
@@ -303,6 +306,7 @@ class Trace:
             TaskCard(**task),
             tuple(ArmCard(**a) for a in header["arms"]),
             header["device"],
+            header["precision"],
             records,
             [CentralisedRecord(**c) for c in header["centralised"]],
             [ArmStopped(**s) for s in header["stopped"]],

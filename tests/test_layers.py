@@ -11,7 +11,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 RANKS: dict[int, tuple[str, ...]] = {
     0: ("fedrot_core", "fedrot_core.errors", "fedrot_core.rng", "fedrot_core.vocabulary", "fedrot_core.paper"),
-    1: ("fedrot_core.config", "fedrot_core.registry", "fedrot_core.partition"),
+    1: (
+        "fedrot_core.config",
+        "fedrot_core.registry",
+        "fedrot_core.partition",
+        "fedrot_core.compute",
+        "fedrot_core.canonical",
+    ),
     2: ("fedrot_core.factors", "fedrot_core.trace", "fedrot_core.summary"),
     3: ("fedrot_core.alignment", "fedrot_core.engine"),
     4: ("fedrot_core.frames", "fedrot_core.metrics", "fedrot_core.methods", "fedrot_core.workloads"),

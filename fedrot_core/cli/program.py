@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from fedrot_core import ENGINE_VERSION
-from fedrot_core.engine import torch_threads
+from fedrot_core.compute import torch_threads
 from fedrot_core.errors import Cancelled, ConfigError, FedRotError, TraceError
 
 OK, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130

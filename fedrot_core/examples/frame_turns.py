@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedrot_core.alignment import procrustes, rotation_angles
+from fedrot_core.compute import CPU
 from fedrot_core.config import FederationConfig
 from fedrot_core.examples.local_steps import watch
 from fedrot_core.factors import Factors
@@ -71,7 +72,7 @@ def frame_turns(pace: str) -> FrameTurns:
     degrees, moved, along = {}, {}, {}
     for optimizer in PACES[pace]:
         config = config_of(optimizer, pace)
-        steps, grads = watch(build_task(config, torch.device("cpu")), config, 1, start)
+        steps, grads = watch(build_task(config, CPU), config, 1, start)
         degrees[optimizer] = np.stack([_turned(steps[0], now) for now in steps])
         moved[optimizer] = np.array([_moved(steps[0], now) for now in steps])
         if optimizer == "sgd":
@@ -85,7 +86,7 @@ def frame_turns(pace: str) -> FrameTurns:
 def _broadcast(pace: str) -> Factors:
     """What all clients receive in round 1, (1, K, r, i), (1, K, o, r): the average of round 0 under SGD."""
     config = config_of("sgd", pace)
-    task = build_task(config, torch.device("cpu"))
+    task = build_task(config, CPU)
     A = initial_A(config, tuple(s.d_in for s in task.layers), CLIENTS)
     B = torch.zeros(1, CLIENTS, task.layers[0].d_out, RANK, dtype=torch.float64)
     trained = watch(task, config, 0, Factors(A, B))[0][-1]

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
+from fedrot_core.compute import CPU
 from fedrot_core.config import FederationConfig
 from fedrot_core.engine import Engine, pack
 from fedrot_core.factors import Factors
@@ -52,7 +51,7 @@ def watch(
         Factors (K, r, i), (K, o, r) before the first and after every local step, and the gradients at all but the last.
     """
     train, (K, r) = config.train, start.A.shape[1:3]
-    engine = Engine(task.layers, K, r, train.optimizer, train.learning_rate, torch.device("cpu"))
+    engine = Engine(task.layers, K, r, train.optimizer, train.learning_rate, CPU)
     program = Watched(task.program(K))
     pack(engine, start)
     program.start_round([task.batch(round_index, [RowGroup(tuple(range(K)))])])

@@ -122,12 +122,9 @@ class Spin:
 
 @functools.cache
 def letter() -> Factors:
-    """Balanced factors of the letter, (2, 8) and (6, 2); signs fixed, so that all machines show the same."""
+    """Balanced factors of the letter, (2, 8) and (6, 2)."""
     rows, columns = (torch.tensor(x, dtype=torch.float64) for x in (LETTER_ROWS, LETTER_COLUMNS))
-    f = refactorised(Factors(rows, columns))
-    largest = f.A.abs().argmax(-1, keepdim=True)
-    sign = f.A.gather(-1, largest).sign()  # (r, 1)
-    return Factors(sign * f.A, f.B * sign.mT)
+    return refactorised(Factors(rows, columns))
 
 
 def turned(degrees: float) -> Turned:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from fedrot_core.alignment import align_to_reference, procrustes, soft_rotation
+from fedrot_core.canonical import svd
 from fedrot_core.examples.small_federation import CLIENTS, WEIGHTS, plane_turn, relative_error, second_round
 from fedrot_core.factors import Factors, ideal_product
 from fedrot_core.trace import Array
@@ -121,7 +122,7 @@ def fit(client: int) -> Fit:
     example = second_round()
     A, A_ref = example.sent.A[client], example.reference.A
     S = A @ A_ref.mT  # (r, i) @ (i, r)
-    U, sigma, Vt = torch.linalg.svd(S)
+    U, sigma, Vt = svd(S)
     UV, _ = procrustes(S, "O")
     rotation, _ = procrustes(S, "SO")
     turned, rotated = UV.mT @ A, rotation.mT @ A

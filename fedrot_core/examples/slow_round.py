@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedrot_core.alignment import procrustes, rotation_angles, side_of_round
+from fedrot_core.compute import CPU
 from fedrot_core.config import FederationConfig
 from fedrot_core.examples.local_steps import watch
 from fedrot_core.factors import Factors, LayerSpec, ideal_product
@@ -94,7 +95,7 @@ def config_of(apart: float) -> FederationConfig:
 def slow_rounds(apart: float) -> tuple[SlowRound, ...]:
     """All rounds of the run, milliseconds of work."""
     config = config_of(apart)
-    task, method = build_task(config, torch.device("cpu")), METHODS["fedrot"]
+    task, method = build_task(config, CPU), METHODS["fedrot"]
     A = initial_A(config, tuple(s.d_in for s in task.layers), CLIENTS)  # (1, K, r, i)
     state = ServerState(Factors(A[:, 0], torch.zeros(1, task.layers[0].d_out, RANK, dtype=torch.float64)))
     column, rounds = None, []

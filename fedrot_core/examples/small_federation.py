@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from fedrot_core.compute import CPU
 from fedrot_core.config import FederationConfig
 from fedrot_core.engine import Engine, pack, unpack
 from fedrot_core.factors import Factors, LayerSpec, ideal_product
@@ -86,9 +87,9 @@ def _teachers(rng: np.random.Generator) -> Factors:
 def _trained(teachers: Factors, start: Factors) -> Factors:
     """Every client's factors after local training from one broadcast: (K, r, i), (K, o, r)."""
     like = Factors(start.A.expand(1, CLIENTS, -1, -1), start.B.expand(1, CLIENTS, -1, -1))
-    engine = Engine([LayerSpec("small", D_IN, D_OUT)], CLIENTS, RANK, "adam", LEARNING_RATE, torch.device("cpu"))
+    engine = Engine([LayerSpec("small", D_IN, D_OUT)], CLIENTS, RANK, "adam", LEARNING_RATE, CPU)
     program = TeacherProgram(scaling=1.0)
-    program.start_round([TeacherBatch(Factors(teachers.A.float(), teachers.B.float()), None)])
+    program.start_round([TeacherBatch(teachers, None)])
     pack(engine, like)
     engine.train(program, LOCAL_STEPS)
     ended = unpack(engine, like)

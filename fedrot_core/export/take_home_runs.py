@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from fedrot_core.arm import Combined
+from fedrot_core.canonical import svd
+from fedrot_core.compute import torch_threads
 from fedrot_core.config import AlignmentConfig, FederationConfig
-from fedrot_core.engine import torch_threads
 from fedrot_core.errors import Cancelled, rule
 from fedrot_core.federation import Federation, lockstep
 from fedrot_core.methods import METHODS, RoundContext
@@ -165,7 +166,7 @@ def _plane(X: Tensor, Y: Tensor, up: Tensor, weights: Tensor) -> Tensor:
     The first client's arrow as sent lies to the right. With one latent axis the first column is zero.
     """
     scale = weights.sqrt().repeat(2).unsqueeze(-1)
-    _, _, Vh = torch.linalg.svd(torch.cat([X, Y]) * scale, full_matrices=False)
+    _, _, Vh = svd(torch.cat([X, Y]) * scale)
     basis = Vh[:2].mT  # (r, 2), or (r, 1)
     if basis.shape[1] == 1:
         basis = torch.cat([torch.zeros_like(basis), basis], dim=1)

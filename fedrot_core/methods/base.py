@@ -24,7 +24,7 @@ from fedrot_core.registry import Registry
 from fedrot_core.trace import ArmCard
 
 NUMBER_BYTES = 4
-"""Numbers travel as float32."""
+"""What a number costs on its way, as float32; the grid of :func:`fedrot_core.factors.on_grid` would fit into three."""
 
 INDEX_BYTES = 4
 """Positions of sparse numbers travel as int32."""

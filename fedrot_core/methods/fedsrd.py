@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from fedrot_core.canonical import NULL
 from fedrot_core.factors import Factors, leading
 from fedrot_core.methods.base import (
     Method,
@@ -71,11 +72,11 @@ class FedSrd(Method):
             return torch.where(survives, step / (1 - DROP), 0)
 
         if context.round_index % 2 == 0:
-            back = torch.linalg.pinv(old.B)  # (r, o)
+            back = torch.linalg.pinv(old.B, rtol=NULL)  # (r, o)
             step = thinned((back @ (U * S.unsqueeze(-2))) @ Vh - (back @ old.B) @ old.A)
             factors = Factors(old.A + step, old.B)
         else:
-            back = torch.linalg.pinv(old.A)  # (i, r)
+            back = torch.linalg.pinv(old.A, rtol=NULL)  # (i, r)
             step = thinned((U * S.unsqueeze(-2)) @ (Vh @ back) - old.B @ (old.A @ back))
             factors = Factors(old.A, old.B + step)
         sent = float((step != 0).sum())

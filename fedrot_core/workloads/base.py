@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fedrot_core.compute import Compute
 from fedrot_core.config import FederationConfig
 from fedrot_core.engine import Program
 from fedrot_core.factors import Factors, LayerSpec
@@ -97,22 +98,22 @@ class Workload:
 
     name: str
     label: str
-    build: Callable[[FederationConfig, torch.device], Task]
+    build: Callable[[FederationConfig, Compute], Task]
 
 
 WORKLOADS: Registry[Workload] = Registry("Task", "task")
 
 
 def register(name: str, label: str) -> Callable[[type[Task]], type[Task]]:
-    """Class decorator for a :class:`Task` whose constructor takes ``(config, device)``."""
+    """Class decorator for a :class:`Task` whose constructor takes ``(config, compute)``."""
 
     def add(cls: type[Task]) -> type[Task]:
-        WORKLOADS.add(name, Workload(name, label, lambda config, device: cls(config, device)))  # type: ignore[call-arg]
+        WORKLOADS.add(name, Workload(name, label, lambda config, compute: cls(config, compute)))  # type: ignore[call-arg]
         return cls
 
     return add
 
 
-def build_task(config: FederationConfig, device: torch.device) -> Task:
+def build_task(config: FederationConfig, compute: Compute) -> Task:
     """The task that ``config`` names."""
-    return WORKLOADS[config.data.workload].build(config, device)
+    return WORKLOADS[config.data.workload].build(config, compute)

@@ -19,8 +19,8 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from fedrot_core import partition
+from fedrot_core.compute import Compute, torch_threads
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import torch_threads
 from fedrot_core.factors import Factors, LayerSpec
 from fedrot_core.rng import stream
 from fedrot_core.workloads.base import POOLED, RowGroup, Task, register
@@ -33,10 +33,10 @@ PRETRAIN_STEPS = 150
 
 @lru_cache(maxsize=1)
 def _data() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Train images (1347, 64) in [0, 1] and labels, test images (450, 64) and labels."""
+    """Train images (1347, 64) in [0, 1], float64, and labels, test images (450, 64) and labels."""
     images, labels = load_digits(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(
-        (images / 16).astype(np.float32), labels.astype(np.int64), test_size=TEST_SHARE, random_state=0, stratify=labels
+        images / 16, labels.astype(np.int64), test_size=TEST_SHARE, random_state=0, stratify=labels
     )
     return torch.from_numpy(x_train), torch.from_numpy(y_train), torch.from_numpy(x_test), torch.from_numpy(y_test)
 
@@ -51,8 +51,8 @@ def pretrained(known_classes: int, hidden: int) -> FrozenMlp:
     widths = [x.shape[1], hidden, hidden, CLASSES]
     params: list[Tensor] = []
     for i, o in itertools.pairwise(widths):
-        params.append(torch.from_numpy((rng.standard_normal((o, i)) * (2 / i) ** 0.5).astype(np.float32)))
-        params.append(torch.zeros(o))
+        params.append(torch.from_numpy(rng.standard_normal((o, i)) * (2 / i) ** 0.5))
+        params.append(torch.zeros(o, dtype=torch.float64))
     for p in params:
         p.requires_grad_()
     adam = torch.optim.Adam(params, lr=0.01)
@@ -69,15 +69,17 @@ def pretrained(known_classes: int, hidden: int) -> FrozenMlp:
 
 
 @lru_cache(maxsize=4)
-def _data_on(device: torch.device) -> tuple[Tensor, ...]:
-    """:func:`_data` on ``device``, once for all tasks."""
-    return tuple(x.to(device) for x in _data())
+def _data_on(compute: Compute) -> tuple[Tensor, ...]:
+    """:func:`_data` where and as ``compute`` says, once for all tasks."""
+    x_train, y_train, x_test, y_test = _data()
+    device, dtype = compute.device, compute.dtype
+    return x_train.to(device, dtype), y_train.to(device), x_test.to(device, dtype), y_test.to(device)
 
 
 @lru_cache(maxsize=16)
-def _pretrained_on(known_classes: int, hidden: int, device: torch.device) -> FrozenMlp:
-    """:func:`pretrained` on ``device``, the same object for all tasks: rows on one network share its products."""
-    return pretrained(known_classes, hidden).to(device)
+def _pretrained_on(known_classes: int, hidden: int, compute: Compute) -> FrozenMlp:
+    """:func:`pretrained` as ``compute`` says, the same object for all tasks: rows on one network share its products."""
+    return pretrained(known_classes, hidden).to(compute)
 
 
 @register("digits", label="Handwritten digits (real data)")
@@ -87,11 +89,11 @@ class Digits(Task):
     score_name = "test accuracy"
     loss_name = "test loss"
 
-    def __init__(self, config: FederationConfig, device: torch.device) -> None:
+    def __init__(self, config: FederationConfig, compute: Compute) -> None:
         self.config = config
         data = config.data
-        self.train_x, self.train_y, self.test_x, self.test_y = _data_on(device)
-        self.base = _pretrained_on(data.known_classes, data.hidden, device)
+        self.train_x, self.train_y, self.test_x, self.test_y = _data_on(compute)
+        self.base = _pretrained_on(data.known_classes, data.hidden, compute)
         labels = _data()[1].numpy()
         rng = stream(config.seed, "partition")
         if data.partition == "iid":
@@ -125,9 +127,9 @@ class Digits(Task):
         return MlpBatch(index, tuple((len(group.clients), self._adapted(group.base)) for group in groups))
 
     def evaluate(self, adapters: Factors, base: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        device = self.test_x.device
+        like = self.test_x
         per_layer = [
-            Factors(adapters.A[n, :, :, : s.d_in].float().to(device), adapters.B[n, :, : s.d_out, :].float().to(device))
+            Factors(adapters.A[n, :, :, : s.d_in].to(like), adapters.B[n, :, : s.d_out, :].to(like))
             for n, s in enumerate(self.layers)
         ]
         logits = self._adapted(base).logits(self.test_x, per_layer, self.config.lora.scaling)
@@ -141,5 +143,5 @@ class Digits(Task):
         if base is None:
             return self.base
         shifts = [self.config.lora.scaling * base[n, : s.d_out, : s.d_in] for n, s in enumerate(self.layers)]
-        weights = [W + shift.float().to(W.device) for W, shift in zip(self.base.weights, shifts, strict=True)]
+        weights = [W + shift.to(W) for W, shift in zip(self.base.weights, shifts, strict=True)]
         return FrozenMlp(tuple(weights), self.base.biases)

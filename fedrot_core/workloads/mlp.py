@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fedrot_core.compute import Compute
 from fedrot_core.factors import Factors
 
 
@@ -22,9 +23,12 @@ class FrozenMlp:
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor, ...]
 
-    def to(self, device: torch.device) -> FrozenMlp:
-        """A copy on ``device``."""
-        return FrozenMlp(tuple(w.to(device) for w in self.weights), tuple(b.to(device) for b in self.biases))
+    def to(self, compute: Compute) -> FrozenMlp:
+        """A copy where and as ``compute`` says."""
+        weights, biases = (
+            tuple(x.to(compute.device, compute.dtype) for x in part) for part in (self.weights, self.biases)
+        )
+        return FrozenMlp(weights, biases)
 
     def logits(self, x: Tensor, adapters: Sequence[Factors], scaling: float) -> Tensor:
         """Outputs of the adapted network: x (n, d) and global factors (G, ...) a layer -> (G, n, classes)."""
@@ -69,7 +73,7 @@ class MlpProgram:
         widths = [base.weights[0].shape[1], *(W.shape[0] for W in base.weights)]
 
         def buffer(width: int) -> Tensor:
-            return torch.empty(n, width, device=pool.device)
+            return pool.new_empty(n, width)
 
         self.acts = [buffer(w) for w in widths]  # layer inputs, then logits
         self.back = [buffer(w) for w in widths[1:]]  # gradient at each layer's output
@@ -82,7 +86,7 @@ class MlpProgram:
         self.target = torch.empty(n, 1, dtype=torch.int64, device=pool.device)
         self.target_flat = self.target.view(-1)
         self.peak = buffer(1)
-        self.minus = torch.full((n, 1), -1.0 / batch_size, device=pool.device)
+        self.minus = pool.new_full((n, 1), -1.0 / batch_size)
         self.batches = torch.empty(0, 0, dtype=torch.int64, device=pool.device)
 
     def start_round(self, batches: Sequence[MlpBatch]) -> None:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fedrot_core.compute import Compute
 from fedrot_core.config import FederationConfig
 from fedrot_core.factors import Factors, LayerSpec, ideal_product
 from fedrot_core.rng import stream
@@ -76,7 +77,7 @@ class Teacher(Task):
     score_name = "share of the best possible progress"
     loss_name = "relative loss"
 
-    def __init__(self, config: FederationConfig, device: torch.device) -> None:
+    def __init__(self, config: FederationConfig, compute: Compute) -> None:
         K, h = config.data.clients, config.data.heterogeneity
         rng = stream(config.seed, "teacher")
 
@@ -89,7 +90,7 @@ class Teacher(Task):
         P = np.concatenate([np.broadcast_to(P0 * (1 - h) ** 0.5, P1.shape), P1 * h**0.5], axis=-1)
         Q = np.concatenate([np.broadcast_to(Q0, Q1.shape), Q1], axis=-2)
         self.teachers = Factors(torch.from_numpy(Q), torch.from_numpy(P))  # (K, 2q, i), (K, o, 2q)
-        self.config, self.device = config, device
+        self.config, self.compute = config, compute
         self.layers = (LayerSpec("teacher", D_IN, D_OUT),)
         self.sample_counts = np.ones(K, dtype=np.int64)
         self.summary = (
@@ -115,15 +116,15 @@ class Teacher(Task):
         """Nothing is drawn: the loss is exact."""
         rows = [self._teacher(k) for group in groups for k in group.clients]
         width = self.config.data.clients * 2 * PART_RANK  # the pooled run's teacher has the most
-        A = torch.cat([F.pad(f.A, (0, 0, 0, width - f.rank)) for f in rows]).float().to(self.device)
-        B = torch.cat([F.pad(f.B, (0, width - f.rank)) for f in rows]).float().to(self.device)
+        A = torch.cat([F.pad(f.A, (0, 0, 0, width - f.rank)) for f in rows]).to(self.compute.device, self.compute.dtype)
+        B = torch.cat([F.pad(f.B, (0, width - f.rank)) for f in rows]).to(self.compute.device, self.compute.dtype)
         merged = None
         if any(group.base is not None for group in groups):
             nothing = torch.zeros(D_OUT, D_IN, dtype=torch.float64)
             per_row = [
                 nothing if g.base is None else self.config.lora.scaling * g.base[0] for g in groups for _ in g.clients
             ]
-            merged = torch.stack(per_row).float().to(self.device)
+            merged = torch.stack(per_row).to(self.compute.device, self.compute.dtype)
         return TeacherBatch(Factors(A, B), merged)
 
     def _teacher(self, k: int) -> Factors:

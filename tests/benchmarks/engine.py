@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fedrot_core.compute import pick_compute
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import Engine, pick_device
+from fedrot_core.engine import Engine
 from fedrot_core.workloads import RowGroup, build_task
 from fedrot_core.workloads.digits import Digits
 
@@ -37,14 +38,14 @@ class LoraLinear(nn.Module):
         return F.linear(x, self.weight, self.bias) + self.scaling * (x @ self.A.mT) @ self.B.mT
 
 
-def contenders(clients: int) -> dict[str, Callable[[], None]]:
+def contenders(clients: int, precision: str) -> dict[str, Callable[[], None]]:
     """The three ways to run one round of ``STEPS`` local steps."""
     config = FederationConfig().with_values({"clients": clients, "min": 1})
-    device = pick_device("cpu")
-    task = build_task(config, device)
+    compute = pick_compute("cpu", precision)
+    task = build_task(config, compute)
     assert isinstance(task, Digits)
     program = task.program(clients)
-    engine = Engine(task.layers, clients, config.lora.rank, "adam", 0.01, device)
+    engine = Engine(task.layers, clients, config.lora.rank, "adam", 0.01, compute)
     for p in engine.params.layers:
         p.A.uniform_(-0.1, 0.1)
     program.start_round([task.batch(0, [RowGroup(tuple(range(clients)))])])

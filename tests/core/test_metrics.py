@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from fedrot_core.alignment import Alignment, align_to_reference, generalised_procrustes, random_rotations
+from fedrot_core.canonical import weights
 from fedrot_core.config import AlignmentConfig
 from fedrot_core.factors import Factors
 from fedrot_core.methods import METHODS
@@ -251,7 +252,7 @@ def test_ambient_plane(made: Case) -> None:
         for n in range(2):
             power[n] = values[-1 - n] / values.sum()
             axis = vectors[:, -1 - n]
-            axis = axis * np.sign(axis[np.argmax(np.abs(axis))])
+            axis = axis * np.sign(axis @ weights(len(axis), torch.zeros(0, dtype=torch.float64)).numpy())
             if values[-1 - n] > 1e-9 * values.sum():
                 close(made.out["ambient_before"][layer, ..., n], before @ axis, 1e-5)
                 close(made.out["ambient_after"][layer, ..., n], after @ axis, 1e-5)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
+from fedrot_core.compute import CPU
 from fedrot_core.config import FederationConfig
 from fedrot_core.examples.frame_turns import CLIENTS, PACES, PLANES, RANK, STEPS, config_of, frame_turns
 from fedrot_core.federation import Federation
@@ -52,7 +52,7 @@ class Path:
 
 def teachers(pace: str) -> tuple[list[np.ndarray], float]:
     config = config_of("sgd", pace)
-    task = build_task(config, torch.device("cpu"))
+    task = build_task(config, CPU)
     assert isinstance(task, Teacher)
     return [(task.teachers.B[k] @ task.teachers.A[k]).numpy() for k in range(CLIENTS)], config.lora.scaling
 

@@ -7,16 +7,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from fedrot_core.compute import CPU, torch_threads
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import torch_threads
 from fedrot_core.errors import ConfigError
 from fedrot_core.factors import Factors
 from fedrot_core.workloads import POOLED, WORKLOADS, RowGroup, Task, build_task
 from fedrot_core.workloads.digits import Digits, _data, pretrained
 from fedrot_core.workloads.mlp import MlpProgram
 from fedrot_core.workloads.teacher import Teacher
-
-CPU = torch.device("cpu")
 
 
 def build(**values: object) -> Task:
@@ -78,7 +76,7 @@ def test_pretrained_network_knows_its_classes_only() -> None:
     _, _, x, y = _data()
     for known in (2, 5):
         base = pretrained(known, 64)
-        zero = [Factors(torch.zeros(1, 1, W.shape[1]), torch.zeros(1, W.shape[0], 1)) for W in base.weights]
+        zero = [Factors(W.new_zeros(1, 1, W.shape[1]), W.new_zeros(1, W.shape[0], 1)) for W in base.weights]
         right = base.logits(x, zero, 1.0)[0].argmax(-1) == y
         assert float(right[y < known].double().mean()) > 0.95
         assert not bool(right[y >= known].any())
@@ -95,8 +93,8 @@ def test_digits_evaluation_agrees_with_a_dense_network() -> None:
             delta = f.B[n, g, : s.d_out] @ f.A[n, g, :, : s.d_in]
             h = h @ (W.double() + task.config.lora.scaling * delta).mT + b.double()
             h = h.relu() if n < 2 else h
-        assert float(loss[g]) == pytest.approx(float(F.cross_entropy(h, task.test_y)), rel=1e-4)
-        assert float(score[g]) == pytest.approx(float((h.argmax(-1) == task.test_y).double().mean()), abs=0.003)
+        assert float(loss[g]) == pytest.approx(float(F.cross_entropy(h, task.test_y)), rel=1e-12)
+        assert float(score[g]) == float((h.argmax(-1) == task.test_y).double().mean())
 
 
 def test_batches_are_each_clients_own_and_equal_in_every_arm() -> None:

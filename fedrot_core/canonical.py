@@ -1,0 +1,92 @@
+"""One form for what a factorisation leaves open, so that every machine gets the same factors.
+
+A singular value decomposition is free in the sign of each pair of singular vectors, and wholly free in the null space.
+LAPACK settles both by the order in which it adds numbers, which differs between processors. Everything in this package
+that looks at singular vectors takes them from here.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+NULL = 1e-12
+"""A singular value at or below this share of the largest is rounding: it counts as zero."""
+
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def svd(M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The thin singular value decomposition ``M = U diag(S) Vᵀ`` in canonical form.
+
+    Each pair of vectors has the sign of :func:`signs`; pairs of vanishing singular values (see :data:`NULL`) are zero.
+
+    Args:
+        M: (..., m, n).
+
+    Returns:
+        U (..., m, k), S (..., k) largest first, and Vᵀ (..., k, n), with k = min(m, n).
+    """
+    U, S, Vh = torch.linalg.svd(M, full_matrices=False)
+    seen = NULL * S[..., :1] < S
+    turn = signs(Vh) * seen
+    return U * turn.unsqueeze(-2), S * seen, Vh * turn.unsqueeze(-1)
+
+
+def signs(rows: Tensor) -> Tensor:
+    """(..., k) of ±1 that make each row of (..., k, n) point to the same side as one fixed direction.
+
+    The direction is generic. "Make the largest entry positive" would hang on rounding where two entries are as large,
+    as they are in every plane turned by 45°.
+    """
+    side = (rows * weights(rows.shape[-1], rows)).sum(-1)
+    return torch.where(side < 0, -1.0, 1.0).to(rows.dtype)
+
+
+def weights(n: int, like: Tensor) -> Tensor:
+    """(n,) fixed numbers in [1, 2), no two of them in a simple ratio."""
+    place = torch.arange(1, n + 1, dtype=torch.float64)
+    return (1 + (place * GOLDEN) % 1).to(like)
+
+
+def completed(Vh: Tensor, support: Tensor) -> Tensor:
+    """Orthonormal rows where (..., k, n) orthonormal rows end in zero rows; fixed by the span of the given rows.
+
+    Args:
+        support: (..., n) bool, the coordinates that the new rows may use; where too few are left, zero rows stay.
+    """
+    out = Vh.clone()
+    k, n = Vh.shape[-2:]
+    for rows, used in zip(out.view(-1, k, n), support.reshape(-1, n), strict=True):
+        missing = torch.nonzero(~rows.any(-1)).flatten()
+        given = k - len(missing)
+        missing = missing[: max(0, int(used.sum()) - given)]
+        if len(missing):
+            fixed = torch.sin(torch.outer(weights(len(missing), Vh), torch.arange(1, n + 1, dtype=Vh.dtype))) * used
+            for _ in range(2):  # once more, for what rounding left of the given rows
+                fixed = fixed - (fixed @ rows.mT) @ rows
+            Q, upper = torch.linalg.qr(fixed.mT)
+            rows[missing] = (Q * upper.diagonal().sign()).mT
+    return out
+
+
+def orthogonal_completion(U: Tensor, S: Tensor, Vh: Tensor) -> Tensor:
+    """A matrix with ``U Vᵀ``'s polar factor where S is above :data:`NULL`, and beyond it the turn nearest to none.
+
+    ``U diag(S) Vᵀ`` leaves the rotation of its null space open. The result weighs what is determined by 2 and adds the
+    null spaces' projection of a diagonal in [½, 1], so its polar factor is unique, and its smallest singular
+    value belongs to the undetermined part. Its entries are distinct, so that a reflection of a null space, too, is
+    unique.
+
+    Args:
+        U, S, Vh: (..., r, r), (..., r), (..., r, r) singular values, largest first.
+    """
+    r = S.shape[-1]
+    seen = (NULL * S[..., :1] < S).to(U.dtype)
+    eye = torch.eye(r, dtype=U.dtype, device=U.device)
+    left = eye - (U * seen.unsqueeze(-2)) @ U.mT  # projections onto the null spaces
+    right = eye - (Vh.mT * seen.unsqueeze(-2)) @ Vh
+    near = eye * (1 - torch.arange(r, dtype=U.dtype, device=U.device) / (2 * r))
+    return 2 * (U * seen.unsqueeze(-2)) @ Vh + left @ near @ right
