@@ -180,4 +180,4 @@ def planted_rotations(rng: np.random.Generator, count: int, r: int, degrees: flo
 def rotation_angles(R: Tensor) -> Tensor:
     """Eigen-angles of orthogonal matrices in degrees, (..., r) in (-180, 180], sorted; 180 also stands for -1."""
     angles = torch.rad2deg(torch.linalg.eigvals(R).angle())
-    return torch.where(angles < ANGLE_TOLERANCE - 180, angles + 360, angles).sort(dim=-1).values
+    return torch.where(angles < ANGLE_TOLERANCE - 180, 180.0, angles).sort(dim=-1).values

@@ -19,7 +19,7 @@ from fedrot_core.compute import made_with, pick_compute
 from fedrot_core.config import FederationConfig
 from fedrot_core.engine import Engine, FlatFactors, pack, unpack
 from fedrot_core.errors import DivergedError, rule
-from fedrot_core.factors import Factors, on_grid
+from fedrot_core.factors import Factors
 from fedrot_core.frames import initial_A
 from fedrot_core.methods import METHODS, Method, RoundContext, ServerState
 from fedrot_core.rng import stream
@@ -128,7 +128,7 @@ class Federation:
         return torch.arange(self.config.lora.rank) < self.ranks[clients, None]
 
     def _draw_A(self, name: str, clients: int) -> Tensor:
-        return on_grid(initial_A(self.config, tuple(s.d_in for s in self.task.layers), clients, name))
+        return initial_A(self.config, tuple(s.d_in for s in self.task.layers), clients, name)
 
 
 def lockstep(
@@ -239,9 +239,8 @@ class _Progress:
             except DivergedError as error:
                 stopped[arm.method.card.name] = str(error)
         self.ceiling = Factors(trained.A[:, -1], trained.B[:, -1]).on_grid()
-        models = [c.models for c in combined] + [
-            (Factors(self.ceiling.A.unsqueeze(1), self.ceiling.B.unsqueeze(1)), None)
-        ]
+        pooled = Factors(self.ceiling.A.unsqueeze(1), self.ceiling.B.unsqueeze(1))
+        models = [*(c.models for c in combined), (pooled, None)]
         *scores, (loss, score) = federation.task.evaluate_each(models)
         alive = []
         for done, numbers in zip(combined, scores, strict=True):

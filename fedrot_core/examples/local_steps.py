@@ -34,8 +34,8 @@ class Watched:
 
 
 def kept(f: Factors) -> Factors:
-    """A copy on the host in float64, no longer touched by training."""
-    return Factors(f.A.detach().cpu().double(), f.B.detach().cpu().double())
+    """A copy on the host, no longer touched by training."""
+    return Factors(f.A.detach().cpu().clone(), f.B.detach().cpu().clone())
 
 
 def watch(

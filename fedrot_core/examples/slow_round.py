@@ -7,7 +7,7 @@ the broadcast as FedRot-LoRA does it, with λ = 1, and the server averages. Ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -102,13 +102,17 @@ def slow_rounds(apart: float) -> tuple[SlowRound, ...]:
     for t in range(ROUNDS):
         context = _context(config, t, state.factors, task.layers)
         steps = [Factors(f.A[None], f.B[None]) for f in watch(task, config, t, method.start(state, context))[0]]
-        sent = as_sent(steps[-1], config, t)
+        as_turned = as_sent(steps[-1], config, t)
+        sent = as_turned.on_grid()
         upload = method.prepare(sent, state, context)
         outcome = method.combine(upload, state, context)
         if column is None:  # the longest one of the first round, then kept, so that arrows keep their meaning
             column = int(sent.A[0].square().sum((0, 1)).argmax())
-        rounds.append(_shown(context, config, state, steps, sent, upload.factors, outcome.state.factors, column))
-        state = outcome.state
+        change = _change(steps[-1], as_turned)
+        rounds.append(
+            _shown(context, config, state, steps, sent, upload.factors, outcome.state.factors, column, change)
+        )
+        state = replace(outcome.state, factors=outcome.state.factors.on_grid())
     return tuple(rounds)
 
 
@@ -137,6 +141,7 @@ def _shown(
     turned: Factors,
     result: Factors,
     column: int,
+    change_upload: float,
 ) -> SlowRound:
     """What the lesson shows of a round that was played; factors are (1, K, r, i), (1, K, o, r)."""
     weights, reference, trained = context.weights, context.reference, steps[-1]
@@ -165,7 +170,7 @@ def _shown(
         length=length,
         kept_naive=float(naive.norm()) / length,
         kept_turned=float(mean.norm()) / length,
-        change_upload=_change(trained, sent),
+        change_upload=change_upload,
         change_turn=_change(sent, turned),
         distance_before=_distance(sent, reference, side),
         distance_after=_distance(turned, reference, side),

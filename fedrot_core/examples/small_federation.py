@@ -23,8 +23,8 @@ CLIENTS, RANK, D_IN, D_OUT, PART_RANK = 4, 2, 5, 4, 2
 OWN_SHARE = 0.3
 """h: share of each client's teacher that is its own."""
 
-SEED, LOCAL_STEPS, LEARNING_RATE = 18, 30, 0.05
-"""Of the first seeds, one whose SVD signs mirror exactly one client's frame against the reference."""
+SEED, LOCAL_STEPS, LEARNING_RATE = 13, 30, 0.05
+"""Of the first seeds, one whose SVD signs mirror exactly one client's frame, and whose clients otherwise agree."""
 
 WEIGHTS = torch.full((CLIENTS,), 1 / CLIENTS, dtype=torch.float64)
 """All clients count alike."""

@@ -99,11 +99,11 @@ def test_turns_and_moves_are_those_of_a_plain_loop(pace: str, optimizer: str) ->
     found, loops = frame_turns(pace), paths(pace, optimizer)
     for t in (0, 1, STEPS // 2, STEPS):
         wanted = [turn_from_start(path, t) for path in loops]
-        np.testing.assert_allclose(found.degrees[optimizer][t], wanted, atol=0.05)  # the engine trains in float32
+        np.testing.assert_allclose(found.degrees[optimizer][t], wanted, atol=1e-6)
     ends = [np.hstack([p.A[-1] - p.A[0], (p.B[-1] - p.B[0]).T]) for p in loops]
     start = np.hstack([loops[0].A[0], loops[0].B[0].T])
     moved = np.median([dense.frobenius(e) for e in ends]) / dense.frobenius(start)
-    assert found.moved[optimizer][-1] == pytest.approx(moved, rel=1e-3)
+    assert found.moved[optimizer][-1] == pytest.approx(moved, rel=1e-9)
 
 
 @pytest.mark.parametrize("pace", PACES)
@@ -122,8 +122,8 @@ def test_the_gradients_parts_along_a_turn_cancel_and_adams_do_not(pace: str) -> 
             }.items():
                 sizes = np.sqrt(((T_A**2).sum() + (T_B**2).sum()) * ((D_A**2).sum() + (D_B**2).sum()))
                 parts = (D_A * T_A).sum() / sizes, (D_B * T_B).sum() / sizes
-                np.testing.assert_allclose(found.along[what][n, k], parts, atol=2e-5)
-    assert np.abs(found.along["gradient"].sum(-1)).max() < 1e-6
+                np.testing.assert_allclose(found.along[what][n, k], parts, atol=1e-9)
+    assert np.abs(found.along["gradient"].sum(-1)).max() < 1e-12
     assert np.abs(found.along["gradient"]).max() > 0.01  # they cancel; they do not vanish
     assert np.abs(found.along["adam"].sum(-1)).max() > 0.02
 
