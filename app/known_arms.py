@@ -7,15 +7,16 @@ the last arm that runs, so the longest one is the one to keep.
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import streamlit as st
 
 from fedrot_core.config import FederationConfig
+from fedrot_core.finished import but_arms
 from fedrot_core.summary import RunSummary
 
 KEPT_ARMS = 4000
@@ -33,7 +34,7 @@ class KnownArms:
         """Keep each arm of each run; an impossible run is kept as the error of all arms that it asked for."""
         with self._lock:
             for run in runs:
-                bare = _but_arms(run.config)
+                bare, _ = but_arms(run.config)
                 for name in run.config.methods:
                     if (bare, name) not in self._runs:
                         arm = {name: run.arms[name]} if name in run.arms else {}
@@ -43,14 +44,21 @@ class KnownArms:
 
     def get(self, config: FederationConfig, name: str) -> RunSummary | None:
         """The arm ``name`` of ``config``, whatever arms that names itself; None if it is not known."""
-        key = (_but_arms(config), name)
+        key = (but_arms(config)[0], name)
         with self._lock:
             if key in self._runs:
                 self._runs.move_to_end(key)
             return self._runs.get(key)
 
 
-def split(config: FederationConfig, *stores: KnownArms) -> tuple[list[RunSummary], FederationConfig | None]:
+class Arms(Protocol):
+    """Whoever may know an arm of a run."""
+
+    def get(self, config: FederationConfig, name: str) -> RunSummary | None:
+        """The arm ``name`` of ``config``, whatever arms that names itself; None if it is not known."""
+
+
+def split(config: FederationConfig, *stores: Arms) -> tuple[list[RunSummary], FederationConfig | None]:
     """What ``stores`` know of ``config``, arm by arm, and the run of the arms that are missing, or None."""
     known: dict[str, RunSummary] = {}
     for name in config.methods:
@@ -66,12 +74,6 @@ def merged(config: FederationConfig, parts: Sequence[RunSummary]) -> RunSummary:
     arms = {name: part.arms[name] for name in config.methods for part in parts if name in part.arms}
     longest = max(parts, key=lambda part: len(part.ceiling))
     return replace(longest, config=config, arms=arms, error=next((part.error for part in parts if part.error), ""))
-
-
-@functools.lru_cache(maxsize=1024)
-def _but_arms(config: FederationConfig) -> FederationConfig:
-    """``config`` with the same arms whatever its own are."""
-    return replace(config, methods=("any",))
 
 
 @st.cache_resource(show_spinner=False)
