@@ -7,6 +7,7 @@ over its key and its bytes. A folder that cannot be used costs its user nothing 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -52,14 +53,8 @@ class _PlainDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no type
         return 0, diskcache.core.MODE_RAW, None, memoryview(value)
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
-        if mode != diskcache.core.MODE_RAW or filename is not None or not isinstance(value, bytes):
-            raise StoreError("A stored value must be plain bytes; this one is not. It was dropped.")
-        return value
-
-    def get(self, key: Any, raw: bool) -> Any:
-        if not raw:
-            raise StoreError("A stored key must be plain text; this one is not. It was dropped.")
-        return key
+        plain = mode == diskcache.core.MODE_RAW and filename is None and isinstance(value, bytes)
+        return value if plain else b""  # which no checksum fits
 
     def remove(self, file_path: str) -> None:
         """No value has a file, whatever a row says."""
@@ -122,16 +117,15 @@ class Store:
 
     def _try(self, ask: Callable[[Any], Answer], otherwise: Answer) -> Answer:
         """Ask the database; ``otherwise`` where it cannot be used now."""
+        cache = None
         try:
             cache = self._opened()
             return otherwise if cache is None else ask(cache)
-        except StoreError:
-            raise
         except Exception as error:  # a damaged database can make SQLite and diskcache raise almost anything
             if _unavailable(error):
                 self._tell_once(f"The store of finished runs cannot be used now ({error}); the app goes on without it.")
                 return otherwise
-            self._empty(error)
+            self._empty(cache, error)
             raise StoreError(
                 "The store of finished runs was damaged. It was emptied, and what it held is computed again."
             ) from error
@@ -152,18 +146,20 @@ class Store:
                     raise
             return self._cache
 
-    def _empty(self, error: Exception) -> None:
-        """Drop a database that cannot be read; the second time, do without one."""
+    def _empty(self, cache: Any, error: Exception) -> None:
+        """Drop the database of ``cache``, which cannot be read; the second time, do without one."""
         log.warning("the store of finished runs was damaged (%s); it is emptied", error)
         with self._lock:
-            if self._cache is not None:
-                self._cache.close()
-                self._cache = None
+            if self._cache is not cache:  # another thread met the same damage first
+                return
+            self.close()
+            self._cache = None
             self._usable = not self._emptied
             self._emptied = True
             assert self._folder is not None
             for ending in ("", "-wal", "-shm"):
-                (self._folder / f"{diskcache.core.DBNAME}{ending}").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    (self._folder / f"{diskcache.core.DBNAME}{ending}").unlink(missing_ok=True)
 
     def _damaged_value(self, key: str) -> None:
         log.warning("the stored value of %s was damaged; it is dropped", key)
