@@ -40,6 +40,13 @@ class Archive:
         """One who reads, and hears what was damaged."""
         return Asker(self)
 
+    def ships(self, config: FederationConfig, name: str) -> bool:
+        """Whether the arm ``name`` of ``config`` comes with the project."""
+        try:
+            return self.shipped.has_arm(finished.arm_key(config, name))
+        except ConfigError:  # no such device here
+            return False
+
     def keep_run(self, trace: Trace) -> None:
         """Store a complete run. Takes up to a fifth of a second: not for the script thread."""
         self.store.put(finished.run_key(trace.config), finished.pack_run(trace))

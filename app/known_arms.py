@@ -15,6 +15,7 @@ from typing import Protocol
 
 import streamlit as st
 
+from app.archive import archive
 from fedrot_core.config import FederationConfig
 from fedrot_core.finished import but_arms
 from fedrot_core.summary import RunSummary
@@ -80,3 +81,9 @@ def merged(config: FederationConfig, parts: Sequence[RunSummary]) -> RunSummary:
 def known_arms() -> KnownArms:
     """What finished sweeps have found, for the whole server."""
     return KnownArms()
+
+
+def ran(config: FederationConfig, name: str) -> bool:
+    """Whether a result shows that the arm ``name`` of ``config`` is possible. Reads nothing but a list of keys."""
+    found = known_arms().get(config, name)
+    return archive().ships(config, name) if found is None else name in found.arms

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.errors import StoreError
@@ -22,6 +22,12 @@ ARMS = "arms"
 log = logging.getLogger(__name__)
 
 
+class _Manifest(NamedTuple):
+    runs: Mapping[str, str]  # file of each run by key
+    arms: frozenset[str]
+    sha256: Mapping[str, str]  # of each file
+
+
 class Shipped:
     """Runs and arms of a folder that :func:`write` made. Nothing is read before it is asked for.
 
@@ -31,18 +37,26 @@ class Shipped:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._lock = threading.Lock()
-        self._runs: dict[str, str] | None = None
-        self._sums: dict[str, str] = {}
-        self._arms: dict[str, Any] | None = None
+        self._rows: dict[str, Any] | None = None
 
-    @property
-    def runs(self) -> Mapping[str, str]:
-        """File of each run by key."""
-        with self._lock:
-            if self._runs is None:
-                self._runs = self._manifest()
-            return self._runs
+    @cached_property
+    def _manifest(self) -> _Manifest:
+        try:
+            found = json.loads((self._folder / MANIFEST).read_bytes())
+            if found["engine"] != ENGINE_VERSION:
+                log.warning(
+                    "the shipped runs are of engine %s, this is %s: they are not used; make them anew by "
+                    "python -m app.ship", found["engine"], ENGINE_VERSION,
+                )  # fmt: skip
+                return _Manifest({}, frozenset(), {})
+            return _Manifest(dict(found["runs"]), frozenset(found["arms"]), dict(found["sha256"]))
+        except Exception as error:  # a damaged file can hold anything
+            log.warning("no shipped runs: %r", error)
+            return _Manifest({}, frozenset(), {})
+
+    def has_arm(self, key: str) -> bool:
+        """Whether an arm is shipped."""
+        return key in self._manifest.arms
 
     def run(self, key: str) -> bytes | None:
         """The bytes of a run's trace; None if it is not shipped.
@@ -50,7 +64,8 @@ class Shipped:
         Raises:
             StoreError: when the file is missing or was changed.
         """
-        return self._read(self.runs[key]) if key in self.runs else None
+        name = self._manifest.runs.get(key)
+        return None if name is None else self._read(name)
 
     def arm(self, key: str) -> dict[str, Any] | None:
         """An arm as plain data; None if it is not shipped.
@@ -58,34 +73,18 @@ class Shipped:
         Raises:
             StoreError: when the file is missing or was changed.
         """
-        if not self.runs:
+        if not self.has_arm(key):
             return None
-        if self._arms is None:
-            self._arms = {}  # what cannot be read once is not tried again
-            self._arms = dict(unpack_row(self._read(ARMS)))
-        return self._arms.get(key)
-
-    def _manifest(self) -> dict[str, str]:
-        try:
-            manifest = json.loads((self._folder / MANIFEST).read_bytes())
-            if manifest["engine"] != ENGINE_VERSION:
-                log.warning(
-                    "the shipped runs are of engine %s, this is %s: they are not used; make them anew by "
-                    "python -m app.ship", manifest["engine"], ENGINE_VERSION,
-                )  # fmt: skip
-                return {}
-            self._sums = dict(manifest["sha256"])
-            return dict(manifest["runs"])
-        except Exception as error:  # a damaged file can hold anything
-            log.warning("no shipped runs: %r", error)
-            return {}
+        if self._rows is None:
+            self._rows = dict(unpack_row(self._read(ARMS)))
+        return self._rows.get(key)
 
     def _read(self, name: str) -> bytes:
         try:
             content = (self._folder / name).read_bytes()
         except OSError:
             content = b""
-        if sha256(content) != self._sums.get(name):
+        if sha256(content) != self._manifest.sha256.get(name):
             log.warning("the shipped file %s was changed or is missing; it is not used", name)
             raise StoreError("A result that comes with the project was damaged. It is computed again.")
         return content
@@ -104,6 +103,7 @@ def write(folder: Path, traces: list[Trace], runs: list[RunSummary], made_with: 
         "engine": ENGINE_VERSION,
         "made_with": dict(made_with),
         "runs": {run_key(trace.config): trace.config.hash for trace in traces},
+        "arms": sorted(rows),
         "sha256": {name: sha256(content) for name, content in files.items()},
     }
     files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()

@@ -96,7 +96,9 @@ def came_out_again(job: RunJob) -> None:
     if st.session_state.get("replay") is job:
         with st.container(horizontal=True, vertical_alignment="center", key="replaying"):
             st.info("Replayed from a trace file: nothing was trained.", icon=":material/replay:")
-            st.button("Run it instead", on_click=lambda: st.session_state.pop("replay"))
+            if st.button("Run it instead"):
+                st.session_state.pop("replay")
+                st.rerun()  # the whole page: a button's own run redraws the stage alone, with the run that it had
         return
     run: RunFile | None = st.session_state.get("opened_run")
     check = state.selection().check
@@ -133,7 +135,6 @@ def _tell_of_stored(verdict: Verdict, job: RunJob, whose: str) -> None:
         text += f"Compared with the {whose}: {verdict}"
     with st.container(horizontal=True, vertical_alignment="center", key="stored_numbers"):
         st.info(plain(text), icon=":material/inventory:")
-        st.button(
-            "Run it here and compare", key="run_anew", icon=":material/refresh:",
-            on_click=lambda: st.session_state.update(anew=job.config),
-        )  # fmt: skip
+        if st.button("Run it here and compare", key="run_anew", icon=":material/refresh:"):
+            st.session_state["anew"] = job.config
+            st.rerun()

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def rows(folder: Path, statement: str, *values: object) -> None:
     with sqlite3.connect(folder / "cache.db") as database:
         database.execute(statement, values)
     database.close()
+
+
+def other_table(path: Path) -> None:
+    rows(path.parent, "DROP TABLE Cache")
+    rows(path.parent, "CREATE TABLE Cache (x)")
+
+
+def strange_settings(path: Path) -> None:
+    rows(path.parent, "UPDATE Settings SET value = 'x' WHERE key = 'eviction_policy'")
+    rows(path.parent, "INSERT INTO Settings VALUES ('get', 'x')")
 
 
 def test_what_was_kept_comes_back_to_another_server(folder: Path) -> None:
@@ -91,23 +102,19 @@ def test_a_value_under_another_key_counts_as_damaged(folder: Path) -> None:
     [
         lambda path: path.write_bytes(b"no database at all" * 1000),
         lambda path: path.write_bytes(path.read_bytes()[:100] + b"\xff" * 20_000),
-        lambda path: rows(path.parent, "DROP TABLE Cache") or rows(path.parent, "CREATE TABLE Cache (x)"),
-        lambda path: (
-            rows(path.parent, "UPDATE Settings SET value = 'x' WHERE key = 'eviction_policy'")
-            or rows(path.parent, "INSERT INTO Settings VALUES ('get', 'x')")
-        ),
+        other_table,
+        strange_settings,
     ],
     ids=["foreign", "overwritten", "another table", "strange settings"],
 )
 def test_a_damaged_database_is_emptied_told_and_used_again(
-    folder: Path, harm: object, caplog: pytest.LogCaptureFixture
+    folder: Path, harm: Callable[[Path], object], caplog: pytest.LogCaptureFixture
 ) -> None:
     first = Store(folder)
     first.put("a", b"one")
     first.close()
     for left in ("cache.db-wal", "cache.db-shm"):
         (folder / left).unlink(missing_ok=True)
-    assert callable(harm)
     harm(folder / "cache.db")
     store = Store(folder)
     with pytest.raises(StoreError, match="emptied"):
@@ -186,15 +193,16 @@ def test_its_size_is_bounded_and_the_oldest_go_first(folder: Path) -> None:
 class Bomb:
     """What must never be unpickled."""
 
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return open, (str(self.marker), "w")  # type: ignore[attr-defined]
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (str(self.marker), "w")
 
 
 @pytest.mark.parametrize("where", ["value", "key", "file"])
 def test_nothing_is_unpickled(folder: Path, tmp_path: Path, where: str) -> None:
-    bomb = Bomb()
-    bomb.marker = tmp_path / "exploded"  # type: ignore[attr-defined]
-    payload = pickle.dumps(bomb)
+    payload = pickle.dumps(Bomb(tmp_path / "exploded"))
     store = Store(folder)
     store.put("a", b"one")
     if where == "value":
