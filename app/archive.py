@@ -56,6 +56,10 @@ class Archive:
         for name in run.arms:
             self.store.put(finished.arm_key(run.config, name), finished.pack_row(finished.arm_row(run, name)))
 
+    def row(self, key: str) -> Any:
+        """Plain data from the store; None if it is not there, or damaged."""
+        return self.asker().row(key)
+
     def keep_row(self, key: str, row: Any) -> None:
         """Store plain data."""
         self.store.put(key, finished.pack_row(row))
