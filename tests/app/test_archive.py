@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import random
@@ -17,7 +18,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import archive as place
-from app import ship
+from app import packs, ship
 from app.archive import SHIPPED, Archive
 from app.known_arms import split
 from app.presets import PRESETS, Preset
@@ -25,7 +26,9 @@ from app.runner import Runner
 from app.sweeps import Sweeps
 from fedrot_core import finished
 from fedrot_core.config import FederationConfig
+from fedrot_core.export.pack_runs import runs_of
 from fedrot_core.federation import Federation
+from fedrot_core.lessons import LESSONS
 from fedrot_core.shipped import MANIFEST, Shipped
 from fedrot_core.store import FOLDER, Store
 from fedrot_core.sweep import summarise
@@ -255,3 +258,22 @@ def test_an_outdated_folder_is_not_used(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / MANIFEST).write_text(json.dumps(manifest | {"engine": "1"}))
     monkeypatch.setattr(place, "SHIPPED", tmp_path)
     assert place.archive().asker().run(FederationConfig()) is None
+
+
+def test_lecture_packs_take_runs_that_are_known(own: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = next(step for lesson in LESSONS.values() for step in lesson.steps if step.runs and not step.whole)
+    lesson = next(lesson for lesson in LESSONS.values() if step in lesson.steps)
+    assert step.runs is not None
+    configs = tuple(c.with_values({"rounds": 1, "steps": 1}) for c in step.runs(lesson.defaults())[:2])
+    small = dataclasses.replace(step, runs=lambda values: configs)
+    known = packs._Known(own)
+    first = runs_of({}, lambda: False, lambda *_: None, known)(small)
+    monkeypatch.setattr(Federation, "__init__", lambda *_: pytest.fail("a run was started"))
+    again = runs_of({}, lambda: False, lambda *_: None, known)(small)
+    assert [run.config for run in again] == [run.config for run in first] == list(configs)
+
+
+def test_the_pack_of_a_shipped_run_trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Federation, "rounds", lambda *_: pytest.fail("a run was started"))
+    outline = packs.RunSource(FederationConfig()).outline(lambda: False, lambda *_: None)
+    assert outline.name
