@@ -26,23 +26,23 @@ LEVEL = 6
 ARRAYS = tuple(f.name for f in dataclasses.fields(ArmSummary) if f.name not in ("seconds", "stopped"))
 
 
-def key(kind: str, name: str, device: str) -> str:
-    """What something is kept under: its kind, the engine that made it, its own name, and what device resolves to here.
+def key(kind: str, name: str, config: FederationConfig) -> str:
+    """What something is kept under: its kind, the engine that makes it, its own name, and what ``config`` comes to here.
 
     Raises:
         ConfigError: when the device is not available.
     """
-    return f"{kind}/{ENGINE_VERSION}/{name}/{pick_device(device).type}"
+    return f"{kind}/{ENGINE_VERSION}/{name}/{pick_device(config.device).type}"
 
 
 def run_key(config: FederationConfig) -> str:
     """Of a run's trace."""
-    return key("run", config.hash, config.device)
+    return key("run", config.hash, config)
 
 
 def arm_key(config: FederationConfig, name: str) -> str:
     """Of one arm, whatever arms run beside it."""
-    return key("arm", f"{but_arms(config)[1]}/{name}", config.device)
+    return key("arm", f"{but_arms(config)[1]}/{name}", config)
 
 
 @functools.lru_cache(maxsize=4096)

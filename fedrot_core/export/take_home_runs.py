@@ -237,7 +237,7 @@ def row_key(grid: Grid, setting: tuple[float, float, int]) -> str:
         ConfigError: when the device is not available.
     """
     runs = ",".join(grid.config(*setting, lam).hash for lam in grid.lams)
-    return key("take-home", f"{ROW_FORMAT}/{sha256(runs.encode())[:16]}", grid.base.device)
+    return key("take-home", f"{ROW_FORMAT}/{sha256(runs.encode())[:16]}", grid.base)
 
 
 def all_measured(

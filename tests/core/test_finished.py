@@ -154,4 +154,4 @@ def test_changed_files_are_told(folder: Path, trace: Trace) -> None:
 def test_a_device_that_is_missing_has_no_key() -> None:
     missing = "cuda" if not torch.cuda.is_available() else "mps"  # no machine has both
     with pytest.raises(ConfigError):
-        finished.key("run", "x", missing)
+        finished.key("run", "x", CONFIG.with_values({"device": missing}))
