@@ -27,7 +27,7 @@ ARRAYS = tuple(f.name for f in dataclasses.fields(ArmSummary) if f.name not in (
 
 
 def key(kind: str, name: str, config: FederationConfig) -> str:
-    """What something is kept under: its kind, the engine that makes it, its own name, and what ``config`` comes to here.
+    """What something is kept under: its kind, the engine that makes it, its name, and what ``config`` comes to here.
 
     Raises:
         ConfigError: when the device is not available.
