@@ -70,6 +70,10 @@ class Job(ABC):
     def work(self) -> None:
         """Compute, asking :meth:`should_stop` now and then; what it raises is told in :attr:`error`."""
 
+    def recalled(self) -> bool:
+        """Whether the result is known already; asked off the script thread, before the job waits for its turn."""
+        return False
+
     @property
     def wasted(self) -> bool:
         """Whether whoever asks for the same needs a new job."""
@@ -113,6 +117,8 @@ class Job(ABC):
     def _run(self, slots: threading.Semaphore) -> None:
         torch.set_num_threads(1)  # counts for this thread alone: two jobs on two cores must not fight for both
         try:
+            if self.recalled():
+                return
             while not slots.acquire(timeout=LOOK_SECONDS):
                 self._go_on()
             try:

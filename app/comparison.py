@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,9 +57,20 @@ class Plan:
         return f"{self.configs[0].hash}-{len(self.configs)}" if self.configs else "none"
 
 
-def plan(base: FederationConfig, names: Sequence[str], seeds: int) -> Plan:
-    """The runs that compare ``names`` on ``seeds`` seeds from the config's own on; impossible arms are left out."""
-    refused = {name: why for name in names if (why := refusal(base.with_values({"arms": (name,), "seed": base.seed})))}
+def plan(
+    base: FederationConfig,
+    names: Sequence[str],
+    seeds: int,
+    ran: Callable[[FederationConfig, str], bool] = lambda config, name: False,
+) -> Plan:
+    """The runs that compare ``names`` on ``seeds`` seeds from the config's own on; impossible arms are left out.
+
+    Args:
+        ran: whether an arm of a config is known to be possible; a server's first refusal takes a second or two, since
+            it loads the data and pretrains the frozen network.
+    """
+    alone = {name: base.with_values({"arms": (name,)}) for name in names}
+    refused = {name: why for name, own in alone.items() if not ran(own, name) and (why := refusal(own))}
     able = tuple(name for name in names if name not in refused)
     configs = tuple(base.with_values({"arms": able, "seed": (base.seed + n) % SEEDS}) for n in range(seeds) if able)
     return Plan(configs, tuple(METHODS[name].card for name in able), refused)

@@ -7,15 +7,17 @@ the last arm that runs, so the longest one is the one to keep.
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import streamlit as st
 
+from app.archive import archive
 from fedrot_core.config import FederationConfig
+from fedrot_core.finished import but_arms
 from fedrot_core.summary import RunSummary
 
 KEPT_ARMS = 4000
@@ -33,7 +35,7 @@ class KnownArms:
         """Keep each arm of each run; an impossible run is kept as the error of all arms that it asked for."""
         with self._lock:
             for run in runs:
-                bare = _but_arms(run.config)
+                bare, _ = but_arms(run.config)
                 for name in run.config.methods:
                     if (bare, name) not in self._runs:
                         arm = {name: run.arms[name]} if name in run.arms else {}
@@ -43,14 +45,21 @@ class KnownArms:
 
     def get(self, config: FederationConfig, name: str) -> RunSummary | None:
         """The arm ``name`` of ``config``, whatever arms that names itself; None if it is not known."""
-        key = (_but_arms(config), name)
+        key = (but_arms(config)[0], name)
         with self._lock:
             if key in self._runs:
                 self._runs.move_to_end(key)
             return self._runs.get(key)
 
 
-def split(config: FederationConfig, *stores: KnownArms) -> tuple[list[RunSummary], FederationConfig | None]:
+class Arms(Protocol):
+    """Whoever may know an arm of a run."""
+
+    def get(self, config: FederationConfig, name: str) -> RunSummary | None:
+        """The arm ``name`` of ``config``, whatever arms that names itself; None if it is not known."""
+
+
+def split(config: FederationConfig, *stores: Arms) -> tuple[list[RunSummary], FederationConfig | None]:
     """What ``stores`` know of ``config``, arm by arm, and the run of the arms that are missing, or None."""
     known: dict[str, RunSummary] = {}
     for name in config.methods:
@@ -68,13 +77,13 @@ def merged(config: FederationConfig, parts: Sequence[RunSummary]) -> RunSummary:
     return replace(longest, config=config, arms=arms, error=next((part.error for part in parts if part.error), ""))
 
 
-@functools.lru_cache(maxsize=1024)
-def _but_arms(config: FederationConfig) -> FederationConfig:
-    """``config`` with the same arms whatever its own are."""
-    return replace(config, methods=("any",))
-
-
 @st.cache_resource(show_spinner=False)
 def known_arms() -> KnownArms:
     """What finished sweeps have found, for the whole server."""
     return KnownArms()
+
+
+def ran(config: FederationConfig, name: str) -> bool:
+    """Whether a result shows that the arm ``name`` of ``config`` is possible. Reads nothing but a list of keys."""
+    found = known_arms().get(config, name)
+    return archive().ships(config, name) if found is None else name in found.arms

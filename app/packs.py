@@ -8,8 +8,10 @@ from typing import Any
 
 import streamlit as st
 
+from app.archive import Archive, archive
 from app.background import Job
 from app.comparison import Plan, as_json, table, verdict
+from app.known_arms import merged, split
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled
 from fedrot_core.export.outline_lesson import lesson_outline
@@ -23,6 +25,22 @@ from fedrot_core.summary import RunSummary
 from fedrot_core.trace import Trace
 
 
+class _Known:
+    """What the archive knows of whole runs."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self.keep_run, self.keep_arms = archive.keep_run, archive.keep_arms
+
+    def trace(self, config: FederationConfig) -> Trace | None:
+        found = self._archive.asker().run(config)
+        return None if found is None else found[0]
+
+    def summary(self, config: FederationConfig) -> RunSummary | None:
+        parts, missing = split(config, self._archive.asker())
+        return merged(config, parts) if missing is None else None
+
+
 @dataclass(frozen=True)
 class LessonSource:
     """A lesson with its knobs as they stand."""
@@ -32,13 +50,13 @@ class LessonSource:
 
     def outline(self, should_stop: ShouldStop, tell: Tell) -> Outline:
         """Trains what its steps ask for."""
-        runs = runs_of(self.values, should_stop, tell)
+        runs = runs_of(self.values, should_stop, tell, _Known(archive()))
         return lesson_outline(LESSONS[self.name], self.values, runs, should_stop)
 
 
 @dataclass(frozen=True)
 class RunSource:
-    """The lab's run; trained here unless it is done already."""
+    """The lab's run; trained unless it is done already."""
 
     config: FederationConfig
     trace: Trace | None = None
@@ -46,7 +64,7 @@ class RunSource:
 
     def outline(self, should_stop: ShouldStop, tell: Tell) -> Outline:
         """Title, figures, numbers."""
-        return run_outline(self.trace or trained(self.config, should_stop, tell), self.view)
+        return run_outline(self.trace or trained(self.config, should_stop, tell, known=_Known(archive())), self.view)
 
 
 @dataclass(frozen=True)

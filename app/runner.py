@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 import torch
 
 from app import background
+from app.archive import Archive, Origin, archive
 from app.background import Job, Jobs
-from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
-from fedrot_core.errors import TraceError
 from fedrot_core.federation import Federation
 from fedrot_core.methods import Method
 from fedrot_core.mistakes import MISTAKES
 from fedrot_core.trace import Trace
-
-PRECOMPUTED = Path(__file__).with_name("precomputed.npz")
-"""The default preset's trace, so that the first paint needs no training. Made by ``python -m app.precompute``."""
 
 KEPT_RUNS = 24
 FIRST_PAINT_SECONDS = 0.12
@@ -32,27 +26,37 @@ FIRST_PAINT_SECONDS = 0.12
 SWITCH_SECONDS = 0.0005
 """How soon a training thread hands the interpreter to a page that wants it (Python's default is ten times as long)."""
 
-log = logging.getLogger(__name__)
-
 
 class RunJob(Job):
     """One run, shared by every session that shows the same config.
 
     Args:
+        archive: where the run may be found, and is kept once it is complete; None to do without.
+        recall: whether to take what is found there; otherwise the run is computed here.
         methods: the arms, where they are not the registered methods that ``config`` names.
 
     Attributes:
         cancelled_by_hand: a person asked for its end.
+        origin: where its numbers come from.
+        troubles: what was damaged where the run was looked for, in sentences.
     """
 
     kind = "run"
     advice = "Change a setting to go on."
 
-    def __init__(self, config: FederationConfig, methods: Sequence[Method] | None = None) -> None:
+    def __init__(
+        self,
+        config: FederationConfig,
+        archive: Archive | None = None,
+        recall: bool = True,
+        methods: Sequence[Method] | None = None,
+    ) -> None:
         super().__init__()
         self.config = config
-        self._methods = methods
+        self._archive, self._recall, self._methods = archive, recall, methods
         self.cancelled_by_hand = False
+        self.origin: Origin = "computed"
+        self.troubles: tuple[str, ...] = ()
         self._trace: Trace | None = None
         self._progress = threading.Condition()
         self._painted = threading.Event()
@@ -74,12 +78,27 @@ class RunJob(Job):
         self.cancelled_by_hand = self.cancelled
 
     def wait_for_rounds(self, rounds: int, timeout: float) -> None:
-        """Return once ``rounds`` rounds are complete, the run has ended, or ``timeout`` seconds have passed."""
+        """Return once ``rounds`` rounds are complete, the run has ended, or ``timeout`` seconds have passed.
+
+        A run with all its rounds is about to end, so its end is waited for.
+        """
+
+        def enough() -> bool:
+            done = 0 if self._trace is None else self._trace.rounds_done
+            return self.finished.is_set() or rounds <= done < self.config.train.rounds
+
         with self._progress:
-            self._progress.wait_for(
-                lambda: self.finished.is_set() or (self._trace is not None and self._trace.rounds_done >= rounds),
-                timeout,
-            )
+            self._progress.wait_for(enough, timeout)
+
+    def recalled(self) -> bool:
+        if self._archive is None or not self._recall:
+            return False
+        asker = self._archive.asker()
+        found = asker.run(self.config)
+        self.troubles = tuple(asker.troubles)
+        if found is not None:
+            self._trace, self.origin = found
+        return found is not None
 
     def work(self) -> None:
         federation = Federation(self.config, self._methods)
@@ -95,12 +114,15 @@ class RunJob(Job):
         super()._run(slots)
         with self._progress:
             self._progress.notify_all()
+        complete = not self.cancelled and not self.error
+        if self._archive is not None and self._trace is not None and complete and self.origin == "computed":
+            self._archive.keep_run(self._trace)
 
     @classmethod
     def done(cls, trace: Trace) -> RunJob:
-        """A finished job that holds ``trace``."""
+        """A finished job that holds ``trace``, which a person opened from a file."""
         job = cls(trace.config)
-        job._trace = trace
+        job._trace, job.origin = trace, "file"
         job.finished.set()
         return job
 
@@ -108,33 +130,27 @@ class RunJob(Job):
 class Runner:
     """All runs of this server, newest kept; as many at once as there are cores."""
 
-    def __init__(self) -> None:
-        self._jobs: Jobs[str, RunJob] = Jobs(KEPT_RUNS, os.cpu_count() or 1)
-        self._preload()
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._jobs: Jobs[tuple[str, str, bool], RunJob] = Jobs(KEPT_RUNS, os.cpu_count() or 1)
         sys.setswitchinterval(SWITCH_SECONDS)
         background.start("warm", _warm)
 
-    def job(self, config: FederationConfig, session: str, mistake: str = "") -> RunJob:
+    def job(self, config: FederationConfig, session: str, mistake: str = "", anew: bool = False) -> RunJob:
         """The run of ``config``, started if nobody has yet or if it was cancelled.
 
         Args:
-            mistake: entry of :data:`fedrot_core.mistakes.MISTAKES`, whose correct and faulty copy are then the arms.
+            mistake: entry of :data:`fedrot_core.mistakes.MISTAKES`, whose correct and faulty copy are then the arms;
+                such a run is neither recalled nor kept.
+            anew: whether it must have been computed by this server since it started.
         """
 
         def made() -> RunJob:
-            return RunJob(config, MISTAKES[mistake].arms(config) if mistake else None)
+            if mistake:
+                return RunJob(config, methods=MISTAKES[mistake].arms(config))
+            return RunJob(config, self._archive, recall=not anew)
 
-        return self._jobs.get(config.hash + mistake, made, session)
-
-    def _preload(self) -> None:
-        try:
-            with PRECOMPUTED.open("rb") as file:
-                trace = Trace.load(file)
-        except (OSError, TraceError) as error:
-            log.warning("no precomputed run: %s", error)
-            return
-        if trace.engine == ENGINE_VERSION:
-            self._jobs.keep(trace.config.hash, RunJob.done(trace))
+        return self._jobs.get((config.hash, mistake, anew), made, session)
 
 
 def _warm() -> None:
@@ -146,4 +162,4 @@ def _warm() -> None:
 @st.cache_resource(show_spinner=False)
 def runner() -> Runner:
     """The server's one runner."""
-    return Runner()
+    return Runner(archive())

@@ -97,7 +97,7 @@ def watched_job() -> RunJob:
     if replay is not None and replay.config == config():
         job = replay
     else:
-        job = runner().job(config(), session_id())
+        job = runner().job(config(), session_id(), anew=st.session_state.get("anew") == config())
     if before is not None and before is not job:
         before.left_by(session_id())
     st.session_state["job"] = job

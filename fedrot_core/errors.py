@@ -27,6 +27,10 @@ class ExportError(FedRotError, RuntimeError):
     """A file cannot be made here: what it needs is missing, failed or took too long."""
 
 
+class StoreError(FedRotError, RuntimeError):
+    """Something kept on disk is damaged; it was dropped, and what it held must be computed again."""
+
+
 class DivergedError(FedRotError, ArithmeticError):
     """A numerical result stopped being finite where nothing sensible can replace it."""
 

@@ -205,7 +205,7 @@ class Trace:
     def checksum(self) -> str:
         """First 16 hex digits of SHA-256 over config, task and every number; equal runs on one device type agree."""
         digest = hashlib.sha256()
-        header, arrays = self._parts()
+        header, arrays = self.parts()
         for row in header["records"]:
             for name in MEASURED_WORK:
                 del row[name]
@@ -217,7 +217,7 @@ class Trace:
 
     def save(self, file: BinaryIO) -> None:
         """Write the trace as a compressed NPZ archive: a JSON header and plain arrays, no pickle."""
-        header, arrays = self._parts()
+        header, arrays = self.parts()
         header |= {"checksum": self.checksum, "made_with": dict(self.made_with)}
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
         np.savez_compressed(file, allow_pickle=False, **cast(Any, arrays))
@@ -250,7 +250,7 @@ class Trace:
                 f"Trace format must be {FORMAT}; got {version!r}. Run the config again to make a new trace."
             )
         try:
-            trace = cls._from_parts(header, arrays)
+            trace = cls.from_parts(header, arrays)
             found = trace.checksum
         except Exception as error:  # any field may be missing or of a wrong kind
             raise TraceError(f"A trace must hold every field of its format; this one does not ({error}).") from error
@@ -261,7 +261,8 @@ class Trace:
             )
         return trace
 
-    def _parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+    def parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Everything in plain JSON but the records' arrays, and these by ``record's place.field``."""
         arrays: dict[str, Array] = {}
         plain: list[dict[str, Any]] = []
         for n, record in enumerate(self.records):
@@ -288,7 +289,8 @@ class Trace:
         return json.loads(json.dumps(header)), arrays
 
     @classmethod
-    def _from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Trace:
+    def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Trace:
+        """Inverse of :meth:`parts`; a header that misses something raises almost any exception."""
         task = dict(header["task"])
         for name in ("layers", "sample_counts"):
             task[name] = tuple(task[name])

@@ -55,6 +55,8 @@ def show(trace: Trace) -> None:
             selectors(trace, view, record)
         run_status(trace, job)
     came_out_again(job)
+    for trouble in job.troubles:
+        st.caption(plain(trouble))
     st.html(f'<p class="fedrot-look" role="status">{presets.sentence(trace, round_index)}</p>')
     for stop in trace.stopped:
         st.warning(plain(stop.message))

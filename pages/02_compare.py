@@ -8,6 +8,7 @@ from app import state
 from app.comparison import plan as planned
 from app.components.compare_parts import answer, controls, figures, refusals, results_table
 from app.components.sweep_progress import POLL_SECONDS, held, progress
+from app.known_arms import ran
 
 SWEEP = "compare"
 
@@ -43,7 +44,7 @@ with st.sidebar:
 st.html('<h1 class="fedrot-name">Which method should I choose here, and why?</h1>')
 for problem in st.session_state["problems"]:
     st.warning(problem)
-plan = planned(state.config(), state.selection().compare, state.selection().seeds)
+plan = planned(state.config(), state.selection().compare, state.selection().seeds, ran)
 refusals(plan)
 if plan.configs:
     moving = held(SWEEP, plan.configs).running

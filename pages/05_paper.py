@@ -15,7 +15,7 @@ from fedrot_core import paper
 from fedrot_core.export.figures import Draw, Footer
 from fedrot_core.figures.paper import curves, error_ratios, gap_title, shared_span
 
-GLUE, DIGITS = f"{paper.MODEL}, from the paper", "small MLP on digits, computed here"
+GLUE, DIGITS = f"{paper.MODEL}, from the paper", "small MLP on digits, ours"
 
 
 def stage() -> None:

@@ -133,8 +133,8 @@ def results_table(runs: Sequence[RunSummary], plan: Plan, finished: bool) -> Non
             "bytes down": columns.NumberColumn("Down, kB", format="%.2f", width="small", help="Per client and round"),
             "work ms": columns.NumberColumn(
                 "Work, ms", format="%.2f", width="small",
-                help="One client's preparation and the server's rule, per round, measured on this "
-                "machine while it was busy; local training is the same for all and not in it"),
+                help="One client's preparation and the server's rule, per round, measured when and where the run was "
+                "computed, maybe earlier and on another machine; local training is the same for all and not in it"),
             "stopped": columns.TextColumn("Stopped?", help="Seeds in which the method ended early"),
             "trains": columns.TextColumn("Trains"),
             "sends": columns.TextColumn("Sends"),

@@ -84,7 +84,7 @@ def form() -> None:
 def _note(what: str) -> None:
     """What making this pack takes, where that is more than drawing."""
     if what in LESSONS and any(step.runs is not None for step in LESSONS[what].steps):
-        st.caption("Some steps of this lesson show real runs; they are trained first, which takes a minute or two.")
+        st.caption("Some steps of this lesson show real runs; the first time, training them takes a minute or two.")
     if not chrome_available():
         st.warning(plain(f"No SVG, PDF and PNG here, so slides say in words what figures show. {REMEDY}"))
 

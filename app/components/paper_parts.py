@@ -61,7 +61,7 @@ def lead(runs: replica.Replica, found: replica.Found) -> None:
     )
     st.caption(
         f"Left: numbers of {paper.SOURCE} ({paper.ACCURACY_TASKS} by clients; MNLI and QQP by λ, read off a plot; MNLI "
-        f"by rank). Right: computed here, mean of {len(runs.clients[0])} seeds, bars from lowest to highest; the runs "
+        f"by rank). Right: ours, mean of {len(runs.clients[0])} seeds, bars from lowest to highest; the runs "
         f"over λ and rank have {replica.MIDDLE} clients. Two models, two data sets: each figure has its own axis. "
         "Figures of a pair span equally many points, so equal slopes are equal gains; levels must not be compared. "
         "Nothing here says more than these runs measured."

@@ -8,8 +8,10 @@ from __future__ import annotations
 import streamlit as st
 
 from app import state
+from app.archive import archive
 from app.known_arms import KnownArms, known_arms, merged, split
 from app.sweeps import SweepJob, sweeps
+from app.text import plain
 from fedrot_core.config import FederationConfig
 from fedrot_core.summary import RunSummary
 
@@ -24,12 +26,15 @@ class Watch:
         configs: the runs that the page wants.
         job: computes what was not known when the watch began; None if nothing was missing.
         cancelled: whether this session called it off; then nothing new is taken in, though others may go on.
+        troubles: what was damaged where known arms were looked for, in sentences.
     """
 
     def __init__(self, configs: tuple[FederationConfig, ...]) -> None:
         self.configs = configs
         self.cancelled = False
-        self._parts = {config: split(config, known_arms(), _left_over()) for config in configs}
+        asker = archive().asker()
+        self._parts = {config: split(config, known_arms(), _left_over(), asker) for config in configs}
+        self.troubles = tuple(asker.troubles)
         missing = tuple(rest for _, rest in self._parts.values() if rest is not None)
         self.job: SweepJob | None = sweeps().job(missing, state.session_id()) if missing else None
         self._runs: dict[FederationConfig, RunSummary] = {}
@@ -141,6 +146,8 @@ def progress(name: str, watch: Watch, unit: str, note: str = "") -> None:
     """
     if watch.error:
         st.error(watch.error)
+    for trouble in watch.troubles:
+        st.caption(plain(trouble))
     done, total = len(watch.runs), len(watch.configs)
     count, rest = f"{done} of {total} {unit}", f"; {note}" if note else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key=f"progress_{name}"):

@@ -19,6 +19,9 @@ from fedrot_core.trace import Trace
 
 LARGEST_MB = 20
 
+STORED = {"shipped": "came with the project", "store": "were kept from an earlier run"}
+"""In mid-sentence, by :attr:`app.runner.RunJob.origin`."""
+
 
 def take_away(job: RunJob) -> None:
     """Downloads of the finished run, its link, and the way back in; belongs into the sidebar."""
@@ -93,7 +96,9 @@ def came_out_again(job: RunJob) -> None:
     if st.session_state.get("replay") is job:
         with st.container(horizontal=True, vertical_alignment="center", key="replaying"):
             st.info("Replayed from a trace file: nothing was trained.", icon=":material/replay:")
-            st.button("Run it instead", on_click=lambda: st.session_state.pop("replay"))
+            if st.button("Run it instead"):
+                st.session_state.pop("replay")
+                st.rerun()  # the whole page: a button's own run redraws the stage alone, with the run that it had
         return
     run: RunFile | None = st.session_state.get("opened_run")
     check = state.selection().check
@@ -108,8 +113,10 @@ def came_out_again(job: RunJob) -> None:
     except FedRotError as error:
         st.warning(plain(str(error)))
         return
-    if verdict is not None:
+    if verdict is not None and job.origin == "computed":
         _tell(verdict)
+    elif verdict is not None:
+        _tell_of_stored(verdict, job, "link" if check else "file")
 
 
 def _tell(verdict: Verdict) -> None:
@@ -117,3 +124,17 @@ def _tell(verdict: Verdict) -> None:
         st.warning(plain(str(verdict)), icon=":material/difference:")
     else:
         st.success(plain(str(verdict)), icon=":material/verified:")
+
+
+def _tell_of_stored(verdict: Verdict, job: RunJob, whose: str) -> None:
+    """Numbers that nobody computed now prove nothing: say how they compare, and offer the run that would."""
+    text = f"Nothing was computed here: these numbers {STORED[job.origin]}. "
+    if verdict.outcome == "reproduced":
+        text += f"They equal those of the {whose} (checksum {verdict.found})."
+    else:
+        text += f"Compared with the {whose}: {verdict}"
+    with st.container(horizontal=True, vertical_alignment="center", key="stored_numbers"):
+        st.info(plain(text), icon=":material/inventory:")
+        if st.button("Run it here and compare", key="run_anew", icon=":material/refresh:"):
+            st.session_state["anew"] = job.config
+            st.rerun()

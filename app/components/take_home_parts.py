@@ -64,7 +64,7 @@ def _stage() -> None:
             if job is not None and (job.cancelled or st.session_state.get("take_home_left", False)):
                 st.caption(f"Cancelled after {job.done} of {job.total} settings.", width="content")
             else:
-                st.caption("Takes a minute or two on two idle cores.", width="content")
+                st.caption("The first time, a minute or two on two idle cores.", width="content")
     if job is not None and job.error:
         st.error(job.error)
     if st.session_state.get("take_home_moving", False) != moving:

@@ -15,6 +15,7 @@ from app.components.live_figure import ask_table, chart, table_wanted
 from app.grid import ALIGNED, TIE_POINTS, Finding, Grid, headline, label, rounds_of, score_name, verdict, worst
 from app.share import to_query
 from app.terms import theme_mode
+from app.text import plain
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.export.figures import Footer
@@ -140,7 +141,7 @@ def open_one(findings: Sequence[Finding], score: str) -> None:
 
 
 def _missing(finding: Finding) -> str:
-    return f"{finding.setting.name}: {finding.cell.note or 'not run yet.'}"
+    return f"{finding.setting.name}: {plain(finding.cell.note) or 'not run yet.'}"
 
 
 def counterexamples(findings: Sequence[Finding], score: str) -> None:

@@ -20,7 +20,7 @@ from plotly.offline import get_plotlyjs
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import leaves
 from fedrot_core.export.page import POLICY
-from fedrot_core.export.take_home_runs import ALIGNED, NAIVE, TINY, Grid, Row, ahead, all_measured, common_flags
+from fedrot_core.export.take_home_runs import ALIGNED, NAIVE, TINY, Grid, Row, Rows, ahead, all_measured, common_flags
 from fedrot_core.export.take_home_steps import STEPS
 from fedrot_core.federation import Federation
 from fedrot_core.figures.theme import FONT, GHOST, GRID, HUES, INK, MUTED, SURFACE
@@ -48,26 +48,29 @@ def build(
     grid: Grid = GRID_OF_PAGE,
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    rows: Rows | None = None,
 ) -> bytes:
     """Train every run of ``grid`` and write the page; equal grids give equal bytes on one machine.
 
     Args:
         should_stop: asked before each local step.
         on_progress: told (settings done, settings in all); it is called on this thread.
+        rows: where trained settings are found and kept; None to train all.
 
     Raises:
         Cancelled: as soon as ``should_stop()`` is true.
     """
-    return written(numbers(grid, should_stop, on_progress))
+    return written(numbers(grid, should_stop, on_progress, rows))
 
 
 def numbers(
     grid: Grid,
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    rows: Rows | None = None,
 ) -> Row:
     """Everything that the page knows, as plain data; ``runs`` follow :attr:`Grid.settings`."""
-    runs = all_measured(grid, should_stop, on_progress)
+    runs = all_measured(grid, should_stop, on_progress, rows=rows)
     federation = Federation(grid.config(*grid.settings[0], grid.lams[0]))
     task = federation.new_trace().task
     won, level, lost = ahead(runs, grid.lams, TIE)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from fedrot_core.compute import torch_threads
 from fedrot_core.config import AlignmentConfig, FederationConfig
 from fedrot_core.errors import Cancelled, rule
 from fedrot_core.federation import Federation, lockstep
+from fedrot_core.finished import key, sha256
 from fedrot_core.methods import METHODS, RoundContext
 from fedrot_core.methods.fedrot import FedRot
 from fedrot_core.metrics import Focus, relative_errors
@@ -40,6 +41,9 @@ ARROW_DIGITS = 3
 
 ERROR_DIGITS = 4
 """Significant digits of errors."""
+
+ROW_FORMAT = 1
+"""Changes whenever the same runs may give another row: other fields, other digits."""
 
 THREADS = 4
 """At most this many settings at once; each has one torch thread."""
@@ -217,13 +221,38 @@ def measured(grid: Grid, setting: tuple[float, float, int], should_stop: Callabl
     }
 
 
+class Rows(Protocol):
+    """Where settings that are trained already may be found, and new ones go; used from several threads."""
+
+    def row(self, key: str) -> Row | None:
+        """What is kept under ``key``."""
+
+    def keep_row(self, key: str, row: Row) -> None:
+        """Keep ``row`` under ``key``."""
+
+
+def row_key(grid: Grid, setting: tuple[float, float, int]) -> str:
+    """What a setting's row is kept under.
+
+    Raises:
+        ConfigError: when the device is not available.
+    """
+    runs = ",".join(grid.config(*setting, lam).hash for lam in grid.lams)
+    return key("take-home", f"{ROW_FORMAT}/{sha256(runs.encode())[:16]}", grid.base)
+
+
 def all_measured(
-    grid: Grid, should_stop: Callable[[], bool], on_progress: Callable[[int, int], None], jobs: int | None = None
+    grid: Grid,
+    should_stop: Callable[[], bool],
+    on_progress: Callable[[int, int], None],
+    jobs: int | None = None,
+    rows: Rows | None = None,
 ) -> list[Row]:
     """Every setting of the grid, in its order, on up to :data:`THREADS` threads.
 
     Args:
         on_progress: told (settings done, settings in all), at the start and after each.
+        rows: asked before a setting is trained, and told what was; None to train all.
 
     Raises:
         Cancelled: when ``should_stop()`` becomes true.
@@ -238,7 +267,13 @@ def all_measured(
     def one(n: int) -> tuple[int, Row]:
         if stop():
             raise Cancelled("The page was cancelled.")
-        return n, measured(grid, settings[n], stop)
+        if rows is None:
+            return n, measured(grid, settings[n], stop)
+        own = row_key(grid, settings[n])
+        row = rows.row(own)
+        if row is None:
+            rows.keep_row(own, row := measured(grid, settings[n], stop))
+        return n, row
 
     with ThreadPoolExecutor(jobs or min(THREADS, os.cpu_count() or 1), "take-home") as pool:
         futures = [pool.submit(one, n) for n in range(len(settings))]

@@ -169,7 +169,7 @@ def test_cancel_ends_the_sweep_and_offers_to_take_it_up_again() -> None:
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sweeps that are shared as ever but compute nothing: a test says what they have found."""
     jobs: dict[Any, SweepJob] = {}
-    shared = SimpleNamespace(job=lambda configs, session: jobs.setdefault(configs, SweepJob(configs)))
+    shared = SimpleNamespace(job=lambda configs, session: jobs.setdefault(configs, SweepJob(configs, lambda run: None)))
     monkeypatch.setattr(sweep_progress, "sweeps", lambda: shared)
 
 

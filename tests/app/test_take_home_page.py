@@ -10,10 +10,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import take_home
+from app.archive import archive
 from app.components.take_home_parts import FILE, contents
 from app.take_home import PageJob, Pages
 from fedrot_core.errors import Cancelled
+from fedrot_core.export import take_home_runs
 from fedrot_core.export.take_home import TINY, Grid
+from fedrot_core.export.take_home_runs import Rows
 
 PAGE = str(Path(__file__).resolve().parents[2] / "pages" / "30_take_home.py")
 
@@ -68,7 +71,7 @@ def test_the_file_is_made_once_for_all_sessions() -> None:
     assert keys(opened()) == {"take_home_file"}  # another session
 
 
-def slow(grid: Grid, should_stop: Callable[[], bool], on_progress: Callable[[int, int], None]) -> bytes:
+def slow(grid: Grid, should_stop: Callable[[], bool], on_progress: Callable[[int, int], None], rows: Rows) -> bytes:
     on_progress(1, len(grid.settings))
     for _ in range(1200):
         if should_stop():
@@ -124,7 +127,7 @@ def test_an_internal_error_is_told_and_it_can_be_made_again(monkeypatch: pytest.
 
 def test_two_who_ask_share_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(take_home, "build", slow)
-    pages = Pages()
+    pages = Pages(archive())
     first = pages.start(TINY, "one")
     assert pages.start(TINY, "two") is first
     first.left_by("one")
@@ -137,3 +140,13 @@ def test_two_who_ask_share_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
     assert again is not None
     again.left_by("three")
     assert again.finished.wait(10)
+
+
+def test_another_server_trains_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Pages(archive()).start(TINY, "one")
+    assert first.finished.wait(120)
+    monkeypatch.setattr(take_home_runs, "measured", lambda *_: pytest.fail("a setting was trained"))
+    again = Pages(archive()).start(TINY, "one")
+    assert again.finished.wait(120)
+    assert again.page is not None
+    assert again.page == first.page

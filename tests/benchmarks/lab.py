@@ -12,10 +12,8 @@ from __future__ import annotations
 import math
 import shutil
 import statistics
-import subprocess
-import sys
+import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 import torch
@@ -23,10 +21,10 @@ from playwright.sync_api import sync_playwright
 
 from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
-from tests.browser.conftest import FLAGS, free_port
+from tests.browser.conftest import FLAGS
 from tests.browser.lab_driver import figure_version, open_lab, settled
+from tests.browser.server import serving
 
-ROOT = Path(__file__).resolve().parents[2]
 SWEEPS = 6
 CHANGED = """v => document.querySelector('.st-key-figure_latent .plot').dataset.version.split(':')[0] !== v"""
 
@@ -45,38 +43,24 @@ def run_seconds() -> list[float]:
 
 def repaint_ms() -> list[float]:
     """Key press to repaint, for every move of the slider."""
-    port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app", "--server.port", str(port), "--server.headless", "true"]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
     samples: list[float] = []
-    try:
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/_stcore/health").close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
-            open_lab(page, f"{url}/lab")
-            for sweep in range(SWEEPS):
-                for _ in range(5):
-                    before = figure_version(page).split(":")[0]
-                    page.get_by_role("slider", name="Heterogeneity").first.focus()
-                    begin = time.perf_counter()
-                    page.keyboard.press("ArrowRight" if sweep % 2 == 0 else "ArrowLeft")
-                    page.wait_for_function(CHANGED, arg=before, polling="raf")
-                    samples.append(1000 * (time.perf_counter() - begin))
-                    settled(page)
-                page.locator(".st-key-new_seed button").first.click()  # so that the way back is new as well
-                page.wait_for_timeout(1500)
+    with tempfile.TemporaryDirectory() as store, serving(Path(store)) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        open_lab(page, f"{url}/lab")
+        for sweep in range(SWEEPS):
+            for _ in range(5):
+                before = figure_version(page).split(":")[0]
+                page.get_by_role("slider", name="Heterogeneity").first.focus()
+                begin = time.perf_counter()
+                page.keyboard.press("ArrowRight" if sweep % 2 == 0 else "ArrowLeft")
+                page.wait_for_function(CHANGED, arg=before, polling="raf")
+                samples.append(1000 * (time.perf_counter() - begin))
                 settled(page)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(10)
+            page.locator(".st-key-new_seed button").first.click()  # so that the way back is new as well
+            page.wait_for_timeout(1500)
+            settled(page)
+        browser.close()
     return samples
 
 

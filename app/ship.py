@@ -1,0 +1,60 @@
+"""Makes what the project ships: ``python -m app.ship``. Run it when engine, presets or a page's defaults change.
+
+Writes the traces of the lab's presets and the arms that Compare, When, its search, and Paper ask for at first.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+
+import torch
+
+from app.archive import SHIPPED
+from app.comparison import plan
+from app.grid import grid_of, search_of
+from app.known_arms import KnownArms, split
+from app.presets import PRESETS
+from app.replica import replica
+from app.share import Selection
+from fedrot_core import shipped
+from fedrot_core.config import FederationConfig
+from fedrot_core.engine import made_with, pick_device, torch_threads
+from fedrot_core.federation import Federation
+from fedrot_core.sweep import sweep
+
+
+def defaults() -> dict[str, Sequence[FederationConfig]]:
+    """What each page asks for when it is opened without a link, in the order in which it is shown."""
+    base, now = FederationConfig(), Selection()
+    return {
+        "compare": plan(base, now.compare, now.seeds).configs,
+        "grid": grid_of(base, now.grid, now.aligned, now.depth).configs,
+        "search": tuple(setting.config for setting in search_of(base, now.aligned, now.depth)),
+        "paper": replica({}).configs,
+    }
+
+
+def main() -> None:
+    """Compute and write; a minute or two on two idle cores."""
+    if (device := pick_device("auto").type) != "cpu":
+        sys.exit(
+            f"Shipped runs must be made on the CPU, as most machines ask for it; got {device}. Hide the accelerator."
+        )
+    begin = time.perf_counter()
+    with torch_threads(1):
+        traces = [Federation(preset.config).run() for preset in PRESETS]
+        made = made_with(torch.device("cpu"))
+    known, runs = KnownArms(), []
+    for name, configs in defaults().items():
+        missing = [rest for config in configs if (rest := split(config, known)[1]) is not None]
+        found = list(sweep(missing))
+        known.add(found)
+        runs += found
+        print(f"{name}: {len(found)} runs", flush=True)
+    size = shipped.write(SHIPPED, traces, runs, made)
+    print(f"{len(traces)} traces, {sum(len(run.arms) for run in runs)} arms: {size / 1e6:.2f} MB in "
+          f"{SHIPPED.name}/, {time.perf_counter() - begin:.0f} s")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

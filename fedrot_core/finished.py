@@ -1,0 +1,173 @@
+"""Finished runs and arms as bytes and back, and the keys under which they are kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fedrot_core import ENGINE_VERSION
+from fedrot_core.config import FederationConfig
+from fedrot_core.engine import pick_device
+from fedrot_core.errors import StoreError
+from fedrot_core.summary import ArmSummary, RunSummary
+from fedrot_core.trace import MAX_BYTES, Array, Trace
+
+LEVEL = 6
+"""zlib's: 9 saves a hundredth and takes three times as long; LZMA saves a twentieth and takes ten times as long."""
+
+ARRAYS = tuple(f.name for f in dataclasses.fields(ArmSummary) if f.name not in ("seconds", "stopped"))
+
+
+def key(kind: str, name: str, config: FederationConfig) -> str:
+    """What something is kept under: its kind, the engine that makes it, its name, and what ``config`` comes to here.
+
+    Raises:
+        ConfigError: when the device is not available.
+    """
+    return f"{kind}/{ENGINE_VERSION}/{name}/{pick_device(config.device).type}"
+
+
+def run_key(config: FederationConfig) -> str:
+    """Of a run's trace."""
+    return key("run", config.hash, config)
+
+
+def arm_key(config: FederationConfig, name: str) -> str:
+    """Of one arm, whatever arms run beside it."""
+    return key("arm", f"{but_arms(config)[1]}/{name}", config)
+
+
+@functools.lru_cache(maxsize=4096)
+def but_arms(config: FederationConfig) -> tuple[FederationConfig, str]:
+    """``config`` with the same arms whatever its own are, and the hash of that."""
+    bare = replace(config, methods=("any",))
+    return bare, bare.hash
+
+
+def pack_run(trace: Trace) -> bytes:
+    """A trace, a quarter smaller than its NPZ and five times as fast to read.
+
+    The records' arrays lie field by field, and in each field the numbers' first bytes, then their second ones: zlib
+    finds the alike beside each other.
+    """
+    header, arrays = trace.parts()
+    by_field: dict[str, dict[str, Array]] = {}
+    for place, array in arrays.items():
+        record, name = place.split(".", 1)
+        by_field.setdefault(name, {})[record] = array
+    index, blocks = [], []
+    for name, found in by_field.items():
+        dtype = next(iter(found.values())).dtype
+        assert all(array.dtype == dtype for array in found.values()), name
+        index.append([name, dtype.str, {record: array.shape for record, array in found.items()}])
+        flat = np.concatenate([array.ravel() for array in found.values()])
+        blocks.append(flat.view(np.uint8).reshape(-1, dtype.itemsize).T.tobytes())
+    header |= {"made_with": dict(trace.made_with), "arrays": index}
+    return _squeezed(header, blocks)
+
+
+def unpack_run(content: bytes, config: FederationConfig) -> Trace:
+    """Inverse of :func:`pack_run`.
+
+    Raises:
+        StoreError: when it is no trace of ``config`` by this engine.
+    """
+    try:
+        header, body = _opened(content)
+        trace = Trace.from_parts(header, dict(_arrays(header.pop("arrays"), body)))
+    except Exception as error:  # foreign bytes can make zlib, NumPy and JSON raise almost anything
+        raise StoreError(f"A stored run must be one that this app wrote; this one is not ({error}).") from error
+    if trace.config != config or trace.engine != ENGINE_VERSION:
+        raise StoreError("A stored run must be of the config and engine it is kept under; this one is not.")
+    return trace
+
+
+def _arrays(index: Sequence[Any], body: memoryview) -> Iterator[tuple[str, Array]]:
+    at = 0
+    for name, kind, shapes in index:
+        dtype, sizes = np.dtype(kind), [int(np.prod(shape)) for shape in shapes.values()]
+        if dtype.hasobject:
+            raise ValueError("objects")
+        end = at + sum(sizes) * dtype.itemsize
+        rows = np.frombuffer(body[at:end], np.uint8).reshape(dtype.itemsize, -1)
+        flat, at = np.ascontiguousarray(rows.T).view(dtype).ravel(), end
+        parts = np.split(flat, np.cumsum(sizes)[:-1])
+        for (record, shape), part in zip(shapes.items(), parts, strict=True):
+            yield f"{record}.{name}", part.reshape(shape)
+
+
+def arm_row(run: RunSummary, name: str) -> dict[str, Any]:
+    """One arm of ``run`` as plain data, every float exact."""
+    arm = run.arms[name]
+    return {
+        **{field: getattr(arm, field).tolist() for field in ARRAYS},
+        "seconds": arm.seconds,
+        "stopped": arm.stopped,
+        "start_score": run.start_score,
+        "ceiling": run.ceiling.tolist(),
+        "score_name": run.score_name,
+    }
+
+
+def arm_of(row: Any, config: FederationConfig, name: str) -> RunSummary:
+    """Inverse of :func:`arm_row`: a run of ``config`` that holds the arm ``name`` alone.
+
+    Raises:
+        StoreError: when ``row`` is no such arm.
+    """
+    try:
+        arm = ArmSummary(
+            **{field: np.array(row[field], dtype=np.float64) for field in ARRAYS},
+            seconds=float(row["seconds"]),
+            stopped=str(row["stopped"]),
+        )
+        start, ceiling = float(row["start_score"]), np.array(row["ceiling"], dtype=np.float64)
+        return RunSummary(config, {name: arm}, start, ceiling, score_name=str(row["score_name"]))
+    except Exception as error:  # any field may be missing or of a wrong kind
+        raise StoreError(f"A stored arm must be one that this app wrote; this one is not ({error}).") from error
+
+
+def pack_row(row: Any) -> bytes:
+    """Plain data as bytes; floats come back exactly."""
+    return zlib.compress(json.dumps(row, separators=(",", ":")).encode(), LEVEL)
+
+
+def unpack_row(content: bytes) -> Any:
+    """Inverse of :func:`pack_row`.
+
+    Raises:
+        StoreError: when the bytes are none of :func:`pack_row`'s.
+    """
+    try:
+        return json.loads(_inflated(content))
+    except (zlib.error, ValueError) as error:
+        raise StoreError(f"A stored result must be one that this app wrote; this one is not ({error}).") from error
+
+
+def sha256(content: bytes) -> str:
+    """64 hex digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _squeezed(header: dict[str, Any], blocks: Sequence[bytes]) -> bytes:
+    head = json.dumps(header, separators=(",", ":")).encode()
+    return zlib.compress(b"".join([len(head).to_bytes(8, "big"), head, *blocks]), LEVEL)
+
+
+def _opened(content: bytes) -> tuple[dict[str, Any], memoryview]:
+    plain = memoryview(_inflated(content))
+    end = 8 + int.from_bytes(plain[:8], "big")
+    return json.loads(bytes(plain[8:end])), plain[end:]
+
+
+def _inflated(content: bytes) -> bytes:
+    """Decompressed, up to the size that any trace may have: few bytes can claim to hold far more."""
+    return zlib.decompressobj().decompress(content, MAX_BYTES)
