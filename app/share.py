@@ -27,7 +27,7 @@ class Selection:
         tab: name of the figure in the lower panel.
         grid, aligned, depth: rows of the map of settings, its aligned method, and how many rounds it runs.
         compare: names of the methods that the comparison runs; seeds: on how many seeds.
-        check: what the link's run gave where it was shared, by :func:`fedrot_core.export.verify.link_check`.
+        check: what the link's run gave where it was shared, by :func:`fedrot_core.export.link_check.link_check`.
     """
 
     round_index: int | None = None
@@ -50,7 +50,7 @@ NUMBERS = {"round": "round_index", "client": "client", "layer": "layer", "featur
 NAMES = {"show": "arm", "figure": "tab", "grid": "grid", "aligned": "aligned", "depth": "depth"}
 LISTS = {"compare": "compare"}
 CHECK = "check"
-LONGEST_CHECK = 48
+LONGEST_CHECK = 800
 GRID_CHOICES = {"grid": ("rank", "theta"), "aligned": ("fedrot", "fedrot_code", "gpa"), "depth": ("quick", "full")}
 """What the map of settings may show, by URL key; the first is the default."""
 

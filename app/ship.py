@@ -3,11 +3,8 @@
 Writes the traces of the lab's presets and the arms that Compare, When, its search, and Paper ask for at first.
 """
 
-import sys
 import time
 from collections.abc import Sequence
-
-import torch
 
 from app.archive import SHIPPED
 from app.comparison import plan
@@ -17,8 +14,8 @@ from app.presets import PRESETS
 from app.replica import replica
 from app.share import Selection
 from fedrot_core import shipped
+from fedrot_core.compute import made_with, pick_compute, torch_threads
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import made_with, pick_device, torch_threads
 from fedrot_core.federation import Federation
 from fedrot_core.sweep import sweep
 
@@ -36,14 +33,10 @@ def defaults() -> dict[str, Sequence[FederationConfig]]:
 
 def main() -> None:
     """Compute and write; a minute or two on two idle cores."""
-    if (device := pick_device("auto").type) != "cpu":
-        sys.exit(
-            f"Shipped runs must be made on the CPU, as most machines ask for it; got {device}. Hide the accelerator."
-        )
     begin = time.perf_counter()
     with torch_threads(1):
         traces = [Federation(preset.config).run() for preset in PRESETS]
-        made = made_with(torch.device("cpu"))
+        made = made_with(pick_compute())
     known, runs = KnownArms(), []
     for name, configs in defaults().items():
         missing = [rest for config in configs if (rest := split(config, known)[1]) is not None]

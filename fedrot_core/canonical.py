@@ -41,14 +41,13 @@ def signs(rows: Tensor) -> Tensor:
     The direction is generic. "Make the largest entry positive" would hang on rounding where two entries are as large,
     as they are in every plane turned by 45°.
     """
-    side = (rows * weights(rows.shape[-1], rows)).sum(-1)
+    side = (rows * weights(rows.shape[-1]).to(rows)).sum(-1)
     return torch.where(side < 0, -1.0, 1.0).to(rows.dtype)
 
 
-def weights(n: int, like: Tensor) -> Tensor:
+def weights(n: int) -> Tensor:
     """(n,) fixed numbers in [1, 2), no two of them in a simple ratio."""
-    place = torch.arange(1, n + 1, dtype=torch.float64)
-    return (1 + (place * GOLDEN) % 1).to(like)
+    return 1 + (torch.arange(1, n + 1, dtype=torch.float64) * GOLDEN) % 1
 
 
 def completed(Vh: Tensor, support: Tensor) -> Tensor:
@@ -64,7 +63,7 @@ def completed(Vh: Tensor, support: Tensor) -> Tensor:
         given = k - len(missing)
         missing = missing[: max(0, int(used.sum()) - given)]
         if len(missing):
-            fixed = torch.sin(torch.outer(weights(len(missing), Vh), torch.arange(1, n + 1, dtype=Vh.dtype))) * used
+            fixed = torch.sin(torch.outer(weights(len(missing)), torch.arange(1.0, n + 1, dtype=torch.float64))) * used
             for _ in range(2):  # once more, for what rounding left of the given rows
                 fixed = fixed - (fixed @ rows.mT) @ rows
             Q, upper = torch.linalg.qr(fixed.mT)

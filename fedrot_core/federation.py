@@ -34,14 +34,16 @@ class Federation:
 
     Args:
         methods: the arms, where they are not the registered methods that ``config`` names.
+        nudge: every number that a client starts a round from is off by up to this share, as if another processor had
+            computed it; shows how far two processors may come apart.
 
     Raises:
         ConfigError: when a name is unknown, the device is missing, the data cannot be dealt as asked, or a method
             cannot do what the config asks of it.
     """
 
-    def __init__(self, config: FederationConfig, methods: Sequence[Method] | None = None) -> None:
-        self.config = config
+    def __init__(self, config: FederationConfig, methods: Sequence[Method] | None = None, nudge: float = 0.0) -> None:
+        self.config, self.nudge = config, nudge
         self.methods = [METHODS[name] for name in config.methods] if methods is None else list(methods)
         for method in self.methods:
             _check(method, config)
@@ -123,6 +125,12 @@ class Federation:
         held = self.held(now.clients).double()
         return Factors(start.A * held.unsqueeze(-1), start.B * held.unsqueeze(-2))
 
+    def nudged(self, starts: Factors, t: int) -> Factors:
+        """``starts`` off by a random share of up to :attr:`nudge`."""
+        rng = stream(self.config.seed, "nudge", t)
+        A, B = (x * torch.from_numpy(1 + self.nudge * rng.uniform(-1, 1, x.shape)) for x in (starts.A, starts.B))
+        return Factors(A, B)
+
     def held(self, clients: Tensor) -> Tensor:
         """(m, r) bool: which latent directions each client holds; those beyond its own rank stay zero."""
         return torch.arange(self.config.lora.rank) < self.ranks[clients, None]
@@ -203,7 +211,8 @@ class _Progress:
         for arm in self.arms:
             arm.history.append(arm.state.factors)
         parts = [self.federation.starts(arm, self.now) for arm in self.arms]
-        return _joined([*parts, Factors(self.ceiling.A.unsqueeze(1), self.ceiling.B.unsqueeze(1))])
+        starts = _joined([*parts, Factors(self.ceiling.A.unsqueeze(1), self.ceiling.B.unsqueeze(1))])
+        return self.federation.nudged(starts, t) if self.federation.nudge else starts
 
     def alone(self, arm: Arm, client: int) -> _Progress:
         """The same round with one arm and its ``client``-th participant only."""

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from fedrot_core import ENGINE_VERSION
+from fedrot_core.compute import pick_compute
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import pick_device
 from fedrot_core.errors import StoreError
 from fedrot_core.summary import ArmSummary, RunSummary
 from fedrot_core.trace import MAX_BYTES, Array, Trace
@@ -27,12 +27,14 @@ ARRAYS = tuple(f.name for f in dataclasses.fields(ArmSummary) if f.name not in (
 
 
 def key(kind: str, name: str, config: FederationConfig) -> str:
-    """What something is kept under: its kind, the engine that makes it, its name, and what ``config`` comes to here.
+    """What something is kept under: its kind, the engine that makes it, its name, and the precision it comes to here.
+
+    In float64 a GPU gets the numbers that a CPU gets, so where "auto" leads does not matter.
 
     Raises:
         ConfigError: when the device is not available.
     """
-    return f"{kind}/{ENGINE_VERSION}/{name}/{pick_device(config.device).type}"
+    return f"{kind}/{ENGINE_VERSION}/{name}/{pick_compute(config.device, config.precision).precision}"
 
 
 def run_key(config: FederationConfig) -> str:

@@ -13,8 +13,10 @@ from app.share import to_query
 from app.text import plain
 from fedrot_core.errors import FedRotError
 from fedrot_core.export import code, run_file, trace_file
+from fedrot_core.export.link_check import compare_link, link_check
 from fedrot_core.export.run_file import RunFile
-from fedrot_core.export.verify import Verdict, compare, compare_link, link_check
+from fedrot_core.export.verdict import Verdict
+from fedrot_core.export.verify import compare
 from fedrot_core.trace import Trace
 
 LARGEST_MB = 20
@@ -46,10 +48,11 @@ def _epoch() -> int:
 
 def _downloads(trace: Trace) -> None:
     name = f"fedrot-{trace.config.hash}"
+    check = link_check(trace)
     files = (
         ("Run file", f"{name}.json", "application/json", lambda: run_file.write(trace)),
-        ("Python script", f"{name}.py", "text/x-python", lambda: code.script(trace.config, trace.checksum).encode()),
-        ("Notebook", f"{name}.ipynb", "application/x-ipynb+json", lambda: code.notebook(trace.config, trace.checksum)),
+        ("Python script", f"{name}.py", "text/x-python", lambda: code.script(trace.config, check).encode()),
+        ("Notebook", f"{name}.ipynb", "application/x-ipynb+json", lambda: code.notebook(trace.config, check)),
         ("Trace, to replay", f"{name}.npz", "application/octet-stream", lambda: _saved(trace)),
     )
     st.caption(f"Run {trace.config.hash}, {trace.rounds_done} rounds, checksum {trace.checksum}.")
@@ -57,7 +60,7 @@ def _downloads(trace: Trace) -> None:
         with column:
             for label, file, mime, make in files[n::2]:
                 st.download_button(label, make, file, mime, on_click="ignore", width="stretch")
-    query = to_query(trace.config, state.selection()) | {"check": link_check(trace)}
+    query = to_query(trace.config, state.selection()) | {"check": check}
     address = urlsplit(st.context.url or "")
     st.caption("A link that reruns this run and says whether the numbers came out again:")
     st.code(f"{address.scheme}://{address.netloc}{address.path}?{urlencode(query)}", language=None, wrap_lines=True)

@@ -25,6 +25,7 @@ from fedrot_core.cli.output import (
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.config import FederationConfig
 from fedrot_core.export import code, run_file
+from fedrot_core.export.link_check import link_check
 from fedrot_core.trace import Trace
 
 
@@ -37,8 +38,8 @@ def _npz(trace: Trace) -> bytes:
 WRITERS: dict[str, Writer] = {
     ".json": run_file.write,
     ".npz": _npz,
-    ".py": lambda trace: code.script(trace.config, trace.checksum).encode(),
-    ".ipynb": lambda trace: code.notebook(trace.config, trace.checksum),
+    ".py": lambda trace: code.script(trace.config, link_check(trace)).encode(),
+    ".ipynb": lambda trace: code.notebook(trace.config, link_check(trace)),
 }
 
 EPILOG = f"""\b

@@ -13,7 +13,7 @@ import nbformat
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig, Leaf, leaves
-from fedrot_core.errors import rule
+from fedrot_core.export.link_check import read_check
 from fedrot_core.figures import FIGURES
 from fedrot_core.methods import METHODS
 from fedrot_core.workloads import WORKLOADS
@@ -34,26 +34,26 @@ class Part:
     code: str
 
 
-def script(config: FederationConfig, checksum: str = "") -> str:
+def script(config: FederationConfig, check: str = "") -> str:
     """Python source that makes the run of ``config`` again.
 
     Args:
-        checksum: of the run's trace; the script then says whether it got the same numbers.
+        check: what the run gave, by :func:`fedrot_core.export.link_check.link_check`; the script then compares.
 
     Raises:
         ConfigError: when the config names a method or task that is not registered.
     """
-    head, *rest = _parts(config, checksum)
+    head, *rest = _parts(config, check)
     body = "\n\n".join("".join(f"# {line}\n" for line in part.text.splitlines()) + part.code for part in rest)
     return f'"""{head.text}"""\n\n{head.code}\n\n{body}\n'
 
 
-def notebook(config: FederationConfig, checksum: str = "") -> bytes:
+def notebook(config: FederationConfig, check: str = "") -> bytes:
     """The same as :func:`script`, as a Jupyter notebook without outputs; the figures show in it too."""
     formats: Any = nbformat  # has no types
     v4 = formats.v4
     cells = []
-    for part in _parts(config, checksum):
+    for part in _parts(config, check):
         code = part.code
         if part.name in DRAWN:
             code += "\nfigure"
@@ -65,10 +65,10 @@ def notebook(config: FederationConfig, checksum: str = "") -> bytes:
     return f"{formats.writes(book)}\n".encode()
 
 
-def _parts(config: FederationConfig, checksum: str) -> Iterator[Part]:
+def _parts(config: FederationConfig, check: str) -> Iterator[Part]:
     """The code in order. No text of ``config`` enters it but as a Python literal or by a registry's name."""
-    if checksum and not (len(checksum) == 16 and set(checksum) <= set("0123456789abcdef")):
-        raise rule("Checksum", "be 16 hexadecimal digits", checksum, "Take it from the run's trace.")
+    if check:
+        read_check(check)
     WORKLOADS[config.data.workload]
     labels = ", ".join(METHODS[name].card.label for name in config.methods)
     methods = textwrap.fill(f"Methods: {labels}.", WIDTH)
@@ -81,13 +81,14 @@ def _parts(config: FederationConfig, checksum: str) -> Iterator[Part]:
         "and what its requirements.txt names.\n",
         "import torch\n\n"
         f"from fedrot_core.config import {', '.join(sorted(['FederationConfig', *sections]))}\n"
-        "from fedrot_core.federation import Federation\n"
+        + ("from fedrot_core.export.link_check import compare_link\n" if check else "")
+        + "from fedrot_core.federation import Federation\n"
         "from fedrot_core.figures import View, drawn",
     )
     yield Part(
         "config",
         "What differs from the defaults; fedrot_core/config.py describes every setting.\n"
-        "One thread, since how sums are split among threads decides their last bits.",
+        "One thread, so that even the last bits agree with the lab's.",
         f"torch.set_num_threads(1)\nconfig = {built}",
     )
     yield Part(
@@ -109,17 +110,12 @@ def _parts(config: FederationConfig, checksum: str) -> Iterator[Part]:
         "for stop in trace.stopped:\n"
         "    print(stop.message)",
     )
-    check = 'print(f"checksum {trace.checksum}")'
-    if checksum:
-        check = (
-            f'expected = "{checksum}"\n'
-            "if trace.checksum == expected:\n"
-            '    print(f"Reproduced: every number is equal (checksum {expected}).")\n'
-            "else:\n"
-            '    print(f"Other numbers: checksum {trace.checksum}, expected {expected}. Another engine, torch or")\n'
-            '    print("processor may round differently; python -m fedrot_core verify run.json tells them apart.")'
-        )
-    yield Part("check", "Did every number come out as before? The checksum covers the whole trace.", check)
+    if check:
+        pieces = "\n    ".join(json.dumps(check[n : n + WIDTH]) for n in range(0, len(check), WIDTH))
+        compared = f"check = (\n    {pieces}\n)\nprint(compare_link(check, trace))"
+        yield Part("check", "Did the same numbers come out? Compared are those after the last round.", compared)
+    else:
+        yield Part("check", "A checksum over the whole trace.", 'print(f"checksum {trace.checksum}")')
     for name in DRAWN:
         yield Part(
             name,

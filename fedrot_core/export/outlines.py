@@ -15,6 +15,7 @@ from fedrot_core.errors import rule
 from fedrot_core.export import run_file
 from fedrot_core.export.code import notebook, script
 from fedrot_core.export.figures import Footer
+from fedrot_core.export.link_check import link_check
 from fedrot_core.export.slides import Outline, Picture, Slide
 from fedrot_core.figures import FIGURES, View, drawn
 from fedrot_core.figures.compare import COMPARE_FIGURES
@@ -76,8 +77,8 @@ def run_outline(trace: Trace, view: View | None = None) -> Outline:
     trace.save(saved)
     data = {"trace.npz": saved.getvalue(), "numbers.csv": _csv(rows)}
     data |= {
-        "run.py": script(trace.config, trace.checksum).encode(),
-        "run.ipynb": notebook(trace.config, trace.checksum),
+        "run.py": script(trace.config, link_check(trace)).encode(),
+        "run.ipynb": notebook(trace.config, link_check(trace)),
     }
     footer = Footer(source, trace.config.hash, trace.config.seed, trace.engine)
     name = f"fedrot-run-{trace.config.hash}"

@@ -1,13 +1,12 @@
 """``run.json``: a run as a small text file that anybody can rerun and compare, number by number.
 
 It holds the config, what made the numbers (engine, device type, versions), the checksum of the whole trace, and by arm
-and round the loss, the score, the error and a digest of everything else, so that a rerun can name the first difference.
+and round the loss, the score, the error and a sum over everything else, so that a rerun can name the first difference.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 import re
@@ -19,21 +18,22 @@ from typing import Any
 import numpy as np
 
 from fedrot_core import ENGINE_VERSION
+from fedrot_core.canonical import weights
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError, rule
 from fedrot_core.methods import METHODS
-from fedrot_core.trace import MEASURED_WORK, RoundRecord, Trace
+from fedrot_core.trace import RoundRecord, Trace
 
 KIND = "fedrot run"
-FORMAT = 1
+FORMAT = 2
 MAX_BYTES = 2 * 2**20
 """Most bytes of a run file. 100 rounds of all methods take a fifth of it."""
 
-METRICS = ("loss", "score", "error")
-"""What a run file holds of each arm and round, beside the digest; the error is the pooled one."""
+METRICS = ("loss", "score", "error", "rest")
+"""What a run file holds of each arm and round: the error is the pooled one, the rest by :func:`rest_of`."""
 
 CENTRALISED = "centralised"
-"""Name of the centralised run among the arms' rows; it has no error."""
+"""Name of the centralised run among the arms' rows; it has no error and no rest."""
 
 NOT_FINITE = ("nan", "inf", "-inf")
 """How JSON, which has no word for them, holds such numbers."""
@@ -43,12 +43,12 @@ REMEDY = "Save the run again from the lab or with: python -m fedrot_core run --o
 
 @dataclass(frozen=True)
 class Row:
-    """One arm's round: its metrics and a digest of its whole record. The centralised run has error NaN, digest ""."""
+    """One arm's round; the centralised run has NaN for what it does not have."""
 
     loss: float
     score: float
     error: float
-    digest: str
+    rest: float
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class RunFile:
 
     Attributes:
         config: the run's.
-        engine, device: engine version and device type that made the numbers.
+        engine, device, precision: engine version, device type and number type that made the numbers.
         made_with: versions, processor and threads, as far as known.
         checksum: of the trace up to its last whole round.
         rows: arm -> one row a round; the last arm is :data:`CENTRALISED`, whose length is the number of rounds.
@@ -68,6 +68,7 @@ class RunFile:
     config: FederationConfig
     engine: str
     device: str
+    precision: str
     made_with: Mapping[str, str]
     checksum: str
     start_loss: float
@@ -94,13 +95,14 @@ class RunFile:
         if not trace.rounds_done:
             raise rule("A run file", "hold at least one whole round", 0, "Wait for the first round.")
         rows = {
-            name: tuple(Row(r.loss, r.score, float(r.error[-1]), _digest(r)) for r in trace.arm(name)) for name in names
+            name: tuple(Row(r.loss, r.score, float(r.error[-1]), rest_of(r)) for r in trace.arm(name)) for name in names
         }
-        rows[CENTRALISED] = tuple(Row(c.loss, c.score, math.nan, "") for c in trace.centralised)
+        rows[CENTRALISED] = tuple(Row(c.loss, c.score, math.nan, math.nan) for c in trace.centralised)
         return cls(
             config=trace.config,
             engine=trace.engine,
             device=trace.device,
+            precision=trace.precision,
             made_with=dict(trace.made_with),
             checksum=trace.checksum,
             start_loss=trace.task.start_loss,
@@ -115,16 +117,16 @@ def write(trace: Trace) -> bytes:
     run = RunFile.of(trace)
     rows = {
         name: {metric: [_number(getattr(row, metric)) for row in found] for metric in METRICS}
-        | {"digest": [row.digest for row in found]}
         for name, found in run.rows.items()
     }
-    for key in ("error", "digest"):
+    for key in ("error", "rest"):
         del rows[CENTRALISED][key]
     content = {
         "kind": KIND,
         "format": FORMAT,
         "engine": run.engine,
         "device": run.device,
+        "precision": run.precision,
         "made_with": run.made_with,
         "checksum": run.checksum,
         "seed": run.config.seed,
@@ -151,8 +153,8 @@ def read(content: bytes) -> RunFile:
         raise rule("A run file", f"have the kind {KIND!r}", data.get("kind"), REMEDY)
     if data.get("format") != FORMAT:
         raise rule("A run file's format", f"be {FORMAT}", data.get("format"), f"It is of another version. {REMEDY}")
-    names = {"kind", "format", "engine", "device", "made_with", "checksum", "seed", "config", "start", "stopped"}
-    _names(data, names | {"rounds"}, "A run file")
+    names = {"kind", "format", "engine", "device", "precision", "made_with", "checksum", "seed", "config"}
+    _names(data, names | {"start", "stopped", "rounds"}, "A run file")
     engine = _text(data["engine"], "The engine", r"[0-9A-Za-z.+-]{1,16}")
     try:
         config = FederationConfig.from_dict(_mapping(data["config"], "The config"))
@@ -188,6 +190,7 @@ def read(content: bytes) -> RunFile:
         config=config,
         engine=engine,
         device=_text(data["device"], "The device", "cpu|cuda|mps"),
+        precision=_text(data["precision"], "The precision", "float64|float32"),
         made_with=made_with,
         checksum=_text(data["checksum"], "The checksum", "[0-9a-f]{16}"),
         start_loss=_float(start["loss"], "start loss"),
@@ -197,17 +200,18 @@ def read(content: bytes) -> RunFile:
     )
 
 
-def _digest(record: RoundRecord) -> str:
-    """First 8 hex digits of SHA-256 over every number of a record, measured work left out."""
-    digest = hashlib.sha256()
+def rest_of(record: RoundRecord) -> float:
+    """Every other number of a record in one: the sum over its arrays of their weighted means.
+
+    A digest could only be equal or not, and on another processor last bits differ.
+    """
+    total = 0.0
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
-        if isinstance(value, np.ndarray):
-            digest.update(f"{field.name} {value.dtype.str} {value.shape}".encode())
-            digest.update(np.ascontiguousarray(value).tobytes())
-        elif field.name not in MEASURED_WORK:
-            digest.update(f"{field.name} {value!r}".encode())
-    return digest.hexdigest()[:8]
+        if isinstance(value, np.ndarray) and value.size:
+            numbers = np.nan_to_num(value.astype(np.float64).ravel())
+            total += float(numbers @ weights(numbers.size).numpy()) / numbers.size
+    return total
 
 
 def _number(value: float) -> float | str:
@@ -269,7 +273,7 @@ def _float(value: Any, name: str) -> float:
 
 def _rows(value: Any, arm: str, most: int) -> tuple[Row, ...]:
     """One arm's rows, at most ``most``."""
-    metrics = ("loss", "score") if arm == CENTRALISED else (*METRICS, "digest")
+    metrics = METRICS[:2] if arm == CENTRALISED else METRICS
     table = _mapping(value, f"Rounds of {arm}")
     _names(table, set(metrics), f"Rounds of {arm}")
     for metric in metrics:
@@ -280,11 +284,6 @@ def _rows(value: Any, arm: str, most: int) -> tuple[Row, ...]:
     found = []
     for t in range(len(table["loss"])):
         where = f"{arm} in round {t}"
-        if arm == CENTRALISED:
-            error, digest = math.nan, ""
-        else:
-            error = _float(table["error"][t], f"error of {where}")
-            digest = _text(table["digest"][t], f"digest of {where}", "[0-9a-f]{8}")
-        loss, score = (_float(table[metric][t], f"{metric} of {where}") for metric in ("loss", "score"))
-        found.append(Row(loss, score, error, digest))
+        numbers = {metric: _float(table[metric][t], f"{metric} of {where}") for metric in metrics}
+        found.append(Row(**{metric: numbers.get(metric, math.nan) for metric in METRICS}))
     return tuple(found)

@@ -2,110 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from fedrot_core import ENGINE_VERSION
+from fedrot_core.compute import pick_compute
 from fedrot_core.config import FederationConfig
-from fedrot_core.engine import pick_device, torch_threads
-from fedrot_core.errors import ConfigError, rule
-from fedrot_core.export.run_file import Row, RunFile
+from fedrot_core.errors import ConfigError
+from fedrot_core.export.run_file import METRICS, Row, RunFile
+from fedrot_core.export.verdict import SAME, Difference, Verdict, float32_allows, gap
 from fedrot_core.federation import Federation
-from fedrot_core.methods import METHODS
 from fedrot_core.trace import CentralisedRecord, Trace
 
-FIRST_ROUND = 1e-4
-"""Without bit equality: how far loss (relative) and error (absolute) of round 0 may be off. Measured, AVX-512 against
-plain code, one thread against two, torch 2.11 against 2.13, and CPU against an H100: 6e-6."""
-
-FIRST_SCORE = 0.01
-"""Likewise the score of round 0: a few of the test samples may fall on the other side of a decision."""
-
-LATER_SCORE = 0.3
-"""Likewise any later score. Training doubles rounding differences from step to step; in the same comparisons scores of
-the digits came to lie 0.05 apart, those of a naive teacher run, which stalls, 0.15. Losses have no useful bound."""
-
-TOLERANCE = (
-    f"round 0 to {FIRST_ROUND:g} in loss (relative) and error and to {FIRST_SCORE:g} in score, "
-    f"later scores to {LATER_SCORE:g}"
-)
-
-MOST_THREADS = 64
-
-METRIC_NAMES = {
-    "score": "score",
-    "loss": "loss",
-    "error": "error",
-    "digest": "digest of the other numbers",
-    "rounds": "rounds before it stopped",
-}
-
-Close = Callable[[str, int, float, float], bool]
-"""(metric, round, recorded, found) -> whether they count as equal; round -1 is before any training."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The first number that differs; ``round_index`` -1 is before any training, ``arm`` may be the centralised run."""
-
-    round_index: int
-    arm: str
-    metric: str
-    recorded: float | int | str
-    found: float | int | str
-
-    def __str__(self) -> str:
-        when = f"round {self.round_index}" if self.round_index >= 0 else "before training"
-        who = METHODS[self.arm].card.label if self.arm in METHODS else self.arm
-        return f"{when}, {who}, {METRIC_NAMES[self.metric]}: {self.recorded} in the file, {self.found} here"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a rerun says.
-
-    Attributes:
-        outcome: "reproduced": every number is equal. "agrees": it cannot be compared bit for bit, for ``obstacles``,
-            and agrees within :data:`TOLERANCE`. "differs": ``difference`` is the first number that does.
-        recorded, found: checksums.
-        obstacles: why the two need not be equal bit for bit.
-        difference: the first number beyond what was asked; None where nothing differs or no numbers were recorded.
-        rounding: it differs, but within the tolerance: by rounding, most likely.
-    """
-
-    outcome: Literal["reproduced", "agrees", "differs"]
-    recorded: str
-    found: str
-    obstacles: tuple[str, ...] = ()
-    difference: Difference | None = None
-    rounding: bool = False
-
-    def __str__(self) -> str:
-        why = f" Its last bits may differ: {'; '.join(self.obstacles)}." if self.obstacles else ""
-        if self.outcome == "reproduced":
-            return f"Reproduced: every number is equal (checksum {self.found})."
-        if self.outcome == "agrees":
-            return f"Agrees within the tolerance ({TOLERANCE}), not bit for bit.{why}"
-        if self.difference is None:
-            return f"Differs: checksum {self.recorded} was recorded, {self.found} is found here.{why}"
-        text = f"Differs. First difference: {self.difference}."
-        if self.obstacles:
-            return f"{text} That is beyond the tolerance ({TOLERANCE}).{why}"
-        if self.recorded == self.found:
-            return f"{text} The checksum agrees, so the file's list of rounds was changed by hand."
-        if self.rounding:
-            return f"{text} All is within the tolerance for rounding ({TOLERANCE}), as on another processor."
-        return text
+NUDGE = 1e-14
+"""What a twin run is off by, ten times what processors differ by. A run whose twin parts from it amplifies rounding."""
 
 
 def verify(
     run: RunFile, should_stop: Callable[[], bool] = lambda: False, on_round: Callable[[int], None] = lambda done: None
 ) -> Verdict:
-    """Rerun ``run`` on its own device type where there is one, and compare.
+    """Rerun ``run``, on its own device type where there is one, and compare.
+
+    Where numbers differ, a twin run tells whether the settings amplify rounding.
 
     Args:
         should_stop: asked before each local step; once true, :class:`fedrot_core.errors.Cancelled` is raised.
@@ -114,37 +32,54 @@ def verify(
     Raises:
         ConfigError: when the config cannot run here.
     """
-    device = run.config.device
-    try:
-        device = pick_device(run.device).type
-    except ConfigError:
-        device = "auto"
-    threads = run.made_with.get("threads", "1")
-    with torch_threads(int(threads) if threads.isdecimal() and 1 <= int(threads) <= MOST_THREADS else 1):
-        trace = _rerun(run.config.with_values({"device": device}), run.rounds, should_stop, on_round)
-    return compare(run, dataclasses.replace(trace, config=run.config))
+    trace = replace(rerun(_here(run), run.rounds, should_stop, on_round), config=run.config)
+    verdict = compare(run, trace)
+    if verdict.outcome != "differs" or verdict.float32 or verdict.recorded == verdict.found:
+        return verdict
+    return compare(run, trace, steady_rounds(trace, should_stop))
 
 
-def compare(run: RunFile, trace: Trace) -> Verdict:
-    """What ``trace``, a rerun of ``run``, says of it."""
+def _here(run: RunFile) -> FederationConfig:
+    """The run's config on its own device type and in its own precision, or on what this machine has instead."""
+    for device, precision in ((run.device, run.precision), ("auto", run.precision)):
+        try:
+            pick_compute(device, precision)
+        except ConfigError:
+            continue
+        return run.config.with_values({"device": device, "precision": precision})
+    return run.config.with_values({"device": "auto"})
+
+
+def compare(run: RunFile, trace: Trace, steady: int | None = None) -> Verdict:
+    """What ``trace``, a rerun of ``run``, says of it.
+
+    Args:
+        steady: how many rounds can be compared, by :func:`steady_rounds`; None for all.
+    """
     found = RunFile.of(trace)
-    hard, soft = obstacles(run, found)
-    exact = first_difference(run, found, _equal)
-    if run.checksum == found.checksum and exact is None:
+    float32 = "float32" in (run.precision, found.precision)
+    gaps = list(differences(run, found))
+    if run.checksum == found.checksum and not gaps:
         return Verdict("reproduced", run.checksum, found.checksum)
-    rough = first_difference(run, found, _near)
-    if hard or (soft and run.checksum != found.checksum):
-        outcome: Literal["agrees", "differs"] = "differs" if rough else "agrees"
-        return Verdict(outcome, run.checksum, found.checksum, (*hard, *soft), rough)
-    rounding = rough is None and run.checksum != found.checksum
-    return Verdict("differs", run.checksum, found.checksum, (), exact, rounding)
+    seen = [d for d in gaps if steady is None or d.round_index < steady]
+    largest = max(seen, key=lambda d: d.gap, default=None)
+    edited = run.checksum == found.checksum  # equal traces cannot have other numbers
+    beyond = next((d for d in seen if edited or not (float32_allows(d) if float32 else d.gap <= SAME)), None)
+    known = Verdict("same", run.checksum, found.checksum, largest, beyond, obstacles(run, found), steady, float32)
+    if beyond is not None:
+        return replace(known, outcome="differs")
+    return replace(known, outcome="agrees") if float32 or len(seen) < len(gaps) else known
 
 
-def obstacles(run: RunFile, found: RunFile) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What rules bit equality out (another engine or device type), and what may only explain its absence."""
+def obstacles(run: RunFile, found: RunFile) -> tuple[str, ...]:
+    """What is not as it was when ``run`` was made."""
     hard = [
         f"it was made {how} {theirs}, this is {ours}"
-        for how, theirs, ours in (("by engine", run.engine, found.engine), ("on device type", run.device, found.device))
+        for how, theirs, ours in (
+            ("by engine", run.engine, found.engine),
+            ("on device type", run.device, found.device),
+            ("in", run.precision, found.precision),
+        )
         if theirs != ours
     ]
     soft = [
@@ -152,56 +87,40 @@ def obstacles(run: RunFile, found: RunFile) -> tuple[tuple[str, ...], tuple[str,
         for name in ("torch", "numpy", "processor", "threads", "accelerator")
         if name in found.made_with and run.made_with.get(name) != found.made_with[name]
     ]
-    return tuple(hard), tuple(soft)
+    return (*hard, *soft)
 
 
-def first_difference(run: RunFile, found: RunFile, close: Close) -> Difference | None:
-    """The first in order of rounds, then arms, then metrics."""
+def differences(run: RunFile, found: RunFile) -> Iterator[Difference]:
+    """All numbers that are not equal, in order of rounds, then arms, then metrics."""
     for metric in ("loss", "score"):
         a, b = getattr(run, f"start_{metric}"), getattr(found, f"start_{metric}")
-        if not close(metric, -1, a, b):
-            return Difference(-1, "the untrained model", metric, a, b)
+        if apart := gap(metric, a, b):
+            yield Difference(-1, "the untrained model", metric, a, b, apart)
     for t in range(max(run.rounds, found.rounds)):
         for arm in run.rows:
             ours, theirs = (r.rows[arm][t : t + 1] for r in (run, found))
             if len(ours) != len(theirs):
-                lengths = len(run.rows[arm]), len(found.rows[arm])
-                if close is _near and arm in run.stopped and arm in found.stopped:
-                    continue  # both stopped: rounding may move the round
-                return Difference(t, arm, "rounds", *lengths)
-            for a, b in zip(ours, theirs, strict=True):
-                if difference := _row_difference(t, arm, a, b, close):
-                    return difference
-    return None
+                yield Difference(t, arm, "rounds", len(run.rows[arm]), len(found.rows[arm]), math.inf)
+            for a_row, b_row in zip(ours, theirs, strict=False):
+                yield from _of_row(t, arm, a_row, b_row)
 
 
-def _row_difference(t: int, arm: str, a: Row, b: Row, close: Close) -> Difference | None:
-    for metric in ("loss", "score", "error"):
+def _of_row(t: int, arm: str, a: Row, b: Row) -> Iterator[Difference]:
+    for metric in METRICS:
         x, y = getattr(a, metric), getattr(b, metric)
-        if not close(metric, t, x, y):
-            return Difference(t, arm, metric, x, y)
-    return Difference(t, arm, "digest", a.digest, b.digest) if close is _equal and a.digest != b.digest else None
+        if apart := gap(metric, x, y):
+            yield Difference(t, arm, metric, x, y, apart)
 
 
-def _equal(metric: str, t: int, a: float, b: float) -> bool:
-    return a == b or (math.isnan(a) and math.isnan(b))
-
-
-def _near(metric: str, t: int, a: float, b: float) -> bool:
-    if _equal(metric, t, a, b):
-        return True
-    if t > 0:
-        return metric != "score" or abs(a - b) <= LATER_SCORE
-    if metric == "score":
-        return abs(a - b) <= FIRST_SCORE
-    return abs(a - b) <= FIRST_ROUND * (abs(a) if metric == "loss" else 1)
-
-
-def _rerun(
-    config: FederationConfig, rounds: int, should_stop: Callable[[], bool], on_round: Callable[[int], None]
+def rerun(
+    config: FederationConfig,
+    rounds: int,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_round: Callable[[int], None] = lambda done: None,
+    nudge: float = 0.0,
 ) -> Trace:
-    """The first ``rounds`` rounds of ``config``."""
-    federation = Federation(config)
+    """The first ``rounds`` rounds of ``config``; ``nudge`` as for :class:`fedrot_core.federation.Federation`."""
+    federation = Federation(config, nudge=nudge)
     trace = federation.new_trace()
     for event in federation.rounds(should_stop):
         trace.add(event)
@@ -212,23 +131,13 @@ def _rerun(
     return trace
 
 
-def link_check(trace: Trace) -> str:
-    """What a shared link says of its numbers, ``engine-device-checksum``: the value of its ``check``."""
-    return f"{trace.engine}-{trace.device}-{trace.checksum}"
-
-
-def compare_link(check: str, trace: Trace) -> Verdict:
-    """What ``trace``, the run of a link's config, says of the link's ``check``. A link holds no numbers to name.
-
-    Raises:
-        ConfigError: when ``check`` is not of the form that :func:`link_check` writes.
-    """
-    parts = re.fullmatch(r"([0-9A-Za-z.+]{1,16})-(cpu|cuda|mps)-([0-9a-f]{16})", check)
-    if parts is None:
-        raise rule("check", "read engine-device-checksum", check, "Copy the whole link again.", "check")
-    engine, device, checksum = parts.groups()
-    if checksum == trace.checksum:
-        return Verdict("reproduced", checksum, trace.checksum)
-    why = [f"it was made by engine {engine}, this is {ENGINE_VERSION}"] * (engine != trace.engine)
-    why += [f"it was made on device type {device}, this is {trace.device}"] * (device != trace.device)
-    return Verdict("differs", checksum, trace.checksum, tuple(why))
+def steady_rounds(trace: Trace, should_stop: Callable[[], bool] = lambda: False) -> int:
+    """How many rounds of a run two processors can be asked to agree on: until a twin off by :data:`NUDGE` departs."""
+    twin = rerun(
+        trace.config.with_values({"device": trace.device, "precision": trace.precision}),
+        trace.rounds_done,
+        should_stop,
+        nudge=NUDGE,
+    )
+    apart = (d.round_index for d in differences(RunFile.of(trace), RunFile.of(twin)) if d.gap > SAME)
+    return max(0, next(apart, trace.rounds_done))

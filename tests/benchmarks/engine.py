@@ -1,6 +1,7 @@
 """Our batched engine against a per-client Python loop (modules, autograd, torch's Adam) and the bare matrix products.
 
-All three run the same shapes in one process on one thread, interleaved, and the medians' ratios are printed:
+All three run the same shapes in one process on one thread, in float64 and in float32, interleaved, and the medians'
+ratios are printed:
 
     python -m tests.benchmarks.engine
 """
@@ -15,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fedrot_core.compute import pick_compute
+from fedrot_core.compute import DTYPES, pick_compute
 from fedrot_core.config import FederationConfig
 from fedrot_core.engine import Engine
 from fedrot_core.workloads import RowGroup, build_task
@@ -30,8 +31,8 @@ class LoraLinear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor, rank: int, scaling: float) -> None:
         super().__init__()
         self.weight, self.bias = weight, bias
-        self.A = nn.Parameter(torch.rand(rank, weight.shape[1]) / weight.shape[1] ** 0.5)
-        self.B = nn.Parameter(torch.zeros(weight.shape[0], rank))
+        self.A = nn.Parameter(torch.rand(rank, weight.shape[1], dtype=weight.dtype) / weight.shape[1] ** 0.5)
+        self.B = nn.Parameter(torch.zeros(weight.shape[0], rank, dtype=weight.dtype))
         self.scaling = scaling
 
     def forward(self, x: Tensor) -> Tensor:
@@ -101,20 +102,23 @@ def contenders(clients: int, precision: str) -> dict[str, Callable[[], None]]:
 def main() -> None:
     torch.set_num_threads(1)
     for clients in (10, 100):
-        ways = contenders(clients)
-        times: dict[str, list[float]] = {name: [] for name in ways}
+        ways = {(precision, name): run for precision in DTYPES for name, run in contenders(clients, precision).items()}
+        times: dict[tuple[str, str], list[float]] = {way: [] for way in ways}
         for repeat in range(8 if clients == 10 else 5):
-            for name, run in ways.items():
+            for way, run in ways.items():
                 begin = time.perf_counter()
                 run()
                 if repeat:
-                    times[name].append(time.perf_counter() - begin)
-        mid = {name: 1000 * statistics.median(t) for name, t in times.items()}
-        print(
-            f"{clients:4d} clients, {STEPS} steps, 1 thread: loop {mid['loop']:.1f} ms, ours {mid['ours']:.1f} ms, "
-            f"bare products {mid['products']:.1f} ms | loop / ours = {mid['loop'] / mid['ours']:.1f}, "
-            f"ours / products = {mid['ours'] / mid['products']:.2f}"
-        )
+                    times[way].append(time.perf_counter() - begin)
+        mid = {way: 1000 * statistics.median(t) for way, t in times.items()}
+        for precision in DTYPES:
+            loop, ours, products = (mid[precision, name] for name in ("loop", "ours", "products"))
+            print(
+                f"{clients:4d} clients, {precision}, {STEPS} steps, 1 thread: loop {loop:.1f} ms, ours {ours:.1f} ms, "
+                f"bare products {products:.1f} ms | loop / ours = {loop / ours:.1f}, "
+                f"ours / products = {ours / products:.2f}"
+            )
+        print(f"{clients:4d} clients: ours, float64 / float32 = {mid['float64', 'ours'] / mid['float32', 'ours']:.2f}")
 
 
 if __name__ == "__main__":

@@ -133,11 +133,13 @@ def difference(metric: str, a: Sequence[float], b: Sequence[float]) -> float:
 
 def differences(first: Numbers, other: Numbers) -> list[tuple[str, str, float, float, float]]:
     """(setting, arm, difference in score, loss, error), every arm of every setting."""
-    return [
-        (setting, arm, *(difference(m, mine[m], other[setting][arm][m]) for m in ("score", "loss", "error")))
-        for setting, arms in first.items()
-        for arm, mine in arms.items()
-    ]  # type: ignore[misc]
+    found = []
+    for setting, arms in first.items():
+        for arm, mine in arms.items():
+            theirs = other[setting][arm]
+            score, loss, error = (difference(m, mine[m], theirs[m]) for m in ("score", "loss", "error"))
+            found.append((setting, arm, score, loss, error))
+    return found
 
 
 def report(name: str, rows: Sequence[tuple[str, str, float, float, float]]) -> None:

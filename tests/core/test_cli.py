@@ -25,7 +25,7 @@ from fedrot_core.cli.flags import LEAVES, described, flag, parse
 from fedrot_core.cli.program import BAD_INPUT, FAILED, STOPPED, group
 from fedrot_core.config import FederationConfig, Leaf
 from fedrot_core.errors import ConfigError
-from fedrot_core.export.verify import link_check
+from fedrot_core.export.link_check import link_check
 from fedrot_core.federation import Federation
 from fedrot_core.figures import FIGURES
 from fedrot_core.methods import METHODS
@@ -204,7 +204,7 @@ def test_run_prints_every_method_and_writes_what_the_ending_says(call: Call, tmp
         assert f"{100 * trace.arm(card.name)[-1].score:.1f} %" in next(x for x in text.splitlines() if card.label in x)
     assert json.loads((tmp_path / "a.json").read_bytes())["checksum"] == trace.checksum
     assert Trace.load((tmp_path / "a.npz").open("rb")).checksum == trace.checksum
-    assert f'expected = "{trace.checksum}"' in (tmp_path / "a.py").read_text()
+    assert link_check(trace)[:80] in (tmp_path / "a.py").read_text()
     assert json.loads((tmp_path / "a.IPYNB").read_bytes())["nbformat"] == 4
     assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a.npz", "a.py", "a.IPYNB"}
 
@@ -266,9 +266,7 @@ def test_verify_names_the_first_difference_with_exit_code_1(call: Call, tmp_path
     (tmp_path / "b.json").write_text(json.dumps(data))
     result = call("verify", "b.json", "--quiet")
     assert result.exit_code == FAILED
-    assert re.search(
-        r"First difference: round 0, FedIT \(naive\), loss: [\d.]+ in the file, [\d.]+ here", result.stdout
-    )
+    assert re.search(r"First difference: round 0, FedIT \(naive\), loss: [\d.]+ there, [\d.]+ here", result.stdout)
     content = json.loads(call("verify", "b.json", "--json", "--quiet").stdout)
     assert content["difference"]["metric"] == "loss"
 
@@ -288,9 +286,12 @@ def test_verify_reads_a_shared_link(call: Call) -> None:
         assert "Reproduced" in ok(call("verify", f"{start}{query}&check={link_check(trace)}", "--quiet"))
     wrong = call("verify", f"?{query}&lr=0.02&check={link_check(trace)}", "--quiet")
     assert wrong.exit_code == FAILED
-    assert f"checksum {trace.checksum} was recorded" in wrong.stdout
-    refused(call("verify", f"?{query}", "--quiet"), "A link must hold check=engine-device-checksum")
-    refused(call("verify", f"?{query}&check=1", "--quiet"), "check must read engine-device-checksum; got '1'")
+    assert "First difference: round 1, " in wrong.stdout
+    refused(call("verify", f"?{query}", "--quiet"), "A link must hold a check")
+    refused(
+        call("verify", f"?{query}&check=1", "--quiet"),
+        "check must read engine-device-precision-checksum-numbers; got",
+    )
     refused(call("verify", "?rank=99&check=1", "--quiet"), "Rank r must be in 1..32; got 99")
 
 

@@ -252,7 +252,7 @@ def test_ambient_plane(made: Case) -> None:
         for n in range(2):
             power[n] = values[-1 - n] / values.sum()
             axis = vectors[:, -1 - n]
-            axis = axis * np.sign(axis @ weights(len(axis), torch.zeros(0, dtype=torch.float64)).numpy())
+            axis = axis * np.sign(axis @ weights(len(axis)).numpy())
             if values[-1 - n] > 1e-9 * values.sum():
                 close(made.out["ambient_before"][layer, ..., n], before @ axis, 1e-5)
                 close(made.out["ambient_after"][layer, ..., n], after @ axis, 1e-5)

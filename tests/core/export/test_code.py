@@ -24,7 +24,7 @@ from tests.core.export.small import config
 
 read_book: Any = nbformat.reads  # has no types
 ROOT = Path(__file__).resolve().parents[3]
-SUM = "0123456789abcdef"
+SUM = "3-cpu-float64-0123456789abcdef-" + "A" * 32 * 18
 
 
 def built(source: str) -> FederationConfig:
@@ -108,10 +108,10 @@ def test_no_name_outside_the_registries_becomes_code(name: str) -> None:
                 make(wanted)
 
 
-@pytest.mark.parametrize("checksum", ['"; import os', "0" * 15, "G" * 16, "0" * 17])
-def test_a_checksum_is_sixteen_hexadecimal_digits(checksum: str) -> None:
-    with pytest.raises(ConfigError, match="16 hexadecimal digits"):
-        script(config(), checksum)
+@pytest.mark.parametrize("check", ['"; import os', SUM[:-1], SUM.replace("cpu", "tpu"), f"{SUM}\n"])
+def test_only_a_check_of_its_form_becomes_code(check: str) -> None:
+    with pytest.raises(ConfigError, match="check must read"):
+        script(config(), check)
 
 
 @pytest.fixture(scope="module")

@@ -114,21 +114,21 @@ def test_runs_that_cannot_be_named_are_not_written(trace: Trace) -> None:
         write(dataclasses.replace(trace, arms=trace.arms[::-1]))
 
 
-def test_a_digest_sees_every_number_but_measured_work(trace: Trace) -> None:
+def test_the_rest_sees_every_array_of_a_record(trace: Trace) -> None:
     record = trace.records[0]
 
-    def digest(**fields: Any) -> str:
+    def rest(**fields: Any) -> float:
         changed = dataclasses.replace(trace, records=[dataclasses.replace(record, **fields), *trace.records[1:]])
-        return RunFile.of(changed).rows["fedit"][0].digest
+        return RunFile.of(changed).rows["fedit"][0].rest
 
-    base = digest()
-    assert digest(client_seconds=9.0, server_seconds=9.0) == base
+    base = rest()
+    assert rest(client_seconds=9.0, server_seconds=9.0) == base
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
         if isinstance(value, np.ndarray) and value.size:
             other = value.copy()
             other.flat[-1] = ~other.flat[-1] if value.dtype == bool else other.flat[-1] + 1
-            assert digest(**{field.name: other}) != base, field.name
+            assert rest(**{field.name: other}) != base, field.name
 
 
 Change = Callable[[dict[str, Any]], Any]
@@ -136,8 +136,8 @@ Change = Callable[[dict[str, Any]], Any]
 BROKEN: dict[str, tuple[Change, str]] = {
     "other kind": (lambda d: d.update(kind="recipe"), "kind 'fedrot run'; got 'recipe'"),
     "no kind": (lambda d: d.pop("kind"), "kind"),
-    "newer format": (lambda d: d.update(format=2), r"format must be 1; got 2\. It is of another version"),
-    "format as text": (lambda d: d.update(format="1"), "format must be 1; got '1'"),
+    "newer format": (lambda d: d.update(format=3), r"format must be 2; got 3\. It is of another version"),
+    "format as text": (lambda d: d.update(format="1"), "format must be 2; got '1'"),
     "unknown field": (lambda d: d.update(run="rm -rf"), r"only; got \['run'\]\. Remove what is unknown"),
     "missing field": (lambda d: d.pop("checksum"), r"got \"none of \['checksum'\]\""),
     "unknown setting": (lambda d: d["config"].update(momentum=0.9), "momentum"),
@@ -172,10 +172,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "a loss as null": (lambda d: d["rounds"]["fedit"]["loss"].__setitem__(1, None), "loss of fedit in round 1 must"),
     "a loss as truth": (lambda d: d["rounds"]["fedit"]["loss"].__setitem__(0, True), "must be a finite number"),
     "a huge whole number": (lambda d: d["rounds"]["fedit"]["loss"].__setitem__(0, 10**400), "must be a finite number"),
-    "a digest too long": (
-        lambda d: d["rounds"]["fedit"]["digest"].__setitem__(2, "0" * 9),
-        "digest of fedit in",
-    ),
+    "a rest as text": (lambda d: d["rounds"]["fedit"]["rest"].__setitem__(2, "0" * 9), "rest of fedit in"),
     "stopped elsewhere": (lambda d: d.update(stopped={"fedit": 1}), "Rounds of fedit must number 3, as listed; got 1"),
     "stopped unknown": (lambda d: d.update(stopped={"x": 1}), "stopped must name arms"),
     "stopped as list": (lambda d: d.update(stopped=["fedit"]), "stopped must be a JSON object"),

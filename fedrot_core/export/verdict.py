@@ -1,0 +1,133 @@
+"""What a rerun says of recorded numbers, and when two of them count as the same."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from fedrot_core.methods import METHODS
+
+SAME = 1e-7
+"""Gap up to which two numbers of a float64 run are the same but for rounding. Measured over every method and preset,
+three instruction sets, one thread and two (``tests/benchmarks/machines.py``): below 1e-11."""
+
+SMALLEST_ERROR = 1e-6
+"""Errors below this, of exact methods, are rounding: their gap is taken relative to this."""
+
+REST = 100
+"""The rest holds angles whose cosine is near 1, where rounding shows a hundred times as large."""
+
+FLOAT32_FIRST, FLOAT32_FIRST_SCORE, FLOAT32_LATER_SCORE = 1e-4, 0.01, 0.3
+"""In float32: how far loss (relative) and error (absolute) of round 0, its score, and any later score may be off. Later
+losses have no useful bound, and neither have the rest: rounding doubles from step to step."""
+
+FLOAT32_TOLERANCE = (
+    f"round 0 to {FLOAT32_FIRST:g} in loss and error and to {FLOAT32_FIRST_SCORE:g} in score, "
+    f"later scores to {FLOAT32_LATER_SCORE:g}"
+)
+
+METRIC_NAMES = {
+    "score": "score",
+    "loss": "loss",
+    "error": "error",
+    "rest": "sum of the other numbers",
+    "rounds": "rounds before it stopped",
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One number that differs; ``round_index`` -1 is before any training, ``arm`` may be the centralised run.
+
+    ``gap`` is relative; for scores up to 1 it is absolute.
+    """
+
+    round_index: int
+    arm: str
+    metric: str
+    recorded: float | int
+    found: float | int
+    gap: float
+
+    @property
+    def where(self) -> str:
+        """Round, arm and metric in words."""
+        when = f"round {self.round_index}" if self.round_index >= 0 else "before training"
+        who = METHODS[self.arm].card.label if self.arm in METHODS else self.arm
+        return f"{when}, {who}, {METRIC_NAMES[self.metric]}"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.recorded} there, {self.found} here"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a rerun says.
+
+    Attributes:
+        outcome: "reproduced": every number is equal. "same": all are equal to within :data:`SAME`, as between two
+            processors. "agrees": no more can be asked, see ``steady`` and ``float32``. "differs": ``difference`` is
+            the first number that does.
+        recorded, found: checksums.
+        largest: where the two are furthest apart, as far as they were compared; None where nothing is.
+        difference: the first number beyond what was asked.
+        obstacles: what is not as it was there.
+        steady: rounds that can be compared at all; None for all of them.
+        float32: one of the two was trained in float32, so that only :data:`FLOAT32_TOLERANCE` can be asked.
+    """
+
+    outcome: Literal["reproduced", "same", "agrees", "differs"]
+    recorded: str
+    found: str
+    largest: Difference | None = None
+    difference: Difference | None = None
+    obstacles: tuple[str, ...] = ()
+    steady: int | None = None
+    float32: bool = False
+
+    def __str__(self) -> str:
+        why = f" Not as it was there: {'; '.join(self.obstacles)}." if self.obstacles else ""
+        apart = f"largest difference {self.largest.gap:.1g}, {self.largest.where}" if self.largest else "no difference"
+        if self.outcome == "reproduced":
+            return f"Reproduced: every number is equal (checksum {self.found})."
+        if self.outcome == "same":
+            return f"The same numbers, up to rounding ({apart}).{why}"
+        if self.outcome == "agrees" and self.float32:
+            return f"Agrees as far as float32 can tell ({FLOAT32_TOLERANCE}; {apart}).{why}"
+        if self.outcome == "agrees":
+            return f"{self._as_far_as_steady(apart)}{why}"
+        if self.difference is None:
+            return f"Differs: checksum {self.recorded} there, {self.found} here.{why}"
+        text = f"Differs. First difference: {self.difference}."
+        if self.recorded == self.found:
+            return f"{text} The checksum agrees, so the numbers of the file were changed by hand."
+        return f"{text}{why}"
+
+    def _as_far_as_steady(self, apart: str) -> str:
+        cannot = "these settings amplify rounding until it shows, so another processor ends elsewhere"
+        if not self.steady:
+            return f"Cannot be compared: {cannot}. A change in the 14th digit shows in the first round already."
+        last = self.steady - 1
+        return f"The same numbers up to round {last} ({apart}). Later rounds cannot be compared: {cannot}."
+
+
+def gap(metric: str, a: float, b: float) -> float:
+    """How far two numbers are apart, relative to the first; scores up to 1 absolutely. Infinite if one is."""
+    if a == b or (math.isnan(a) and math.isnan(b)):
+        return 0.0
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return math.inf
+    scale = {"score": max(abs(a), 1.0), "loss": abs(a), "error": max(abs(a), SMALLEST_ERROR)}
+    return abs(a - b) / scale.get(metric, REST * max(abs(a), 1.0)) if scale.get(metric, 1.0) else math.inf
+
+
+def float32_allows(d: Difference) -> bool:
+    """Whether rounding in float32 may explain a difference."""
+    if d.metric in ("rest", "rounds"):
+        return True
+    if d.round_index > 0:
+        return d.metric != "score" or d.gap <= FLOAT32_LATER_SCORE
+    if d.metric == "error":
+        return abs(d.recorded - d.found) <= FLOAT32_FIRST
+    return d.gap <= (FLOAT32_FIRST if d.metric == "loss" else FLOAT32_FIRST_SCORE)
