@@ -21,7 +21,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Methods and alignment", ("arms", "lam", "group", "side", "stale", "weights")),
     ("Task and data", ("task", "clients", "split", "min", "known", "width")),
     ("Who takes part, server", ("part", "drop", "ranks", "server", "slr")),
-    ("Training", ("rounds", "steps", "batch", "opt", "lr", "lora_alpha", "device", "seed")),
+    ("Training", ("rounds", "steps", "batch", "opt", "lr", "lora_alpha", "device", "precision", "seed")),
 )
 """Sidebar groups; the first stands open at the top: heterogeneity and rank first."""
 

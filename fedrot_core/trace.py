@@ -169,6 +169,16 @@ class Trace:
     engine: str = ENGINE_VERSION
     made_with: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person should know of how the numbers were made, in sentences; empty where all is as asked."""
+        if self.precision == "float64" or self.config.precision == "float32":
+            return ()
+        return (
+            f"Trained in float32, since {self.device.upper()} has no float64. Rounding grows from step to step there: "
+            "other machines agree in the first digits only. Choose the CPU as device for the numbers that all get.",
+        )
+
     def add(self, event: Event) -> None:
         """Append one event of :meth:`fedrot_core.federation.Federation.rounds`."""
         if isinstance(event, RoundRecord):

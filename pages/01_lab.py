@@ -58,6 +58,8 @@ def show(trace: Trace) -> None:
     for trouble in job.troubles:
         st.caption(plain(trouble))
     st.html(f'<p class="fedrot-look" role="status">{presets.sentence(trace, round_index)}</p>')
+    for notice in trace.notices:
+        st.info(notice, icon=":material/memory:")
     for stop in trace.stopped:
         st.warning(plain(stop.message))
     if record is None:
@@ -82,7 +84,8 @@ def show(trace: Trace) -> None:
     tab = state.selection().tab
     st.caption(FIGURES[tab].question)
     figure_card(tab, trace, view, 430, pick, test_it)
-    st.caption(f"{trace.task.summary} Run {trace.config.hash}, seed {trace.config.seed}, on {trace.device}.")
+    made = f"seed {trace.config.seed}, on {trace.device} in {trace.precision}"
+    st.caption(f"{trace.task.summary} Run {trace.config.hash}, {made}.")
     if not data_dialog(trace, view):
         spin_dialog(trace, view)
 

@@ -11,6 +11,7 @@ from app import state
 from app.runner import RunJob
 from app.share import to_query
 from app.text import plain
+from app.twins import twins
 from fedrot_core.errors import FedRotError
 from fedrot_core.export import code, run_file, trace_file
 from fedrot_core.export.link_check import compare_link, link_check
@@ -111,15 +112,28 @@ def came_out_again(job: RunJob) -> None:
     if not job.finished.is_set():
         st.info("Running again, to compare with what was recorded.", icon=":material/hourglass_top:")
         return
+
+    def verdict_on(steady: int | None) -> Verdict:
+        if check or run is None:
+            return compare_link(check, trace, steady)
+        return compare(run, trace, steady)
+
     try:
-        verdict = compare_link(check, trace) if check else compare(run, trace) if run is not None else None
+        verdict = verdict_on(None)
     except FedRotError as error:
         st.warning(plain(str(error)))
         return
-    if verdict is not None and job.origin == "computed":
-        _tell(verdict)
-    elif verdict is not None:
+    if job.origin != "computed":
         _tell_of_stored(verdict, job, "link" if check else "file")
+    elif not verdict.may_be_rounding:
+        _tell(verdict)
+    else:
+        twin = st.session_state["twin"] = twins().job(trace, state.session_id())
+        if twin.running:
+            what = "The numbers differ. A twin run is finding out whether these settings amplify rounding."
+            st.info(what, icon=":material/hourglass_top:")
+        else:
+            _tell(verdict_on(twin.steady))
 
 
 def _tell(verdict: Verdict) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import state
 from app.runner import RunJob
+from app.twins import TwinJob
 from fedrot_core.trace import Trace
 
 TICK_SECONDS = 0.7
@@ -20,8 +21,9 @@ POLL_SECONDS = 0.2
 
 
 def refresh_interval(job: RunJob) -> float | None:
-    """How often the stage must redraw by itself: while a run streams or while it plays."""
-    if not job.finished.is_set():
+    """How often the stage must redraw by itself: while a run streams, while its twin is awaited, or while it plays."""
+    twin: TwinJob | None = st.session_state.get("twin")
+    if not job.finished.is_set() or (twin is not None and twin.running and twin.waited_for):
         return POLL_SECONDS
     return TICK_SECONDS / 2 if st.session_state["playing"] else None
 

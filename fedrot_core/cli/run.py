@@ -105,6 +105,8 @@ def _json(trace: Trace) -> str:
         {
             "engine": trace.engine,
             "device": trace.device,
+            "precision": trace.precision,
+            "notices": list(trace.notices),
             "made_with": trace.made_with,
             "config": trace.config.to_dict(),
             "checksum": trace.checksum,
@@ -137,6 +139,7 @@ def _text(trace: Trace) -> str:
         "",
         f"Start {share(trace.task.start_score)}, centralised {share(last)}. Error: relative to the ideal Σ w B A.",
         *(stop.message for stop in trace.stopped),
+        *trace.notices,
         f"Checksum {trace.checksum}.",
     ]
     return "\n".join(lines)

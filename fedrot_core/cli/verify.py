@@ -66,6 +66,4 @@ def _link(link: str, quiet: bool) -> Verdict:
     config = changed(FederationConfig(), {key: parse(LEAVES[key], query[key]) for key in query if key in LEAVES})
     trace = train(config, quiet)
     verdict = compare_link(query["check"], trace)
-    if verdict.outcome != "differs" or verdict.float32:
-        return verdict
-    return compare_link(query["check"], trace, steady_rounds(trace))
+    return compare_link(query["check"], trace, steady_rounds(trace)) if verdict.may_be_rounding else verdict

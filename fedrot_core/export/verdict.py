@@ -86,6 +86,11 @@ class Verdict:
     steady: int | None = None
     float32: bool = False
 
+    @property
+    def may_be_rounding(self) -> bool:
+        """Whether a twin run could still excuse the difference."""
+        return self.outcome == "differs" and not self.float32 and self.recorded != self.found and self.steady is None
+
     def __str__(self) -> str:
         why = f" Not as it was there: {'; '.join(self.obstacles)}." if self.obstacles else ""
         apart = f"largest difference {self.largest.gap:.1g}, {self.largest.where}" if self.largest else "no difference"

@@ -34,9 +34,7 @@ def verify(
     """
     trace = replace(rerun(_here(run), run.rounds, should_stop, on_round), config=run.config)
     verdict = compare(run, trace)
-    if verdict.outcome != "differs" or verdict.float32 or verdict.recorded == verdict.found:
-        return verdict
-    return compare(run, trace, steady_rounds(trace, should_stop))
+    return compare(run, trace, steady_rounds(trace, should_stop)) if verdict.may_be_rounding else verdict
 
 
 def _here(run: RunFile) -> FederationConfig:
