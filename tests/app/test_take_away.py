@@ -16,6 +16,7 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.export import run_file
 from fedrot_core.federation import Federation
 from fedrot_core.trace import Trace
+from tests.core.export.forging import forged
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 LAB = "../pages/01_lab.py"
@@ -96,8 +97,12 @@ def test_a_shared_link_proves_itself_and_a_false_one_is_found_out() -> None:
     link = next(c.value for c in at.code if "check=" in c.value)
     query = dict(parse_qsl(urlsplit(link).query))
     assert "Reproduced" in told(lab(**query))
-    wrong = query["check"][:-16] + "0" * 16
-    assert "Differs" in told(lab(**{**query, "check": wrong}))
+    near = lab(**{**query, "check": forged(query["check"], 1 + 3e-10)})
+    assert "The same numbers, up to rounding (largest difference 3e-10" in told(near)
+    wrong = lab(**{**query, "check": forged(query["check"], 1 + 1e-5)})
+    assert "A twin run is finding out" in told(wrong) or wrong.session_state["twin"].finished.is_set()
+    assert wrong.session_state["twin"].finished.wait(60)
+    assert "Differs. First difference: round" in told(wrong.run())
     assert "check must read" in told(lab(**{**query, "check": "<b>x</b>"}))
     at = lab(**query)
     at.slider(key="control_rank").set_value(3).run()
