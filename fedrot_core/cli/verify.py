@@ -17,6 +17,7 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.errors import rule
 from fedrot_core.export.link_check import compare_link
 from fedrot_core.export.run_file import RunFile
+from fedrot_core.export.take_home_check import SAMPLE, PageVerdict, check_page
 from fedrot_core.export.verdict import Verdict
 from fedrot_core.export.verify import steady_rounds
 from fedrot_core.export.verify import verify as rerun
@@ -41,21 +42,29 @@ Exit codes: 0 every number is equal, or the same up to rounding, or no more can 
 def verify(target: str, exact: bool, as_json: bool, quiet: bool) -> int | None:
     """Rerun TARGET and say "reproduced" or "the same numbers", or name the first number that differs.
 
-    TARGET is a run file (.json), a trace (.npz), or a shared link with its `check`.
+    TARGET is a run file (.json), a trace (.npz), a take-home page (.html, of which a few settings are run), or a shared
+    link with its `check`.
     """
     verdict = _link(target, quiet) if "://" in target or target.startswith("?") else _file(Path(target), quiet)
     click.echo(json_text({**dataclasses.asdict(verdict), "text": str(verdict)}) if as_json else verdict, nl=not as_json)
     return None if verdict.outcome == "reproduced" or (verdict.outcome != "differs" and not exact) else FAILED
 
 
-def _file(path: Path, quiet: bool) -> Verdict:
+def _file(path: Path, quiet: bool) -> Verdict | PageVerdict:
     try:
+        if path.suffix.lower() == ".html":
+            return _page(path.read_bytes(), quiet)
         opened = open_run(path)
     except OSError as error:
         raise click.UsageError(f"{path} must be a file that can be read; {error.strerror}. Check its name.") from None
     run = opened if isinstance(opened, RunFile) else RunFile.of(opened)
     with progress(run.rounds, "Running it again", quiet) as bar:
         return rerun(run, on_round=lambda done: bar.update(1))
+
+
+def _page(content: bytes, quiet: bool) -> PageVerdict:
+    with progress(SAMPLE, "Training some settings again", quiet) as bar:
+        return check_page(content, on_setting=lambda: bar.update(1))
 
 
 def _link(link: str, quiet: bool) -> Verdict:

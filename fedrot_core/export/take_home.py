@@ -41,7 +41,7 @@ TITLE = "What averaging does to federated LoRA"
 
 HERE = Path(__file__)
 
-FORMAT = 1
+FORMAT = 2
 
 
 def build(
@@ -50,7 +50,7 @@ def build(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     rows: Rows | None = None,
 ) -> bytes:
-    """Train every run of ``grid`` and write the page; equal grids give equal bytes on one machine.
+    """Train every run of ``grid`` and write the page; equal grids give equal bytes.
 
     Args:
         should_stop: asked before each local step.
@@ -77,6 +77,7 @@ def numbers(
     return {
         "format": FORMAT,
         "engine": ENGINE_VERSION,
+        "base": grid.base.to_dict(),
         "seed": grid.base.seed,
         "rounds": grid.base.train.rounds,
         "clients": grid.base.data.clients,

@@ -17,6 +17,7 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError
 from fedrot_core.export import take_home_runs
 from fedrot_core.export.take_home import GRID_OF_PAGE, MAX_BYTES, TIE, TINY, Grid, build, numbers, written
+from fedrot_core.export.take_home_check import check_page
 from fedrot_core.export.take_home_runs import ahead, all_measured
 from fedrot_core.export.take_home_steps import STEPS
 from fedrot_core.federation import Federation
@@ -215,3 +216,30 @@ def test_colours_are_those_of_all_figures(page: str) -> None:
     naive, aligned = METHODS["fedit"].card, METHODS["fedrot"].card
     for mode in ("light", "dark"):
         assert f"--naive:{HUES[mode][naive.hue]};--aligned:{HUES[mode][aligned.hue]}" in page
+
+
+def test_a_page_comes_out_again_and_a_changed_number_is_named(found: Row) -> None:
+    settings: list[int] = []
+    verdict = check_page(written(found), on_setting=lambda: settings.append(1))
+    assert (
+        str(verdict)
+        == "The same numbers: 3 of the page's 4 settings were trained again, and every printed digit came out."
+    )
+    assert len(settings) == 3
+    changed = json.loads(json.dumps(found))
+    changed["runs"][0]["aligned"][1]["score"][2] += 3e-4
+    verdict = check_page(written(changed), sample=1)
+    assert verdict.outcome == "differs"
+    assert "First difference: θ = 0°, α = 0.5, r = 2, aligned 1 score 2: " in str(verdict)
+    rounding = json.loads(json.dumps(found))
+    rounding["runs"][0]["naive"]["error"][1] *= 1 + 1e-4
+    assert check_page(written(rounding), sample=1).outcome == "same"
+
+
+def test_a_file_that_is_no_page_is_refused(found: Row) -> None:
+    for broken in (b"", b"<html></html>", written({**found, "runs": []}), written({**found, "base": {}})):
+        with pytest.raises(ConfigError):
+            check_page(broken)
+    data = base64.b64encode(b"no gzip")
+    with pytest.raises(ConfigError, match=r"A take-home page must hold its numbers \(error\)"):
+        check_page(b'<script type="text/plain" id="data">' + data + b"</script>")
