@@ -46,7 +46,8 @@ def verify(target: str, exact: bool, as_json: bool, quiet: bool) -> int | None:
     link with its `check`.
     """
     verdict = _link(target, quiet) if "://" in target or target.startswith("?") else _file(Path(target), quiet)
-    click.echo(json_text({**dataclasses.asdict(verdict), "text": str(verdict)}) if as_json else verdict, nl=not as_json)
+    told = {**dataclasses.asdict(verdict), "outcome": verdict.outcome, "text": str(verdict)}
+    click.echo(json_text(told) if as_json else verdict, nl=not as_json)
     return None if verdict.outcome == "reproduced" or (verdict.outcome != "differs" and not exact) else FAILED
 
 

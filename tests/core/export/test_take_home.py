@@ -221,10 +221,7 @@ def test_colours_are_those_of_all_figures(page: str) -> None:
 def test_a_page_comes_out_again_and_a_changed_number_is_named(found: Row) -> None:
     settings: list[int] = []
     verdict = check_page(written(found), on_setting=lambda: settings.append(1))
-    assert (
-        str(verdict)
-        == "The same numbers: 3 of the page's 4 settings were trained again, and every printed digit came out."
-    )
+    assert str(verdict).startswith("The same numbers: 3 of the page's 4 settings were trained again")
     assert len(settings) == 3
     changed = json.loads(json.dumps(found))
     changed["runs"][0]["aligned"][1]["score"][2] += 3e-4
