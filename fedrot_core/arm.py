@@ -13,7 +13,7 @@ from torch import Tensor
 from fedrot_core.alignment import Alignment
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import DivergedError
-from fedrot_core.factors import Factors
+from fedrot_core.factors import BROADCAST_STEP, UPLOAD_STEP, Factors, on_grid
 from fedrot_core.frames import as_sent
 from fedrot_core.methods import Method, RoundContext, ServerState
 from fedrot_core.methods.base import INDEX_BYTES, NUMBER_BYTES, round_update
@@ -146,9 +146,9 @@ def usable(arm: Arm, trained: Factors, now: Turnout, config: FederationConfig) -
 
 
 def in_frames(arms: Sequence[Arm], trained: Sequence[Factors], config: FederationConfig, t: int) -> list[Factors]:
-    """What every arm's clients send in round ``t``, (L, m, r, i), (L, m, o, r); NaN and Inf count as zero.
+    """What every arm's clients send in round ``t``, (L, m, r, i), (L, m, o, r), on its grid; NaN and Inf count as zero.
 
-    Where a round freezes a common factor, that factor pins every client's frame.
+    Where a round freezes a common factor, that factor pins every client's frame and is the broadcast's to the last bit.
     """
     sent = [Factors(torch.nan_to_num(f.A, 0.0, 0.0, 0.0), torch.nan_to_num(f.B, 0.0, 0.0, 0.0)) for f in trained]
     free = [n for n, arm in enumerate(arms) if arm.method.trains(t) == "AB"]
@@ -157,7 +157,11 @@ def in_frames(arms: Sequence[Arm], trained: Sequence[Factors], config: Federatio
         turned = as_sent(together, config, t)
         for place, n in enumerate(free):
             sent[n] = Factors(turned.A[place], turned.B[place])
-    return [f.on_grid() for f in sent]
+    for n, arm in enumerate(arms):
+        which = arm.method.trains(t)
+        A, B = (on_grid(x, UPLOAD_STEP) if side in which else x for side, x in (("A", sent[n].A), ("B", sent[n].B)))
+        sent[n] = Factors(A, B)
+    return sent
 
 
 def combine(
@@ -181,7 +185,7 @@ def combine(
     outcome = method.combine(upload, arm.state, context)
     end = time.perf_counter()
     state = stepped(arm.state, outcome.state, config.server)
-    state = replace(state, factors=state.factors.on_grid())
+    state = replace(state, factors=_broadcast(arm.state.factors, state.factors))
     size = float(state.factors.A.abs().max() + state.factors.B.abs().max())
     if not size < DIVERGED_NORM:
         raise _outgrown(method, context.round_index, config)
@@ -202,6 +206,15 @@ def combine(
         client_seconds=(middle - begin) / len(kept),
         server_seconds=end - middle,
     )
+
+
+def _broadcast(before: Factors, after: Factors) -> Factors:
+    """The next broadcast: what changed is put on its grid, what rested is what it was."""
+    A, B = (
+        old if torch.equal(new, old) else on_grid(new, BROADCAST_STEP)
+        for new, old in ((after.A, before.A), (after.B, before.B))
+    )
+    return Factors(A, B)
 
 
 def _outgrown(method: Method, t: int, config: FederationConfig) -> DivergedError:

@@ -52,6 +52,7 @@ class Engine:
 
     Attributes:
         trainable: ones where a number may change and zeros where it is frozen; None while everything trains.
+        noise: shares by which gradients are off, another part of them in each step; None for true gradients.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Engine:
         self.params = FlatFactors(layers, rows, rank, compute)
         self.grads = FlatFactors(layers, rows, rank, compute)
         self.trainable: FlatFactors | None = None
+        self.noise: torch.Tensor | None = None
         self.learning_rate = learning_rate
         self._moments = [torch.zeros_like(self.params.flat) for _ in range(3)] if optimizer == "adam" else []
 
@@ -84,6 +86,8 @@ class Engine:
             program.gradients(self.params.layers, self.grads.layers, step)
             if self.trainable is not None:
                 self.grads.flat.mul_(self.trainable.flat)
+            if self.noise is not None:
+                self.grads.flat.addcmul_(self.grads.flat, self.noise.roll(step))
             if self._moments:
                 self._adam(step + 1)
             else:

@@ -15,8 +15,12 @@ from torch import Tensor
 
 from fedrot_core import canonical
 
-GRID = 2.0**-20
-"""Step of what travels, over the power of two above a matrix's largest entry; half precision is 1,000 times coarser."""
+UPLOAD_STEP = 2.0**-20
+"""Grid of what clients send, see :func:`on_grid`; half precision is 1,000 times coarser."""
+
+BROADCAST_STEP = canonical.GOLDEN * 2.0**-19
+"""Grid of what the server sends. It is in no simple ratio to the other one: the average of ten uploads lies exactly
+between two steps of their own grid in one entry of ten, where rounding would decide."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,9 @@ class Factors:
         """Weighted mean over clients; ``weights`` is (K,), the client axis is removed."""
         return Factors(weighted(self.A, weights), weighted(self.B, weights))
 
-    def on_grid(self) -> Factors:
+    def on_grid(self, step: float) -> Factors:
         """Both factors by :func:`on_grid`."""
-        return Factors(on_grid(self.A), on_grid(self.B))
+        return Factors(on_grid(self.A, step), on_grid(self.B, step))
 
     def finite(self) -> Tensor:
         """(..., K) bool: which clients hold no NaN or Inf."""
@@ -70,16 +74,16 @@ class Factors:
         return Factors(self.A.index_select(-3, clients), self.B.index_select(-3, clients))
 
 
-def on_grid(x: Tensor) -> Tensor:
-    """Each (..., p, q) matrix in steps of :data:`GRID` of the power of two above its largest entry.
+def on_grid(x: Tensor, step: float) -> Tensor:
+    """Each (..., p, q) matrix in multiples of ``step`` times the power of two above its largest entry.
 
     This is what travels between clients and server, and why machines stay together. After a round of training two of
     them differ by 1e-15 or so; on the grid they hold the same numbers again, save where one lies on the very edge
     between two steps. Without it the difference grows from round to round, up to tenfold where clients are misaligned.
     """
     _, exponent = torch.frexp(x.abs().amax((-1, -2), keepdim=True))
-    step = torch.ldexp(torch.full_like(x[..., :1, :1], GRID), exponent)
-    return torch.where(step.isfinite() & (step > 0), (x / step).round() * step, x)
+    scaled = torch.ldexp(torch.full_like(x[..., :1, :1], step), exponent)
+    return (x / scaled).round() * scaled
 
 
 def weighted(x: Tensor, weights: Tensor) -> Tensor:

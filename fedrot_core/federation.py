@@ -19,7 +19,7 @@ from fedrot_core.compute import made_with, pick_compute
 from fedrot_core.config import FederationConfig
 from fedrot_core.engine import Engine, FlatFactors, pack, unpack
 from fedrot_core.errors import DivergedError, rule
-from fedrot_core.factors import Factors
+from fedrot_core.factors import UPLOAD_STEP, Factors
 from fedrot_core.frames import initial_A
 from fedrot_core.methods import METHODS, Method, RoundContext, ServerState
 from fedrot_core.rng import stream
@@ -34,8 +34,8 @@ class Federation:
 
     Args:
         methods: the arms, where they are not the registered methods that ``config`` names.
-        nudge: every number that a client starts a round from is off by up to this share, as if another processor had
-            computed it; shows how far two processors may come apart.
+        nudge: every gradient is off by up to this share, as if another processor had computed it; shows how far two
+            processors may come apart.
 
     Raises:
         ConfigError: when a name is unknown, the device is missing, the data cannot be dealt as asked, or a method
@@ -125,12 +125,6 @@ class Federation:
         held = self.held(now.clients).double()
         return Factors(start.A * held.unsqueeze(-1), start.B * held.unsqueeze(-2))
 
-    def nudged(self, starts: Factors, t: int) -> Factors:
-        """``starts`` off by a random share of up to :attr:`nudge`."""
-        rng = stream(self.config.seed, "nudge", t)
-        A, B = (x * torch.from_numpy(1 + self.nudge * rng.uniform(-1, 1, x.shape)) for x in (starts.A, starts.B))
-        return Factors(A, B)
-
     def held(self, clients: Tensor) -> Tensor:
         """(m, r) bool: which latent directions each client holds; those beyond its own rank stay zero."""
         return torch.arange(self.config.lora.rank) < self.ranks[clients, None]
@@ -211,8 +205,7 @@ class _Progress:
         for arm in self.arms:
             arm.history.append(arm.state.factors)
         parts = [self.federation.starts(arm, self.now) for arm in self.arms]
-        starts = _joined([*parts, Factors(self.ceiling.A.unsqueeze(1), self.ceiling.B.unsqueeze(1))])
-        return self.federation.nudged(starts, t) if self.federation.nudge else starts
+        return _joined([*parts, Factors(self.ceiling.A.unsqueeze(1), self.ceiling.B.unsqueeze(1))])
 
     def alone(self, arm: Arm, client: int) -> _Progress:
         """The same round with one arm and its ``client``-th participant only."""
@@ -247,7 +240,7 @@ class _Progress:
                 combined.append(combine(arm, uploads, kept, now, context, federation.config))
             except DivergedError as error:
                 stopped[arm.method.card.name] = str(error)
-        self.ceiling = Factors(trained.A[:, -1], trained.B[:, -1]).on_grid()
+        self.ceiling = Factors(trained.A[:, -1], trained.B[:, -1]).on_grid(UPLOAD_STEP)
         pooled = Factors(self.ceiling.A.unsqueeze(1), self.ceiling.B.unsqueeze(1))
         models = [*(c.models for c in combined), (pooled, None)]
         *scores, (loss, score) = federation.task.evaluate_each(models)
@@ -308,6 +301,9 @@ class _Batch:
         rows = _joined(starts)
         pack(self.engine, rows)
         self.engine.trainable = self._mask(runs)
+        if self.like.nudge:
+            drawn = stream(self.like.config.seed, "nudge", t).uniform(-1, 1, self.engine.grads.flat.shape)
+            self.engine.noise = (self.like.nudge * torch.from_numpy(drawn)).to(self.engine.grads.flat)
         self.program.start_round([run.federation.task.batch(t, run.groups()) for run in runs])
         self.engine.train(self.program, self.like.config.train.local_steps, should_stop)
         trained = unpack(self.engine, rows)

@@ -6,7 +6,7 @@ import torch
 
 from fedrot_core.alignment import planted_rotations
 from fedrot_core.config import FederationConfig
-from fedrot_core.factors import Factors, on_grid, refactorised
+from fedrot_core.factors import BROADCAST_STEP, Factors, on_grid, refactorised
 from fedrot_core.rng import stream
 
 
@@ -34,7 +34,7 @@ def initial_A(config: FederationConfig, d_ins: tuple[int, ...], clients: int, na
     """Starting A of every client, (L, K, r, max d_in), uniform in ``±1/√d_in`` and zero beyond each layer's width.
 
     One draw shared by all clients, except under "independent" frames, where each client draws its own. B starts at 0,
-    so the starting update is 0 either way. All are on the grid of what travels.
+    so the starting update is 0 either way. All are on the grid of a broadcast.
     """
     r, width = config.lora.rank, max(d_ins)
     own = config.frames.kind == "independent"
@@ -43,4 +43,4 @@ def initial_A(config: FederationConfig, d_ins: tuple[int, ...], clients: int, na
         for k in range(clients if own else 1):
             draw = stream(config.seed, name, layer, k).uniform(-1.0, 1.0, size=(r, d)) / d**0.5
             out[layer, k if own else slice(None), :, :d] = torch.from_numpy(draw)
-    return on_grid(out)
+    return on_grid(out, BROADCAST_STEP)

@@ -25,7 +25,7 @@ from fedrot_core.alignment import (
 )
 from fedrot_core.canonical import svd
 from fedrot_core.config import AlignmentConfig
-from fedrot_core.factors import GRID, Factors, compressed, ideal_product, weighted
+from fedrot_core.factors import UPLOAD_STEP, Factors, compressed, ideal_product, weighted
 
 SHOWN_CLIENTS = 24
 """Pairwise and drawn quantities cover the first this many clients of a round."""
@@ -33,7 +33,7 @@ SHOWN_CLIENTS = 24
 FEATURES = 6
 """Columns of A kept for the latent arrows: the longest of an arm's first round."""
 
-SHARED = 10 * GRID
+SHARED = 10 * UPLOAD_STEP
 """Clients that differ by less hold one update: what travels is that coarse."""
 
 PATH_STEPS = 9

@@ -19,7 +19,7 @@ from fedrot_core.alignment import procrustes, rotation_angles, side_of_round
 from fedrot_core.compute import CPU
 from fedrot_core.config import FederationConfig
 from fedrot_core.examples.local_steps import watch
-from fedrot_core.factors import Factors, LayerSpec, ideal_product
+from fedrot_core.factors import BROADCAST_STEP, UPLOAD_STEP, Factors, LayerSpec, ideal_product
 from fedrot_core.frames import as_sent, initial_A
 from fedrot_core.methods import METHODS, RoundContext, ServerState
 from fedrot_core.metrics import relative_errors
@@ -103,7 +103,7 @@ def slow_rounds(apart: float) -> tuple[SlowRound, ...]:
         context = _context(config, t, state.factors, task.layers)
         steps = [Factors(f.A[None], f.B[None]) for f in watch(task, config, t, method.start(state, context))[0]]
         as_turned = as_sent(steps[-1], config, t)
-        sent = as_turned.on_grid()
+        sent = as_turned.on_grid(UPLOAD_STEP)
         upload = method.prepare(sent, state, context)
         outcome = method.combine(upload, state, context)
         if column is None:  # the longest one of the first round, then kept, so that arrows keep their meaning
@@ -112,7 +112,7 @@ def slow_rounds(apart: float) -> tuple[SlowRound, ...]:
         rounds.append(
             _shown(context, config, state, steps, sent, upload.factors, outcome.state.factors, column, change)
         )
-        state = replace(outcome.state, factors=outcome.state.factors.on_grid())
+        state = replace(outcome.state, factors=outcome.state.factors.on_grid(BROADCAST_STEP))
     return tuple(rounds)
 
 

@@ -15,7 +15,8 @@ from fedrot_core.federation import Federation
 from fedrot_core.trace import CentralisedRecord, Trace
 
 NUDGE = 1e-14
-"""What a twin run is off by, ten times what processors differ by. A run whose twin parts from it amplifies rounding."""
+"""What a twin's gradients are off by, ten times what processors differ by. A run whose twin parts from it amplifies
+rounding."""
 
 
 def verify(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fedrot_core import canonical
 from fedrot_core.alignment import procrustes, random_rotations, rotation_angles
-from fedrot_core.factors import GRID, Factors, leading, on_grid, refactorised
+from fedrot_core.factors import BROADCAST_STEP, UPLOAD_STEP, Factors, leading, on_grid, refactorised
 
 
 def matrix(seed: int, *shape: int) -> Tensor:
@@ -107,14 +107,26 @@ def test_a_half_turn_reads_180_degrees_whatever_its_sign() -> None:
         assert rotation_angles(turn).tolist() == pytest.approx([180, 180], abs=1e-6)
 
 
-def test_what_travels_lies_on_a_grid_that_small_differences_do_not_reach() -> None:
+@pytest.mark.parametrize("step", [UPLOAD_STEP, BROADCAST_STEP])
+def test_what_travels_lies_on_a_grid_that_small_differences_do_not_reach(step: float) -> None:
     x = matrix(0, 6, 5, 7) * torch.tensor([1e-8, 1e-3, 1, 2, 1e3, 0]).view(6, 1, 1)
-    snapped = on_grid(x)
+    snapped = on_grid(x, step)
     size = x.abs().amax((-1, -2), keepdim=True)
-    assert bool(((snapped - x).abs() <= GRID * size).all())
+    assert bool(((snapped - x).abs() <= step * size).all())
     assert not snapped[5].any()
-    torch.testing.assert_close(on_grid(snapped), snapped, rtol=0, atol=0)
-    torch.testing.assert_close(on_grid(-x), -snapped, rtol=0, atol=0)
-    torch.testing.assert_close(on_grid(snapped + 1e-15 * size), snapped, rtol=0, atol=0)
+    torch.testing.assert_close(on_grid(snapped, step), snapped, rtol=0, atol=0)
+    torch.testing.assert_close(on_grid(-x, step), -snapped, rtol=0, atol=0)
+    torch.testing.assert_close(on_grid(snapped + 1e-15 * size, step), snapped, rtol=0, atol=0)
     odd = torch.tensor([[1.0, float("nan")], [float("inf"), 2.0]], dtype=torch.float64)
-    torch.testing.assert_close(on_grid(odd), odd, equal_nan=True)
+    torch.testing.assert_close(on_grid(odd, step), odd, rtol=0, atol=step, equal_nan=True)  # they stay in their entries
+
+
+def test_no_average_of_uploads_lies_on_the_edge_between_two_steps_of_a_broadcast() -> None:
+    """Of ten clients with equal weights, one entry in ten lies on an edge of the uploads' own grid."""
+    uploads = on_grid(matrix(1, 40, 50) + 0.001 * matrix(0, 10, 40, 50), UPLOAD_STEP)
+    mean = uploads.mean(0)
+    scale = 2.0 ** np.ceil(np.log2(float(mean.abs().max())))
+    for step, share in ((UPLOAD_STEP, 0.05), (BROADCAST_STEP, 0.0)):
+        place = mean / (step * scale)
+        edge = ((place - place.floor() - 0.5).abs() < 1e-6).double().mean()
+        assert (float(edge) > share) if share else (float(edge) == 0)

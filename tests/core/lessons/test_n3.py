@@ -11,7 +11,7 @@ import pytest
 
 from fedrot_core.arm import Combined
 from fedrot_core.examples.slow_round import CLIENTS, PARTS, ROUNDS, config_of, slow_rounds
-from fedrot_core.factors import GRID, Factors
+from fedrot_core.factors import UPLOAD_STEP, Factors
 from fedrot_core.federation import Federation, lockstep
 from fedrot_core.figures.parts import degrees, percent
 from fedrot_core.figures.slow import PHASES
@@ -88,8 +88,8 @@ def test_a_slow_round_is_the_federations_round(apart: float, t: int) -> None:
     np.testing.assert_allclose(shown.broadcast, p.A_ref[:, c], atol=1e-12)
     np.testing.assert_allclose(shown.turn[0], p.A[:, :, c], atol=1e-12)
     np.testing.assert_allclose(shown.turn[-1], A[:, :, c], atol=1e-9)
-    np.testing.assert_allclose(shown.turned, p.A_next[:, c], atol=GRID)
-    np.testing.assert_allclose(dense.mean(B, W), p.B_next, atol=GRID)
+    np.testing.assert_allclose(shown.turned, p.A_next[:, c], atol=2 * UPLOAD_STEP)
+    np.testing.assert_allclose(dense.mean(B, W), p.B_next, atol=2 * UPLOAD_STEP)
 
 
 @pytest.mark.parametrize("apart", ANGLES)
@@ -103,7 +103,7 @@ def test_frames_turn_rigidly_and_phases_join(apart: float, t: int) -> None:
         np.testing.assert_allclose(np.diff(angles, 2, axis=0), 0, atol=1e-9)
     np.testing.assert_allclose(shown.train[0], np.tile(shown.broadcast, (CLIENTS, 1)), atol=1e-12)
     np.testing.assert_allclose(shown.train[-1], shown.upload[0], atol=1e-12)
-    np.testing.assert_allclose(shown.upload[-1], shown.turn[0], atol=3 * GRID)
+    np.testing.assert_allclose(shown.upload[-1], shown.turn[0], atol=3 * UPLOAD_STEP)
     assert len(shown.train) == len(shown.upload) == len(shown.turn) == PARTS + 1
 
 
@@ -161,7 +161,7 @@ def test_training_alone_is_what_the_frames_undone_would_show(apart: float) -> No
             turns = [np.array([[np.cos(h), -np.sin(h)], [np.sin(h), np.cos(h)]]) for h in (half, -half)]
             column = [R @ a[:, shown.column] for R in turns]
             best.append(column[int(np.argmin([np.linalg.norm(v - shown.train[-1][k]) for v in column]))])
-        np.testing.assert_allclose(best, shown.train[-1], atol=3 * GRID)
+        np.testing.assert_allclose(best, shown.train[-1], atol=3 * UPLOAD_STEP)
         spread = max(dense.angle_between(x, y) for x in np.array(best) for y in np.array(best))
         assert answer("Train", at) == pytest.approx(spread, abs=1e-3)
         assert step("Train").scene(at, ()).facts["spread"] == degrees(spread)
@@ -210,7 +210,7 @@ def test_a_moment_holds_what_its_phase_has_reached(at: float) -> None:
     assert (now.errors is None) == (at <= 4)
     whole_moves = {0: shown.train[0], 1: shown.train[-1], 2: shown.upload[-1]}
     if at == int(at):
-        np.testing.assert_allclose(now.clients, whole_moves.get(int(at), shown.turn[-1]), atol=3 * GRID)
+        np.testing.assert_allclose(now.clients, whole_moves.get(int(at), shown.turn[-1]), atol=3 * UPLOAD_STEP)
     if at == 3.5:
         assert now.naive is not None
         np.testing.assert_allclose(now.naive, shown.naive / 2)
