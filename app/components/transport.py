@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from app import state
+from app import link, state
 from app.runner import RunJob
+from app.share import from_query
 from fedrot_core.trace import Trace
 
 TICK_SECONDS = 0.7
@@ -34,8 +35,10 @@ def shown_round(trace: Trace) -> int:
 
 
 def advance(trace: Trace) -> None:
-    """Move one round on when playing and the current round has been on screen long enough."""
+    """Move one round on when playing, the browser has the current one, and that was on screen long enough."""
     if not st.session_state["playing"] or time.monotonic() < st.session_state.get("next_tick", 0.0):
+        return
+    if link.seen() != state.query():
         return
     following = shown_round(trace) + 1
     st.session_state["next_tick"] = time.monotonic() + TICK_SECONDS
@@ -45,20 +48,32 @@ def advance(trace: Trace) -> None:
         st.session_state["playing"] = False
 
 
+def hold(trace: Trace) -> int:
+    """Stop playing at the round that the person saw when they pressed, and say which.
+
+    A round that was under way then is taken back.
+    """
+    if st.session_state["playing"]:
+        st.session_state["playing"] = False
+        state.select(round_index=from_query(link.seen())[1].round_index)
+    return shown_round(trace)
+
+
 def transport(trace: Trace, job: RunJob) -> None:
     """Play, steps, reset and the scrubber; belongs into a horizontal container."""
     newest, shown = trace.rounds_done - 1, shown_round(trace)
 
     def play_or_pause() -> None:
-        starting = not st.session_state["playing"]
-        st.session_state["playing"] = starting
-        if starting:
-            st.session_state["next_tick"] = time.monotonic() + TICK_SECONDS
-            at = shown_round(trace)
-            state.select(round_index=0 if at >= trace.rounds_done - 1 else at)
+        if st.session_state["playing"]:
+            hold(trace)
+            return
+        st.session_state["playing"] = True
+        st.session_state["next_tick"] = time.monotonic() + TICK_SECONDS
+        at = shown_round(trace)
+        state.select(round_index=0 if at >= trace.rounds_done - 1 else at)
 
     def step(by: int) -> None:
-        go(min(max(0, shown_round(trace) + by), trace.rounds_done - 1))
+        go(min(max(0, hold(trace) + by), trace.rounds_done - 1))
 
     def go(round_index: int) -> None:
         st.session_state["playing"] = False
