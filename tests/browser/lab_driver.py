@@ -13,18 +13,21 @@ HERO = ".st-key-figure_latent .plot"
 AT_REST = """() => {
     const seen = (selector) => document.querySelector(selector) !== null;
     const wire = window.__wire;
-    return !wire.unanswered && !wire.held && wire.clocks.size === 0
+    const rests = !wire.unanswered && !wire.held && wire.clocks.size === 0
         && seen('[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]')
-        && !seen('[aria-busy="true"]')
+        && !seen('[aria-busy="true"], [data-testid="stSkeleton"]')
         && document.getAnimations().every((a) => a.playState !== "running"
             || a.effect.getComputedTiming().endTime === Infinity);
+    wire.restful = rests ? wire.restful + 1 : 0;
+    return wire.restful > 3;  // frames, since what has come may not be drawn yet
 }"""
 """Every request was answered by a run, that run has ended, the page does not ask by itself (so no work is under way),
-all charts are drawn, and no animation runs."""
+all charts are drawn, no part is still being loaded, and no animation runs."""
 
 
 def settled(page: Page) -> None:
     """Wait until the page is at rest: it changes no more unless somebody acts."""
+    page.evaluate("window.__wire.restful = 0")
     page.wait_for_function(AT_REST)
 
 
@@ -71,13 +74,14 @@ def query(page: Page) -> dict[str, str]:
 
 
 def turn_the_lights(page: Page, scheme: Literal["dark", "light"]) -> None:
-    """Change the system's colour scheme and wait until page and charts have followed."""
+    """Change the system's colour scheme and wait until the page has followed; charts do with its next run."""
     page.emulate_media(color_scheme=scheme)
     page.wait_for_function(
-        """(dark) => [...document.querySelectorAll('.stApp, .fedrot-figure .main-svg:first-child')].every((node) => {
-            const [red, green, blue] = getComputedStyle(node).backgroundColor.match(/[0-9.]+/g).map(Number);
+        """(dark) => {
+            const [red, green, blue] = getComputedStyle(document.querySelector(".stApp"))
+                .backgroundColor.match(/[0-9.]+/g).map(Number);
             return (red + green + blue < 384) === dark;
-        })""",
+        }""",
         arg=scheme == "dark",
     )
     settled(page)

@@ -17,6 +17,9 @@ PLAYED = [
     (lesson.name, n) for lesson in LESSONS.values() for n, s in enumerate(lesson.steps) if s.play and not s.predict
 ]
 
+WALKED = [next(iter(LESSONS)), next(name for name in LESSONS if any(step.runs for step in LESSONS[name].steps))]
+"""One lesson that answers at once, and one that waits for runs; all have one player."""
+
 
 def ready(page: Page) -> None:
     """Wait until the script rests and the step's figure is drawn."""
@@ -33,7 +36,12 @@ def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"{MOST_TABS} tabs do not reach {selector}")
 
 
-@pytest.mark.parametrize("name", LESSONS)
+def test_the_walked_lessons_ask_in_every_way() -> None:
+    asked = {type(step.predict) for name in WALKED for step in LESSONS[name].steps if step.predict}
+    assert asked == {Choice, Estimate, Curve}
+
+
+@pytest.mark.parametrize("name", WALKED)
 def test_a_lesson_can_be_taken_by_keyboard_alone(page: Page, app_url: str, name: str) -> None:
     """Answers what each step asks, reveals it, and walks on, from the first step to the last."""
     lesson = LESSONS[name]

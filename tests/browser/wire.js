@@ -51,6 +51,7 @@
   const wire = (window.__wire = {
     unanswered: false,
     clocks: new Set(), // fragments that run again by themselves
+    restful: 0, // frames in a row in which the page was at rest, counted by who waits for that
     held: null,
     links: [], // of the answers that are held back
 
