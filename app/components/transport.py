@@ -104,19 +104,24 @@ def transport(trace: Trace, job: RunJob) -> None:
 def _scrubber(last: int, shown: int, moving: bool, go: Callable[[int], None]) -> None:
     """The round slider; a progress bar in its place while rounds move by themselves.
 
-    A request sent while rounds move still carries the value that the browser showed before, which would pull the round
-    back. So no slider exists then, and the next one has a new key.
+    A request that is sent before the browser has the new round still carries the slider's old value, which would pull
+    the round back. So no slider exists while rounds move, and one that something else than itself has moved is another.
     """
+    epoch, value = st.session_state.get("scrubber", (0, None))
     if moving:
-        st.session_state["slider_epoch"] = st.session_state.get("slider_epoch", 0) + 1
+        st.session_state["scrubber"] = (epoch, None)
         with st.container(key="scrubber_moving", width=280):
             st.progress(shown / last, f"Round {shown}")
         return
-    key = f"round_slider_{st.session_state.get('slider_epoch', 0)}"
+    if value != shown:
+        epoch += 1
+    st.session_state["scrubber"] = (epoch, shown)
+    key = f"round_slider_{epoch}"
 
     def moved() -> None:
         value = int(st.session_state[key])
         if value != shown:  # a new slider also reports the value that it was given
+            st.session_state["scrubber"] = (epoch, value)
             go(value)
 
     st.session_state[key] = shown

@@ -22,7 +22,7 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-PATIENCE_MS = 30_000
+PATIENCE_MS = 120_000
 """How long a wait may last before it fails, so long that only a fault, never a busy machine, makes it fail."""
 
 Opened = Callable[..., Page]

@@ -88,15 +88,18 @@ def turn_the_lights(page: Page, scheme: Literal["dark", "light"]) -> None:
 
 
 def hold_answers(page: Page) -> None:
-    """Keep what the server sends from the page until :func:`release_answers`."""
+    """Keep what the server sends from now on from the page, until :func:`release_answers`."""
     page.evaluate("window.__wire.hold()")
 
 
-def wait_for_a_link(page: Page, key: str, value: str | None) -> None:
-    """Wait until the server has sent a link, held back, in which ``key`` has another value than this."""
+def wait_for_a_link(page: Page, key: str) -> None:
+    """Wait until the server has sent a link, held back, in which ``key`` has another value than in the address bar."""
     page.wait_for_function(
-        "([key, value]) => window.__wire.links.some((link) => new URLSearchParams(link).get(key) !== value)",
-        arg=[key, value],
+        """(key) => {
+            const seen = new URLSearchParams(location.search).get(key);
+            return window.__wire.links.some((link) => new URLSearchParams(link).get(key) !== seen);
+        }""",
+        arg=key,
     )
 
 

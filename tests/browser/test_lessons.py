@@ -136,8 +136,8 @@ def test_play_moves_the_knob_and_pause_holds_what_was_seen(page: Page, app_url: 
     page.keyboard.press("p")
     page.wait_for_function(f"Number(new URLSearchParams(location.search).get('{knob.key}')) > {knob.low:g}")
     hold_answers(page)
+    wait_for_a_link(page, knob.key)  # the next move is computed and on its way: it is taken back
     seen = query(page)[knob.key]
-    wait_for_a_link(page, knob.key, seen)  # the next move is computed and on its way: it is taken back
     page.keyboard.press("p")
     release_answers(page)
     expect(page.get_by_role("button", name="Play").first).to_be_visible()

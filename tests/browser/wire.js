@@ -55,8 +55,9 @@
     held: null,
     links: [], // of the answers that are held back
 
-    hold() {
+    async hold() {
       wire.held = [];
+      for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame); // what came before is taken in
     },
 
     release() {
