@@ -14,8 +14,8 @@ from fedrot_core.figures.paper import gaps, signed
 FRAMES = {"trained": "As trained, as in the paper", "svd": "Re-factorised by SVD"}
 
 
-def head() -> replica.Replica:
-    """Title, the choice of frames, and the runs that the link asks for."""
+def follow_link() -> None:
+    """Take settings and seeds from the URL when it was opened or walked back to, and make it say what is shown."""
     query = link.opened("paper_settings" in st.session_state)
     if query is not None:
         settings, seeds, problems = replica.read_link(query)
@@ -23,6 +23,11 @@ def head() -> replica.Replica:
     settings, seeds = st.session_state["paper_settings"], st.session_state["paper_seeds"]
     shown = {key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in settings.items()}
     link.show(shown if seeds == replica.SEEDS else {**shown, "seeds": str(seeds)})
+
+
+def head() -> replica.Replica:
+    """Title, the choice of frames, and the runs that the link asks for."""
+    settings, seeds = st.session_state["paper_settings"], st.session_state["paper_seeds"]
 
     def changed() -> None:
         now = {key: value for key, value in settings.items() if key != "frames"}
