@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import state
+from app import link, state
 from app.runner import RunJob, runner
 from app.share import settings_from
 from fedrot_core.config import FederationConfig
@@ -87,20 +87,12 @@ def read_link(query: Mapping[str, str]) -> tuple[Scene, list[str]]:
 
 
 def open_link() -> None:
-    """Take the scene from the URL when it was opened or edited; else keep the session's."""
-    query = dict(st.query_params.items())
-    if "bug_scene" in st.session_state and (not query or query == st.session_state["bug_query"]):
+    """Take the scene from the URL when it was opened or walked back to; else keep the session's."""
+    query = link.opened("bug_scene" in st.session_state)
+    if query is None:
         return
     scene, problems = read_link(query)
-    st.session_state.update(bug_scene=scene, bug_problems=problems, bug_query=query)
-
-
-def write_link() -> None:
-    """Make the URL say what the page shows."""
-    query = scene().query()
-    if query != dict(st.query_params.items()):
-        st.query_params.from_dict(query)
-    st.session_state["bug_query"] = query
+    st.session_state.update(bug_scene=scene, bug_problems=problems)
 
 
 def scene() -> Scene:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state
+from app import link, state
 from app.components.sweep_progress import held
 from app.lesson_place import Place, from_query, to_query
 from app.runner import runner
@@ -34,26 +34,19 @@ class Guess:
 
 
 def open_link(lesson: Lesson) -> None:
-    """Take the place from the URL when it was opened, edited or walked back to; else keep the session's."""
-    query, key = dict(st.query_params.items()), f"lesson_query_{lesson.name}"
-    known = lesson.name in _places()
-    if state.turned_page() and known and not query:
-        st.session_state[key] = query
-    if known and query == st.session_state[key]:
+    """Take the place from the URL when it was opened or walked back to; else keep the session's."""
+    query = link.opened(lesson.name in _places())
+    if query is None:
         return
     place, problems = from_query(lesson, query)
     _places()[lesson.name] = place
-    st.session_state[key] = query
     st.session_state["lesson_problems"] = problems
     st.session_state["lesson_playing"] = False
 
 
-def write_link(lesson: Lesson) -> None:
-    """Make the URL say what the page shows."""
-    query, key = to_query(lesson, place(lesson)), f"lesson_query_{lesson.name}"
-    if query != st.session_state[key]:
-        st.session_state[key] = query
-        st.query_params.from_dict(query)
+def query(lesson: Lesson) -> dict[str, str]:
+    """The link of the place."""
+    return to_query(lesson, place(lesson))
 
 
 def _places() -> dict[str, Place]:
@@ -149,21 +142,28 @@ def playing() -> bool:
 
 
 def toggle_play(lesson: Lesson) -> None:
-    """Start Play, from the low end if the knob stands at the high one, or pause it."""
+    """Start Play, from the low end if the knob stands at the high one, or pause it.
+
+    Pause holds the value that the person saw: a move that was under way when they pressed is taken back.
+    """
     step = lesson.steps[place(lesson).step]
     if step.play is None:
         return
     knob = lesson.knob(step.play)
     st.session_state["lesson_playing"] = not playing()
     st.session_state["lesson_moved"] = time.monotonic()
-    if playing() and place(lesson).values[knob.key] >= knob.high:
+    if not playing():
+        set_knobs(lesson, {knob.key: from_query(lesson, link.seen())[0].values[knob.key]})
+    elif place(lesson).values[knob.key] >= knob.high:
         set_knobs(lesson, {knob.key: type(knob.default)(knob.low)})
 
 
 def advance(lesson: Lesson) -> None:
-    """Move the playing knob on when its time has come; stop at the high end."""
+    """Move the playing knob on when its time has come and the browser has its last move; stop at the high end."""
     step, now = lesson.steps[place(lesson).step], time.monotonic()
     if not playing() or step.play is None or now - st.session_state["lesson_moved"] < 0.8 * PLAY_SECONDS:
+        return
+    if link.seen() != query(lesson):
         return
     knob = lesson.knob(step.play)
     grains = max(1, round((knob.high - knob.low) / knob.step / PLAY_FRAMES))

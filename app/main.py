@@ -9,6 +9,8 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from app import link  # noqa: E402
+
 SECTIONS = {
     "": (("00_home.py", "FedRot Lab", ":material/home:"),),
     "Learn": (
@@ -36,7 +38,7 @@ SECTIONS = {
 }
 
 st.set_page_config(page_title="FedRot Lab", page_icon="🧭", layout="wide", initial_sidebar_state="auto")
-st.navigation(
+page = st.navigation(
     {
         section: [
             st.Page(ROOT / "pages" / file, title=title, icon=icon, default=file == "00_home.py")
@@ -47,4 +49,6 @@ st.navigation(
     },
     position="top",
     expanded=True,
-).run()
+)
+link.arrive(page.url_path)
+page.run()

@@ -5,45 +5,29 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import streamlit as st
 
+from app import link
 from app.runner import RunJob, runner
 from app.share import Selection, from_query, to_query
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
 
 
-def turned_page() -> bool:
-    """Whether another page was shown in the run before; every page asks once, so that the next one knows."""
-    path = urlsplit(st.context.url or "").path
-    before = st.session_state.get("path", path)
-    st.session_state["path"] = path
-    return bool(path != before)
-
-
 def open_link() -> None:
-    """Take config and selection from the URL when it was opened, edited or walked back to; else keep the session's.
-
-    The navigation bar opens a page without a query; that is no wish to lose the config.
-    """
-    query = dict(st.query_params.items())
-    if turned_page() and "config" in st.session_state and not query:
-        st.session_state["query"] = query
-    if "config" in st.session_state and query == st.session_state["query"]:
+    """Take config and selection from the URL when it was opened or walked back to; else keep the session's."""
+    query = link.opened("config" in st.session_state)
+    if query is None:
         return
     config, selection, problems = from_query(query)
-    st.session_state.update(config=config, selection=selection, problems=problems, playing=False, query=query)
+    st.session_state.update(config=config, selection=selection, problems=problems, playing=False)
     st.session_state.setdefault("session_id", uuid.uuid4().hex)
 
 
-def write_link() -> None:
-    """Make the URL say what the page shows."""
-    query = to_query(config(), selection())
-    if query != st.session_state["query"]:
-        st.session_state["query"] = query
-        st.query_params.from_dict(query)
+def query() -> dict[str, str]:
+    """The link of config and selection."""
+    return to_query(config(), selection())
 
 
 def config() -> FederationConfig:

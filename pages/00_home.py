@@ -43,7 +43,6 @@ def effect() -> None:
 
 if st.query_params:  # a run shared before this page stood at the root
     st.switch_page("../pages/01_lab.py", query_params=dict(st.query_params.items()))
-state.turned_page()
 for sheet in ("style.css", "lesson.css"):
     st.html(Path(__file__).parents[1] / "app" / sheet)
 st.html('<h1 class="fedrot-title">See what averaging does to federated LoRA</h1>')

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import presets, state
+from app import link, presets, state
 from app.components.live_figure import data_dialog, figure_card
 from app.components.preset_row import preset_row
 from app.components.proof import proof_strip
@@ -29,17 +29,18 @@ def stage() -> None:
         st.rerun()
     job.seen_by(state.session_id())
     trace = job.trace() or st.session_state.get("last_trace")
+    if trace is not None:
+        advance(trace)
+    link.show(state.query())
     if job.error:
         st.error(plain(job.error))
     elif trace is None:
         st.info("The first round is being computed.")
     else:
         st.session_state["last_trace"] = trace
-        advance(trace)
         show(trace)
         if trace.config == job.config:
             job.painted()
-    state.write_link()
     if refresh_interval(job) != interval and not is_open():
         st.rerun()
 
@@ -91,6 +92,7 @@ def show(trace: Trace) -> None:
 
 
 state.open_link()
+link.show(state.query())
 for sheet in ("style.css", "gauge.css"):
     st.html(Path(__file__).parents[1] / "app" / sheet)
 with st.sidebar:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import state
+from app import link, state
 from app.comparison import plan as planned
 from app.components.compare_parts import answer, controls, figures, refusals, results_table
 from app.components.sweep_progress import POLL_SECONDS, held, progress
@@ -32,12 +32,12 @@ def stage() -> None:
             "the same clients' factors, over its norm; each method is measured on the clients it trained itself. "
             f"{len(shown_runs)} of {len(shown.configs)} seeds, comparison {shown.key}. A small model, not an LLM."
         )
-    state.write_link()
     if watch.running != moving:
         st.rerun()
 
 
 state.open_link()
+link.show(state.query())
 st.html(Path(__file__).parents[1] / "app" / "style.css")
 with st.sidebar:
     controls()
@@ -49,5 +49,3 @@ refusals(plan)
 if plan.configs:
     moving = held(SWEEP, plan.configs).running
     st.fragment(stage, run_every=POLL_SECONDS if moving else None)()
-else:
-    state.write_link()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import state
+from app import link, state
 from app.components.sweep_progress import POLL_SECONDS, begun, held, progress, running, start
 from app.components.when_grid import FRAMES, choices, counterexamples, map_card, open_asked, open_one
 from app.grid import around, finding_of, grid_of, rank_one, score_name, search_of
@@ -38,12 +38,12 @@ def stage() -> None:
             progress("search", searched, "settings")
             findings += [finding_of(s, searched.result(s.config), now.aligned) for s in search]
         counterexamples(findings, score)
-    state.write_link()
     if running(mapped, searched) != moving:
         st.rerun()
 
 
 state.open_link()
+link.show(state.query())
 st.html(Path(__file__).parents[1] / "app" / "style.css")
 st.html('<h1 class="fedrot-name">When does alignment matter, and when does it hurt?</h1>')
 for problem in st.session_state["problems"]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import bugs, state
+from app import bugs, link, state
 from app.components.bug_answer import TITLES, answer, answer_is_open, guess
 from app.components.live_figure import data_dialog, figure_card
 from app.components.transport import POLL_SECONDS
@@ -62,6 +62,7 @@ def changed_mode() -> None:
 
 bugs.open_link()
 scene = bugs.scene()
+link.show(scene.query())
 for sheet in ("style.css", "bugs.css"):
     st.html(Path(__file__).parents[1] / "app" / sheet)
 with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
@@ -84,7 +85,6 @@ with st.container(horizontal=True, vertical_alignment="center", gap="medium", ke
         )  # fmt: skip
 for problem in st.session_state["bug_problems"]:
     st.warning(problem)
-bugs.write_link()
 job = bugs.watched_job()
 job.wait_for_rounds(1, timeout=0.25)
 interval = None if job.finished.is_set() else POLL_SECONDS

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import replica
 from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
-from app.components.paper_parts import differences, head, lead
+from app.components.paper_parts import differences, follow_link, head, lead
 from app.components.sweep_progress import POLL_SECONDS, held, progress
 from app.terms import theme_mode
 from app.text import plain
@@ -76,6 +76,7 @@ def drawn(found: replica.Found) -> dict[str, tuple[str, Draw]]:
     return out
 
 
+follow_link()
 for sheet in ("style.css", "bugs.css"):
     st.html(Path(__file__).parents[1] / "app" / sheet)
 runs = head()

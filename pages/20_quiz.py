@@ -5,12 +5,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import quiz
+from app import link, quiz
 from app.components import quiz_parts
 from app.quiz import Place
 from app.text import plain
 
 quiz_parts.open_link()
+link.show(quiz.to_query(quiz_parts.place()))
 for sheet in ("style.css", "lesson.css"):
     st.html(Path(__file__).parents[1] / "app" / sheet)
 place, titles = quiz_parts.place(), quiz.topics()
@@ -38,4 +39,3 @@ with st.container(horizontal=True, vertical_alignment="center", gap="medium", ke
 with st.container(border=True, width=900, key="quiz_card"):
     quiz_parts.ask(place.question)
 st.caption(f"Quiz {place.seed}. Whoever opens this page's address gets the same questions.")
-quiz_parts.write_link()

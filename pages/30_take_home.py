@@ -4,11 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import state, take_home
+from app import take_home
 from app.components.take_home_parts import card, contents
 from fedrot_core.export.take_home_steps import STEPS
 
-state.turned_page()
 for sheet in ("style.css", "lesson.css"):
     st.html(Path(__file__).parents[1] / "app" / sheet)
 st.html('<h1 class="fedrot-name">Take-home page</h1>')

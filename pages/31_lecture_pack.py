@@ -4,11 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import state
+from app import link, state
 from app.components.pack_parts import CONTENTS, follow, form
 from app.text import plain
 
 state.open_link()
+link.show(state.query())
 st.html(Path(__file__).parents[1] / "app" / "style.css")
 st.html(Path(__file__).parents[1] / "app" / "lesson.css")
 st.html('<h1 class="fedrot-name">Lecture pack</h1>')
@@ -19,4 +20,3 @@ with st.container(border=True, width=900, key="pack_card"):
     form()
     follow()
 st.caption("About 10 seconds for ten figures on two idle cores; one pack is made at a time on this server.")
-state.write_link()

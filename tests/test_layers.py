@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
+from collections.abc import Iterable
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -62,6 +62,7 @@ FILES = {
 }
 
 
+@functools.cache
 def imports(path: Path) -> set[str]:
     """Every module that the file imports anywhere, by full name; ``from p import m`` means ``p.m`` if that is one."""
     found: set[str] = set()
@@ -105,40 +106,40 @@ def tops(modules: set[str]) -> set[str]:
     return {name.split(".")[0] for name in modules}
 
 
-@pytest.mark.parametrize("module", FILES)
-def test_imports_point_down_only(module: str) -> None:
-    own = unit(module)
-    assert own is not None, f"{module} has no rank yet; add it to RANKS"
-    for name in imports(FILES[module]):
-        if name.split(".")[0] not in {"fedrot_core", "app", "pages"}:
-            continue
-        other = unit(name)
-        assert other is not None, f"{name}, imported by {module}, has no rank yet; add it to RANKS"
-        if other != own:
-            assert RANK_OF[other] < RANK_OF[own], f"{module} imports {name}, which is not below it"
+def test_imports_point_down_only() -> None:
+    for module, path in FILES.items():
+        own = unit(module)
+        assert own is not None, f"{module} has no rank yet; add it to RANKS"
+        for name in imports(path):
+            if name.split(".")[0] not in {"fedrot_core", "app", "pages"}:
+                continue
+            other = unit(name)
+            assert other is not None, f"{name}, imported by {module}, has no rank yet; add it to RANKS"
+            assert other == own or RANK_OF[other] < RANK_OF[own], f"{module} imports {name}, which is not below it"
 
 
-@pytest.mark.parametrize("module", [m for m in FILES if m.split(".")[0] == "fedrot_core"])
-def test_core_knows_nothing_of_streamlit(module: str) -> None:
-    assert not tops(reachable(module)) & {"streamlit", "app", "pages"}
+def guilty(modules: Iterable[str], forbidden: set[str]) -> list[str]:
+    """Those of the modules that import something forbidden, however far down."""
+    return [module for module in modules if tops(reachable(module)) & forbidden]
 
 
-@pytest.mark.parametrize("module", [m for m in FILES if m.startswith("fedrot_core.figures")])
-def test_figures_need_no_torch(module: str) -> None:
-    assert "torch" not in tops(reachable(module))
+def test_core_knows_nothing_of_streamlit() -> None:
+    core = [m for m in FILES if m.split(".")[0] == "fedrot_core"]
+    assert guilty(core, {"streamlit", "app", "pages"}) == []
 
 
-@pytest.mark.parametrize(
-    "module", ["fedrot_core.trace", "fedrot_core.summary", "fedrot_core.config", "fedrot_core.vocabulary"]
-)
-def test_what_figures_read_needs_neither_torch_nor_plotly(module: str) -> None:
-    assert not tops(reachable(module)) & {"torch", "plotly"}
+def test_figures_need_no_torch() -> None:
+    assert guilty([m for m in FILES if m.startswith("fedrot_core.figures")], {"torch"}) == []
 
 
-@pytest.mark.parametrize("module", [m for m in FILES if m.startswith(("fedrot_core.m", "fedrot_core.f"))])
-def test_only_figures_draw(module: str) -> None:
-    if not module.startswith("fedrot_core.figures"):
-        assert "plotly" not in tops(reachable(module))
+def test_what_figures_read_needs_neither_torch_nor_plotly() -> None:
+    read = ("trace", "summary", "config", "vocabulary")
+    assert guilty([f"fedrot_core.{name}" for name in read], {"torch", "plotly"}) == []
+
+
+def test_only_figures_draw() -> None:
+    measuring = [m for m in FILES if m.startswith(("fedrot_core.m", "fedrot_core.f"))]
+    assert guilty([m for m in measuring if not m.startswith("fedrot_core.figures")], {"plotly"}) == []
 
 
 def test_nothing_imports_an_entry_point_or_a_page() -> None:

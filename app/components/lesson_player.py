@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import lessons
+from app import lessons, link
 from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
 from app.lessons import PLAY_SECONDS
 from app.terms import rich, theme_mode
@@ -36,6 +36,7 @@ def lesson_page(name: str) -> None:
     """The page of the lesson called ``name``."""
     lesson = LESSONS[name]
     lessons.open_link(lesson)
+    link.show(lessons.query(lesson))
     for sheet in ("style.css", "lesson.css", *(["present.css"] if lessons.place(lesson).present else [])):
         st.html(HERE.parent / sheet)
     for problem in st.session_state.get("lesson_problems", []):
@@ -44,8 +45,8 @@ def lesson_page(name: str) -> None:
 
     def stage() -> None:
         lessons.advance(lesson)
+        link.show(lessons.query(lesson))
         _stage(lesson)
-        lessons.write_link(lesson)
         if _interval(lesson) != interval or lessons.place(lesson).present != present:
             st.rerun()
 

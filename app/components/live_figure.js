@@ -58,7 +58,7 @@ function build(parent) {
   plot.setAttribute("role", "img");
   card.append(head, plot);
   parent.replaceChildren(card);
-  const state = { card, title, tools, plot, data: null, queue: Promise.resolve(), wide: null };
+  const state = { card, title, tools, plot, data: null, queue: Promise.resolve(), waiting: 0 };
   new ResizeObserver(() => {
     const width = Math.round(plot.clientWidth);
     if (state.data && width > 0 && width !== state.drawnWidth) draw(state);
@@ -123,6 +123,8 @@ async function redraw(Plotly, state, layout) {
 }
 
 function draw(state) {
+  state.waiting += 1;
+  state.plot.setAttribute("aria-busy", "true");
   state.queue = state.queue.then(async () => {
     const Plotly = await loadPlotly();
     if (!state.plot.isConnected || state.plot.clientWidth === 0) return;
@@ -139,7 +141,8 @@ function draw(state) {
       });
     }
     state.plot.dataset.version = version;
-  }).catch((error) => { state.title.textContent = `${error.message}. Reload the page.`; });
+  }).catch((error) => { state.title.textContent = `${error.message}. Reload the page.`; })
+    .finally(() => { if (--state.waiting === 0) state.plot.removeAttribute("aria-busy"); });
 }
 
 async function turn(state) {

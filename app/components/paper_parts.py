@@ -6,7 +6,7 @@ import html
 
 import streamlit as st
 
-from app import replica
+from app import link, replica
 from app.text import plain
 from fedrot_core import paper
 from fedrot_core.figures.paper import gaps, signed
@@ -14,12 +14,19 @@ from fedrot_core.figures.paper import gaps, signed
 FRAMES = {"trained": "As trained, as in the paper", "svd": "Re-factorised by SVD"}
 
 
-def head() -> replica.Replica:
-    """Title, the choice of frames, and the runs that the link asks for."""
-    query = dict(st.query_params.items())
-    if "paper_settings" not in st.session_state or (query and query != st.session_state["paper_query"]):
+def follow_link() -> None:
+    """Take settings and seeds from the URL when it was opened or walked back to, and make it say what is shown."""
+    query = link.opened("paper_settings" in st.session_state)
+    if query is not None:
         settings, seeds, problems = replica.read_link(query)
         st.session_state.update(paper_settings=settings, paper_seeds=seeds, paper_problems=problems)
+    settings, seeds = st.session_state["paper_settings"], st.session_state["paper_seeds"]
+    shown = {key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in settings.items()}
+    link.show(shown if seeds == replica.SEEDS else {**shown, "seeds": str(seeds)})
+
+
+def head() -> replica.Replica:
+    """Title, the choice of frames, and the runs that the link asks for."""
     settings, seeds = st.session_state["paper_settings"], st.session_state["paper_seeds"]
 
     def changed() -> None:
@@ -38,12 +45,6 @@ def head() -> replica.Replica:
         )  # fmt: skip
     for problem in st.session_state["paper_problems"]:
         st.warning(plain(problem))
-    link = {key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in settings.items()}
-    if seeds != replica.SEEDS:
-        link["seeds"] = str(seeds)
-    if link != query:
-        st.query_params.from_dict(link)
-    st.session_state["paper_query"] = link
     return replica.replica(settings, seeds)
 
 

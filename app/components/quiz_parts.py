@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import quiz, state
+from app import link, quiz
 from app.quiz import SEEDS, Place
 from app.terms import rich
 from app.text import plain
@@ -16,24 +16,13 @@ from fedrot_core.quiz import Number, Pick, Question
 
 
 def open_link() -> None:
-    """Take the place from the URL when it was opened, edited or walked back to; else keep the session's."""
-    query = dict(st.query_params.items())
-    known = "quiz_place" in st.session_state
-    if state.turned_page() and known and not query:
-        st.session_state["quiz_query"] = query
-    if known and query == st.session_state["quiz_query"]:
+    """Take the place from the URL when it was opened or walked back to; else keep the session's."""
+    query = link.opened("quiz_place" in st.session_state)
+    if query is None:
         return
     place, problems = quiz.from_query(query, new_seed())
-    st.session_state.update(quiz_place=place, quiz_problems=problems, quiz_query=query)
+    st.session_state.update(quiz_place=place, quiz_problems=problems)
     st.session_state.setdefault("quiz_replies", {})
-
-
-def write_link() -> None:
-    """Make the URL say what the page shows."""
-    query = quiz.to_query(place())
-    if query != st.session_state["quiz_query"]:
-        st.session_state["quiz_query"] = query
-        st.query_params.from_dict(query)
 
 
 def new_seed() -> int:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from app import state
+from app import link, state
 from app.runner import RunJob
+from app.share import from_query
 from app.twins import TwinJob
 from fedrot_core.trace import Trace
 
@@ -36,8 +37,10 @@ def shown_round(trace: Trace) -> int:
 
 
 def advance(trace: Trace) -> None:
-    """Move one round on when playing and the current round has been on screen long enough."""
+    """Move one round on when playing, the browser has the current one, and that was on screen long enough."""
     if not st.session_state["playing"] or time.monotonic() < st.session_state.get("next_tick", 0.0):
+        return
+    if link.seen() != state.query():
         return
     following = shown_round(trace) + 1
     st.session_state["next_tick"] = time.monotonic() + TICK_SECONDS
@@ -47,20 +50,32 @@ def advance(trace: Trace) -> None:
         st.session_state["playing"] = False
 
 
+def hold(trace: Trace) -> int:
+    """Stop playing at the round that the person saw when they pressed, and say which.
+
+    A round that was under way then is taken back.
+    """
+    if st.session_state["playing"]:
+        st.session_state["playing"] = False
+        state.select(round_index=from_query(link.seen())[1].round_index)
+    return shown_round(trace)
+
+
 def transport(trace: Trace, job: RunJob) -> None:
     """Play, steps, reset and the scrubber; belongs into a horizontal container."""
     newest, shown = trace.rounds_done - 1, shown_round(trace)
 
     def play_or_pause() -> None:
-        starting = not st.session_state["playing"]
-        st.session_state["playing"] = starting
-        if starting:
-            st.session_state["next_tick"] = time.monotonic() + TICK_SECONDS
-            at = shown_round(trace)
-            state.select(round_index=0 if at >= trace.rounds_done - 1 else at)
+        if st.session_state["playing"]:
+            hold(trace)
+            return
+        st.session_state["playing"] = True
+        st.session_state["next_tick"] = time.monotonic() + TICK_SECONDS
+        at = shown_round(trace)
+        state.select(round_index=0 if at >= trace.rounds_done - 1 else at)
 
     def step(by: int) -> None:
-        go(min(max(0, shown_round(trace) + by), trace.rounds_done - 1))
+        go(min(max(0, hold(trace) + by), trace.rounds_done - 1))
 
     def go(round_index: int) -> None:
         st.session_state["playing"] = False
@@ -91,19 +106,24 @@ def transport(trace: Trace, job: RunJob) -> None:
 def _scrubber(last: int, shown: int, moving: bool, go: Callable[[int], None]) -> None:
     """The round slider; a progress bar in its place while rounds move by themselves.
 
-    A request sent while rounds move still carries the value that the browser showed before, which would pull the round
-    back. So no slider exists then, and the next one has a new key.
+    A request that is sent before the browser has the new round still carries the slider's old value, which would pull
+    the round back. So no slider exists while rounds move, and one that something else than itself has moved is another.
     """
+    epoch, value = st.session_state.get("scrubber", (0, None))
     if moving:
-        st.session_state["slider_epoch"] = st.session_state.get("slider_epoch", 0) + 1
+        st.session_state["scrubber"] = (epoch, None)
         with st.container(key="scrubber_moving", width=280):
             st.progress(shown / last, f"Round {shown}")
         return
-    key = f"round_slider_{st.session_state.get('slider_epoch', 0)}"
+    if value != shown:
+        epoch += 1
+    st.session_state["scrubber"] = (epoch, shown)
+    key = f"round_slider_{epoch}"
 
     def moved() -> None:
         value = int(st.session_state[key])
         if value != shown:  # a new slider also reports the value that it was given
+            st.session_state["scrubber"] = (epoch, value)
             go(value)
 
     st.session_state[key] = shown

@@ -9,25 +9,31 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+PATIENCE_MS = 120_000
+"""How long a wait may last before it fails, so long that only a fault, never a busy machine, makes it fail."""
+
+Opened = Callable[..., Page]
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all tests of this folder, and keep them in one process: they share an app and a browser."""
+    """Mark all tests of this folder."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("browser")
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 def free_port() -> int:
@@ -54,20 +60,24 @@ def app_url(app_log: Path) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(150):
-            try:
-                with urllib.request.urlopen(f"{url}/_stcore/health") as answer:
-                    if answer.read() == b"ok":
-                        break
-            except OSError:
-                assert server.poll() is None, "the app ended before it answered"
-                time.sleep(0.2)
-        else:
-            pytest.fail("the app did not answer within 30 s")
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while not healthy(url):
+            assert server.poll() is None, "the app ended before it answered"
+            assert time.monotonic() < deadline, "the app did not answer"
+            time.sleep(0.2)
         yield url
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(PATIENCE_MS / 1000)
+
+
+def healthy(url: str) -> bool:
+    """Whether the app answers."""
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health") as answer:
+            return bool(answer.read() == b"ok")
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="session")
@@ -80,21 +90,34 @@ def chromium() -> Iterator[Browser]:
             pytest.fail(message)
         pytest.skip(message)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
 
 @pytest.fixture
-def page(chromium: Browser, app_log: Path) -> Iterator[Page]:
-    """A fresh 1440 x 900 page that fails the test on any error of the page's own scripts or of the app."""
+def open_page(chromium: Browser, app_log: Path) -> Iterator[Opened]:
+    """Opens fresh pages of any size and scheme; an error of a page's own scripts or of the app fails the test."""
     logged = app_log.stat().st_size
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    context.close()
+    with ExitStack() as contexts:
+
+        def opened(width: int = 1440, height: int = 900, **options: Any) -> Page:
+            context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+            contexts.callback(context.close)
+            context.set_default_timeout(PATIENCE_MS)
+            context.add_init_script(path=Path(__file__).with_name("wire.js"))
+            page = context.new_page()
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            return page
+
+        yield opened
     told = app_log.read_text()[logged:]
     assert not errors, errors
     assert "Traceback" not in told, told
+
+
+@pytest.fixture
+def page(open_page: Opened) -> Page:
+    """A fresh 1440 x 900 page without motion."""
+    return open_page(reduced_motion="reduce")

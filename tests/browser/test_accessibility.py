@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
-from tests.browser.lab_driver import settled
+from tests.browser.lab_driver import settled, turn_the_lights
 
 PAGES = sorted(path.stem.split("_", 1)[1] for path in (Path(__file__).resolve().parents[2] / "pages").glob("*.py"))
 SMALL = {
@@ -37,12 +37,7 @@ def serious(page: Page) -> list[str]:
 def test_axe_finds_nothing_serious(page: Page, app_url: str, name: str) -> None:
     page.goto(f"{app_url}/{'' if name == 'home' else name}{SMALL.get(name, '')}")
     settled(page)
-    expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=60_000)  # runs under way have ended
-    settled(page)
-    page.wait_for_timeout(500)
     findings = [f"light: {found}" for found in serious(page)]
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(1200)
-    settled(page)
+    turn_the_lights(page, "dark")
     findings += [f"dark: {found}" for found in serious(page)]
     assert not findings, "\n".join(findings)

@@ -9,7 +9,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.lab_driver import query
+from tests.browser.conftest import Opened
+from tests.browser.lab_driver import query, settled
 
 LINK = "compare?rounds=3&steps=4&clients=4&batch=8&seeds=3&compare=fedit,fedrot,fedex"
 COST = ".st-key-figure_compare_cost .plot"
@@ -20,10 +21,10 @@ def rested(page: Page, seeds: int, arms: int) -> None:
     page.wait_for_function(
         "([s, n]) => { const p = document.querySelector('.st-key-figure_compare_cost .plot');"
         " return p?.dataset.version?.split(':')[1] === s && p.querySelectorAll('.scatterlayer .trace').length === n; }",
-        arg=[str(seeds), arms], timeout=90_000,
+        arg=[str(seeds), arms],
     )  # fmt: skip
-    expect(page.get_by_role("button", name="Table as CSV")).to_be_visible(timeout=60_000)
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=30_000)
+    settled(page)
+    expect(page.get_by_role("button", name="Table as CSV")).to_be_visible()
 
 
 def test_choose_methods_read_the_answer_and_take_the_table(page: Page, app_url: str) -> None:
@@ -53,11 +54,9 @@ def test_choose_methods_read_the_answer_and_take_the_table(page: Page, app_url: 
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (768, "light")])
-def test_no_width_scrolls_sideways(chromium, app_url: str, width: int, scheme: str) -> None:  # type: ignore[no-untyped-def]
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = context.new_page()
+def test_no_width_scrolls_sideways(open_page: Opened, app_url: str, width: int, scheme: str) -> None:
+    page = open_page(width, color_scheme=scheme)
     page.goto(f"{app_url}/{LINK}")
     rested(page, 3, 3)
     over = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth")
     assert over <= 0
-    context.close()

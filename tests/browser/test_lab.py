@@ -8,7 +8,21 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from fedrot_core.figures import FIGURES
-from tests.browser.lab_driver import figure_title, figure_version, open_lab, press_on_slider, query, settled
+from tests.browser.conftest import Opened
+from tests.browser.lab_driver import (
+    HERO,
+    figure_title,
+    figure_version,
+    hold_answers,
+    leaves,
+    open_lab,
+    press_on_slider,
+    query,
+    release_answers,
+    settled,
+    shows_round,
+    wait_for_a_link,
+)
 
 
 def test_first_paint_shows_the_effect_with_no_button_pressed(page: Page, app_url: str) -> None:
@@ -28,51 +42,103 @@ def test_heterogeneity_and_rank_play_and_the_link_bring_back_the_same_state(page
     open_lab(page, f"{app_url}/lab")
     before = figure_version(page)
     press_on_slider(page, "Heterogeneity", "ArrowLeft")
-    page.wait_for_function(
-        "v => document.querySelector('.st-key-figure_latent .plot').dataset.version !== v", arg=before
-    )
+    leaves(page, before)
     settled(page)
     press_on_slider(page, "Rank r", "ArrowRight")
-    page.wait_for_url("**rank=5**")
+    page.wait_for_function("new URLSearchParams(location.search).get('rank') === '5'")
     settled(page)
     assert query(page) == {"alpha": "0.3", "rank": "5"}
-    learned = figure_version(page)
-    assert learned.split(":")[0] != before.split(":")[0]
+    assert figure_version(page).split(":")[0] != before.split(":")[0]
 
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':0')")
-    page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':2')")
+    shows_round(page, 0)
+    shows_round(page, 2)
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Play")).to_be_visible()
     settled(page)
-    page.wait_for_function(  # the last round that played is drawn and in the link
-        "document.querySelector('.st-key-figure_latent .plot').dataset.version.split(':')[2] === "
-        "new URLSearchParams(location.search).get('round')"
-    )
     state, titles = query(page), {name: figure_title(page, name) for name in ("latent", "learning", "ladder")}
     version = figure_version(page)
+    assert version.split(":")[2] == state["round"]
     assert int(state["round"]) >= 2
 
     page.reload()
-    page.wait_for_selector(".st-key-figure_latent .plot[data-version]", timeout=30_000)
+    page.wait_for_selector(f"{HERO}[data-version]")
     settled(page)
-    page.wait_for_function(
-        "v => document.querySelector('.st-key-figure_latent .plot').dataset.version === v", arg=version
-    )
+    assert figure_version(page) == version
     assert query(page) == state
     assert {name: figure_title(page, name) for name in titles} == titles
+
+
+@pytest.mark.parametrize(("pressed", "on"), [("play", 0), ("step", 1)])
+def test_pause_holds_the_round_that_was_seen(page: Page, app_url: str, pressed: str, on: int) -> None:
+    """The next round is already computed and on its way when the press comes: it is taken back."""
+    open_lab(page, f"{app_url}/lab?round=3")
+    page.get_by_role("button", name="Play").click()
+    shows_round(page, 4)
+    hold_answers(page)
+    wait_for_a_link(page, "round")
+    seen = query(page)["round"]
+    page.locator(f".st-key-{pressed} button").first.click()
+    release_answers(page)
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    settled(page)
+    held = int(seen) + on
+    assert query(page)["round"] == str(held)
+    shows_round(page, held)
+    expect(page.get_by_role("slider", name=re.compile(r"^Round\b"))).to_have_value(str(held))
+
+
+def test_a_round_waits_until_the_browser_has_the_one_before(page: Page, app_url: str) -> None:
+    """Else rounds would pile up behind a slow network, and Pause would come rounds too late."""
+    open_lab(page, f"{app_url}/lab?round=3")
+    page.get_by_role("button", name="Play").click()
+    shows_round(page, 4)
+    hold_answers(page)
+    wait_for_a_link(page, "round")
+    seen = int(query(page)["round"])
+    page.wait_for_function("window.__wire.links.length > 12")  # the clock has asked this often since
+    sent = page.evaluate("window.__wire.links.map((link) => Number(new URLSearchParams(link).get('round')))")
+    assert set(sent) <= {seen, seen + 1}
+
+
+def test_back_and_forward_walk_through_what_was_shown(page: Page, app_url: str) -> None:
+    open_lab(page, f"{app_url}/lab?round=3")
+    page.locator(".st-key-step button").first.click()
+    shows_round(page, 4)
+    settled(page)
+    page.go_back()
+    shows_round(page, 3)
+    settled(page)
+    assert query(page)["round"] == "3"
+    page.go_forward()
+    shows_round(page, 4)
+    settled(page)
+    assert query(page)["round"] == "4"
+
+
+def test_a_press_that_carries_an_old_link_does_not_pull_the_page_back(page: Page, app_url: str) -> None:
+    """Two hurried presses: the second is sent before the link of the first has come."""
+    open_lab(page, f"{app_url}/lab?round=3")
+    hold_answers(page)
+    page.locator(".st-key-step button").first.click()
+    wait_for_a_link(page, "round")
+    press_on_slider(page, "Rank r", "ArrowRight")
+    wait_for_a_link(page, "rank")
+    release_answers(page)
+    settled(page)
+    assert query(page) == {"round": "4", "rank": "5"}
 
 
 def test_scrubbing_and_stepping_recompute_nothing(page: Page, app_url: str) -> None:
     open_lab(page, f"{app_url}/lab")
     config, rounds, _ = figure_version(page).split(":")
     press_on_slider(page, "Round", "Home")
-    page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':0')")
+    shows_round(page, 0)
     page.locator(".st-key-step button").first.click()
-    page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':1')")
+    shows_round(page, 1)
     assert figure_version(page) == f"{config}:{rounds}:1"
     page.locator(".st-key-reset button").first.click()
-    page.wait_for_function("document.querySelector('.st-key-figure_latent .plot').dataset.version.endsWith(':0')")
+    shows_round(page, 0)
 
 
 def test_charts_keep_their_node_while_a_run_streams(page: Page, app_url: str) -> None:
@@ -92,9 +158,7 @@ def test_charts_keep_their_node_while_a_run_streams(page: Page, app_url: str) ->
     )
     before = figure_version(page)
     page.locator(".st-key-new_seed button").first.click()
-    page.wait_for_function(
-        "v => document.querySelector('.st-key-figure_latent .plot').dataset.version !== v", arg=before
-    )
+    leaves(page, before)
     settled(page)
     assert page.evaluate("window.blanks") == 0
 
@@ -117,20 +181,28 @@ def test_markdown_in_a_link_stays_text(page: Page, app_url: str) -> None:
 def test_cancel_ends_the_run_and_keeps_its_rounds(page: Page, app_url: str) -> None:
     open_lab(page, f"{app_url}/lab")
     page.goto(f"{app_url}/lab?rounds=100&clients=30&seed=17")
-    page.locator(".st-key-cancel button").first.click(timeout=20_000)
+    page.locator(".st-key-cancel button").first.click()
     caption = page.get_by_text("Cancelled after")
     expect(caption).to_be_visible()
+    settled(page)
     before = caption.inner_text()
-    page.wait_for_timeout(2_000)
+    page.get_by_role("radio", name=FIGURES["angles"].label, exact=True).click()
+    page.wait_for_selector(".st-key-figure_angles .plot[data-version]")
+    settled(page)
     assert caption.inner_text() == before
     assert int(figure_version(page).split(":")[1]) == int(re.search(r"after (\d+) of 100", before).group(1))  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("name", [n for n in FIGURES if n not in ("latent", "learning", "ladder")])
-def test_every_tab_draws_its_figure(page: Page, app_url: str, name: str) -> None:
-    open_lab(page, f"{app_url}/lab?figure={name}")
-    page.wait_for_selector(f".st-key-figure_{name} .plot[data-version] .main-svg")
-    assert figure_title(page, name)
+def test_every_tab_draws_its_figure(page: Page, app_url: str) -> None:
+    *rest, last = [FIGURES[name] for name in FIGURES if name not in ("latent", "learning", "ladder")]
+    open_lab(page, f"{app_url}/lab?figure={last.name}")
+    for entry in (last, *rest):
+        if entry is not last:
+            page.get_by_role("radio", name=entry.label, exact=True).click()
+        page.wait_for_selector(f".st-key-figure_{entry.name} .plot[data-version] .main-svg")
+        settled(page)
+        assert figure_title(page, entry.name)
+        assert query(page).get("figure", "errors") == entry.name
 
 
 def test_the_numbers_behind_a_figure_open_as_a_table(page: Page, app_url: str) -> None:
@@ -155,18 +227,20 @@ def test_a_figure_saves_as_svg_with_its_title(page: Page, app_url: str) -> None:
     assert title.split(",")[0].split(" ")[0] in svg
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (768, "light"), (1920, "dark")])
-def test_no_width_scrolls_sideways(chromium, app_url: str, width: int, scheme: str) -> None:  # type: ignore[no-untyped-def]
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = context.new_page()
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_width_scrolls_sideways(open_page: Opened, app_url: str, scheme: str) -> None:
+    page = open_page(390, color_scheme=scheme)
     open_lab(page, f"{app_url}/lab")
-    over = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth")
-    assert over <= 0
+    for width in (390, 768, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function("(width) => window.innerWidth === width", arg=width)
+        settled(page)
+        over = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth")
+        assert over <= 0, width
     background = page.evaluate(
         "() => getComputedStyle(document.querySelector('.st-key-figure_latent .main-svg')).background"
     )
     assert ("255, 255, 255" in background) == (scheme == "light")
-    context.close()
 
 
 def test_the_keyboard_reaches_every_control(page: Page, app_url: str) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from fedrot_core.lessons import LESSONS
 from fedrot_core.lessons.base import Choice, Curve, Estimate
-from tests.browser.lab_driver import query, settled
+from tests.browser.lab_driver import hold_answers, query, release_answers, settled, wait_for_a_link
 
 MOST_TABS = 90
 CURVES = [
@@ -17,12 +17,14 @@ PLAYED = [
     (lesson.name, n) for lesson in LESSONS.values() for n, s in enumerate(lesson.steps) if s.play and not s.predict
 ]
 
+WALKED = [next(iter(LESSONS)), next(name for name in LESSONS if any(step.runs for step in LESSONS[name].steps))]
+"""One lesson that answers at once, and one that waits for runs; all have one player."""
+
 
 def ready(page: Page) -> None:
     """Wait until the script rests and the step's figure is drawn."""
     settled(page)
-    page.wait_for_selector(".st-key-figure_lesson .plot[data-version]", timeout=60_000)
-    settled(page)
+    expect(page.locator(".st-key-figure_lesson .plot[data-version]")).to_have_count(1)
 
 
 def tab_to(page: Page, selector: str) -> None:
@@ -34,7 +36,12 @@ def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"{MOST_TABS} tabs do not reach {selector}")
 
 
-@pytest.mark.parametrize("name", LESSONS)
+def test_the_walked_lessons_ask_in_every_way() -> None:
+    asked = {type(step.predict) for name in WALKED for step in LESSONS[name].steps if step.predict}
+    assert asked == {Choice, Estimate, Curve}
+
+
+@pytest.mark.parametrize("name", WALKED)
 def test_a_lesson_can_be_taken_by_keyboard_alone(page: Page, app_url: str, name: str) -> None:
     """Answers what each step asks, reveals it, and walks on, from the first step to the last."""
     lesson = LESSONS[name]
@@ -122,19 +129,22 @@ def test_the_presenter_has_large_type_no_bars_and_keys(page: Page, app_url: str,
 
 
 @pytest.mark.parametrize(("name", "n"), PLAYED[:1])
-def test_play_moves_the_knob_to_its_end_and_pause_holds_it(page: Page, app_url: str, name: str, n: int) -> None:
+def test_play_moves_the_knob_and_pause_holds_what_was_seen(page: Page, app_url: str, name: str, n: int) -> None:
     knob = LESSONS[name].knob(LESSONS[name].steps[n].play or "")
     page.goto(f"{app_url}/{name}?step={n + 1}&{knob.key}={knob.low:g}")
     ready(page)
     page.keyboard.press("p")
-    page.wait_for_function(
-        f"Number(new URLSearchParams(location.search).get('{knob.key}')) > {knob.low:g}", timeout=15_000
-    )
+    page.wait_for_function(f"Number(new URLSearchParams(location.search).get('{knob.key}')) > {knob.low:g}")
+    hold_answers(page)
+    wait_for_a_link(page, knob.key)  # the next move is computed and on its way: it is taken back
+    seen = query(page)[knob.key]
     page.keyboard.press("p")
+    release_answers(page)
     expect(page.get_by_role("button", name="Play").first).to_be_visible()
-    held = query(page).get(knob.key)
-    page.wait_for_timeout(1500)
-    assert query(page).get(knob.key) == held
+    ready(page)
+    assert query(page)[knob.key] == seen
+    version = page.locator(".st-key-figure_lesson .plot").get_attribute("data-version")
+    assert f"('{knob.key}', {seen}" in (version or "")
 
 
 def test_a_term_explains_itself_on_focus(page: Page, app_url: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.lab_driver import figure_title, open_lab
+from tests.browser.lab_driver import figure_title, figure_version, leaves, open_lab, settled, turn_the_lights
 from tests.browser.test_accessibility import serious
 
 
@@ -26,8 +26,8 @@ def test_an_svg_for_a_slide_comes_out_of_the_dialog(page: Page, app_url: str) ->
     hurried = [("radio", "Print, greyscale"), ("button", "Prepare SVG")]
     nodes = [dialog.get_by_role(cast(Any, role), name=name).element_handle() for role, name in hurried]
     page.evaluate("([style, prepare]) => { style.click(); setTimeout(() => prepare.click()); }", nodes)
-    with page.expect_download(timeout=90_000) as download:
-        dialog.get_by_role("button", name="Download").click(timeout=90_000)
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="Download").click()
     assert download.value.suggested_filename.endswith("-slide-print.svg")
     root = ET.fromstring(download.value.path().read_bytes())
     assert (root.get("width"), root.get("height")) == ("1280", "720")
@@ -41,23 +41,19 @@ def test_an_svg_for_a_slide_comes_out_of_the_dialog(page: Page, app_url: str) ->
 def test_the_dialog_stays_open_while_a_run_streams(page: Page, app_url: str) -> None:
     open_lab(page, f"{app_url}/lab")
     page.goto(f"{app_url}/lab?rounds=60&clients=30&seed=5")
-    page.wait_for_selector(".st-key-figure_latent .plot[data-version]", timeout=30_000)
+    page.wait_for_selector(".st-key-figure_latent .plot[data-version]")
     ask_to_save(page, "ladder")
-    before = page.locator(".st-key-figure_latent .plot").get_attribute("data-version")
-    page.wait_for_function(
-        "v => document.querySelector('.st-key-figure_latent .plot').dataset.version !== v", arg=before
-    )
+    leaves(page, figure_version(page))
     expect(page.get_by_role("dialog")).to_have_count(1)
     page.get_by_role("dialog").get_by_role("radio", name="CSV").click()
-    expect(page.get_by_role("dialog").get_by_role("button", name="Prepare CSV")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("dialog").get_by_role("button", name="Prepare CSV")).to_be_visible()
 
 
 def test_axe_finds_nothing_serious_in_the_dialog(page: Page, app_url: str) -> None:
     open_lab(page, f"{app_url}/lab")
     ask_to_save(page, "latent")
-    page.wait_for_timeout(500)
+    settled(page)
     findings = [f"light: {found}" for found in serious(page)]
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(1500)
+    turn_the_lights(page, "dark")
     findings += [f"dark: {found}" for found in serious(page)]
     assert not findings, "\n".join(findings)

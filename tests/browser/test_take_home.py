@@ -46,7 +46,7 @@ def offline(request: pytest.FixtureRequest, chromium: Browser, file: str) -> Ite
     page.on("console", lambda message: bad.append(message.text))
     page.on("request", lambda asked: bad.extend([] if asked.url.startswith(LOCAL) else [asked.url]))
     page.goto(file)
-    page.wait_for_selector(READY, state="attached", timeout=60_000)
+    page.wait_for_selector(READY, state="attached")
     yield page
     context.close()
     assert not bad, bad
@@ -176,12 +176,8 @@ def test_dark_mode_follows_the_system(offline: Page, found: Row) -> None:
     modes: tuple[Literal["dark", "light"], ...] = ("dark", "light")
     for mode in modes:
         offline.emulate_media(color_scheme=mode)
-        now = "getComputedStyle(document.querySelector('#plot-learning .main-svg')).backgroundColor"
         paper = found["theme"][mode]["paper"]
         rgb = f"rgb({', '.join(str(int(paper[i : i + 2], 16)) for i in (1, 3, 5))})"
-        for _ in range(60):  # the page hears of it a moment later
-            if offline.evaluate(now) == rgb:
-                break
-            offline.wait_for_timeout(50)
-        assert offline.evaluate(now) == rgb == offline.evaluate("getComputedStyle(document.body).backgroundColor")
+        expect(offline.locator("#plot-learning .main-svg").first).to_have_css("background-color", rgb)
+        assert rgb == offline.evaluate("getComputedStyle(document.body).backgroundColor")
         follows(offline, found)

@@ -14,15 +14,12 @@ QUICK = "/when?rounds=1&steps=1&clients=2"
 
 def open_map(page: Page, app_url: str) -> None:
     page.goto(app_url + QUICK)
-    page.wait_for_selector(f"{PLOT}[data-version]", timeout=30_000)
-    page.wait_for_function(
-        f"document.querySelector('{PLOT}')?.dataset.version?.split(':')[1] === '25'", timeout=120_000
-    )
+    page.wait_for_function(f"document.querySelector('{PLOT}')?.dataset.version?.split(':')[1] === '25'")
     settled(page)
 
 
 def landed_in_the_lab(page: Page) -> dict[str, str]:
-    page.wait_for_selector(".st-key-figure_latent .plot[data-version]", timeout=30_000)
+    page.wait_for_selector(".st-key-figure_latent .plot[data-version]")
     settled(page)
     return query(page)
 
@@ -51,7 +48,7 @@ def test_a_link_opens_its_run_and_the_config_survives_the_navigation_bar(page: P
     assert state["clients"] == "2"
     page.get_by_text("Diagnose", exact=True).click()
     page.get_by_role("menuitem", name="When does it matter?").click()
-    page.wait_for_selector(f"{PLOT}[data-version]", timeout=30_000)
+    page.wait_for_selector(f"{PLOT}[data-version]")
     page.wait_for_function("new URLSearchParams(location.search).get('clients') === '2'")
 
 

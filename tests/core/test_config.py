@@ -106,9 +106,9 @@ def test_numbers_outside_their_range_are_refused_with_range_value_and_remedy(key
 
 
 @pytest.mark.parametrize("key", NUMBERS)
-@pytest.mark.parametrize("value", [NAN, INF, -INF, True, False, "4", "", None, [4], 10**400, -(10**400), 1e300, 4 + 0j])
-def test_numbers_of_wrong_kind_are_refused(key: str, value: Any) -> None:
-    refused(key, value)
+def test_numbers_of_wrong_kind_are_refused(key: str) -> None:
+    for value in (NAN, INF, -INF, True, False, "4", "", None, [4], 10**400, -(10**400), 1e300, 4 + 0j):
+        refused(key, value)
 
 
 @pytest.mark.parametrize("key", [k for k in NUMBERS if LEAVES[k].kind is int])
@@ -131,10 +131,10 @@ def test_floats_take_whole_numbers_and_store_floats(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", CHOICES)
-@pytest.mark.parametrize("value", ["nonsense", "", 1, True, None, NAN, ["SO"]])
-def test_choices_are_refused_by_naming_all(key: str, value: Any) -> None:
-    message = refused(key, value)
-    assert all(choice in message for choice in LEAVES[key].option.choices)
+def test_choices_are_refused_by_naming_all(key: str) -> None:
+    for value in ("nonsense", "", 1, True, None, NAN, ["SO"]):
+        message = refused(key, value)
+        assert all(choice in message for choice in LEAVES[key].option.choices), value
     for choice in LEAVES[key].option.choices:
         assert FederationConfig().with_values({key: choice}).values()[key] == choice
 

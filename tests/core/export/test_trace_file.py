@@ -93,11 +93,11 @@ def test_arrays_of_a_wrong_shape_or_kind_are_refused(trace: Trace, name: str) ->
 
 
 @pytest.mark.parametrize("name", [n for n, spec in SHAPES.items() if spec.startswith("f")])
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_arrays_that_are_not_finite_are_refused(trace: Trace, name: str, bad: float) -> None:
-    value = getattr(trace.records[0], name).copy()
-    value.flat[-1] = bad
-    refused(edited(trace, **{name: value}), f"{name} that is not finite")
+def test_arrays_that_are_not_finite_are_refused(trace: Trace, name: str) -> None:
+    for bad in (np.nan, np.inf):
+        value = getattr(trace.records[0], name).copy()
+        value.flat[-1] = bad
+        refused(edited(trace, **{name: value}), f"{name} that is not finite")
 
 
 @pytest.mark.parametrize("name", ["clients", "features", "latent_axes"])
@@ -109,9 +109,10 @@ def test_indices_out_of_range_are_refused(trace: Trace, name: str, bad: int) -> 
 
 
 @pytest.mark.parametrize("name", sorted(FLOATS))
-@pytest.mark.parametrize("bad", [float("nan"), "1.0", None, [1.0], 10**30])
-def test_plain_numbers_must_be_finite_numbers(trace: Trace, name: str, bad: Any) -> None:
-    refused(edited(trace, **{name: bad}), f"{name} that is no finite number")
+def test_plain_numbers_must_be_finite_numbers(trace: Trace, name: str) -> None:
+    bads: tuple[Any, ...] = (float("nan"), "1.0", None, [1.0], 10**30)
+    for bad in bads:
+        refused(edited(trace, **{name: bad}), f"{name} that is no finite number")
 
 
 HOSTILE: dict[str, tuple[Callable[[Trace], dict[str, Any]], str]] = {

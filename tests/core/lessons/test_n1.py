@@ -18,7 +18,7 @@ from tests.core.lessons.reveal import answer, no_answer_in_question
 
 LESSON = LESSONS["one_update"]
 SAME, ARROWS, PICTURES, LAW, CROWD, SPIN = range(6)
-ANGLES = range(0, 181, 5)
+ANGLES = range(0, 181, 15)
 PICTURE = np.array([[1] * 8, [1, 1] + [0] * 6, [1] * 8, *[[1, 1] + [0] * 6] * 3], dtype=float)
 
 

@@ -1,0 +1,81 @@
+"""The address bar: read when a person means it, and written before anything is drawn, on every page that has a link."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.scriptrunner import ScriptRunContext
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+MAIN = str(ROOT / "app" / "main.py")
+LINKED = {
+    "01_lab": {"rounds": "1", "steps": "1", "clients": "3"},
+    "02_compare": {"rounds": "1", "steps": "1", "clients": "2", "seeds": "1", "compare": "fedit"},
+    "03_when": {"rounds": "1", "steps": "1", "clients": "2"},
+    "04_spot_the_bug": {"bug": "order", "rounds": "1", "steps": "1"},
+    "05_paper": {"rounds": "1", "steps": "1", "seeds": "1"},
+    "10_one_update": {"step": "2"},
+    "20_quiz": {"quiz_seed": "7", "topic": "all", "n": "3"},
+    "31_lecture_pack": {"rounds": "1"},
+}
+
+
+def opened(page: str) -> AppTest:
+    at = AppTest.from_file(MAIN, default_timeout=60)
+    at.switch_page(f"../pages/{page}.py")
+    at.query_params.update(LINKED[page])
+    at.run()
+    assert not at.exception
+    return at
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_the_link_is_sent_before_anything_is_drawn(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str | None] = []
+    passed_on = ScriptRunContext.enqueue
+
+    def enqueue(context: ScriptRunContext, message: ForwardMsg) -> None:
+        sent.append(message.WhichOneof("type"))
+        passed_on(context, message)
+
+    monkeypatch.setattr(ScriptRunContext, "enqueue", enqueue)
+    opened(page)
+    assert sent.index("page_info_changed") < sent.index("delta")
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_a_request_that_carries_an_old_address_does_not_pull_the_page_back(page: str) -> None:
+    """Only a walk through the browser's history does: a request may have been sent before the newest link came."""
+    at = opened(page)
+    link = dict(at.query_params)
+    at.query_params.clear()
+    at.run()
+    assert not at.exception
+    assert dict(at.query_params) == link
+
+
+def test_walking_back_takes_the_place_of_that_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = opened("20_quiz")
+    at.query_params["n"] = "1"
+    monkeypatch.setattr(ScriptRunContext, "is_history_navigation", property(lambda _: True, lambda *_: None))
+    at.run()
+    assert at.query_params["n"] == "1"
+
+
+def test_a_link_to_another_page_is_taken_and_the_navigation_bar_keeps_the_place() -> None:
+    at = opened("01_lab")
+    at.switch_page("../pages/05_paper.py")
+    at.query_params.clear()
+    at.run()
+    at.switch_page("../pages/01_lab.py")
+    at.query_params.clear()
+    at.run()
+    assert {key: at.query_params[key] for key in LINKED["01_lab"]} == LINKED["01_lab"]
+    at.switch_page("../pages/02_compare.py")
+    at.query_params.clear()
+    at.query_params["rank"] = "7"
+    at.run()
+    assert at.session_state["config"].lora.rank == 7

@@ -1,0 +1,89 @@
+/* What passes between page and server, for tests: whether a run has begun since the last request, whether the page asks
+   again by itself, and a way to hold answers back for as long as a test likes, however fast the machine is. */
+(() => {
+  const [RERUN, BY_CLOCK] = [11, 6]; // of BackMsg, and of the ClientState in it
+  const [META, RUN, FRAGMENTS] = [2, 6, 2]; // of ForwardMsg, of its metadata, and of the run that they name
+  const [NEW_RUN, PAGE_INFO, START_CLOCK, STOP_CLOCK] = [4, 12, 21, 28]; // of ForwardMsg
+  const [QUERY, CLOCK, CLOCKS] = [1, 2, 1]; // of the three last ones
+
+  /* The fields of a protobuf message: number -> all its values, varints or bytes. */
+  function fields(bytes) {
+    const found = new Map();
+    const add = (number, value) => found.set(number, [...(found.get(number) ?? []), value]);
+    let at = 0;
+    const varint = () => {
+      let value = 0;
+      for (let scale = 1; ; scale *= 128) {
+        const byte = bytes[at++];
+        value += (byte & 127) * scale;
+        if (byte < 128) return value;
+      }
+    };
+    while (at < bytes.length) {
+      const tag = varint();
+      const [number, kind] = [Math.floor(tag / 8), tag % 8];
+      if (kind === 0) add(number, varint());
+      else if (kind === 2) {
+        const size = varint();
+        add(number, bytes.subarray(at, (at += size)));
+      } else at += kind === 1 ? 8 : 4;
+    }
+    return found;
+  }
+
+  /* The values at the end of a path of field numbers. */
+  const values = (bytes, first, ...rest) =>
+    rest.length
+      ? (fields(bytes).get(first) ?? []).flatMap((inner) => values(inner, ...rest))
+      : (fields(bytes).get(first) ?? []);
+  const texts = (bytes, ...path) => values(bytes, ...path).map((value) => new TextDecoder().decode(value));
+
+  /* Take note of an answer that the page takes in. */
+  function note(answer) {
+    if (values(answer, NEW_RUN).length) {
+      wire.unanswered = false;
+      if (!values(answer, META, RUN, FRAGMENTS).length) wire.clocks.clear();
+    }
+    texts(answer, START_CLOCK, CLOCK).forEach((fragment) => wire.clocks.add(fragment));
+    texts(answer, STOP_CLOCK, CLOCKS).forEach((fragment) => wire.clocks.delete(fragment));
+  }
+
+  const wire = (window.__wire = {
+    unanswered: false,
+    clocks: new Set(), // fragments that run again by themselves
+    restful: 0, // frames in a row in which the page was at rest, counted by who waits for that
+    held: null,
+    links: [], // of the answers that are held back
+
+    async hold() {
+      wire.held = [];
+      for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame); // what came before is taken in
+    },
+
+    release() {
+      const held = wire.held;
+      Object.assign(wire, { held: null, links: [] });
+      for (const [socket, data] of held) socket.dispatchEvent(new MessageEvent("message", { data }));
+    },
+  });
+
+  window.WebSocket = class extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("message", (event) => {
+        if (!(event.data instanceof ArrayBuffer)) return;
+        const answer = new Uint8Array(event.data);
+        if (wire.held) {
+          event.stopImmediatePropagation();
+          wire.held.push([this, event.data]);
+          if (values(answer, PAGE_INFO).length) wire.links.push(texts(answer, PAGE_INFO, QUERY)[0] ?? "");
+        } else note(answer);
+      });
+    }
+
+    send(data) {
+      if (values(data, RERUN).length && !values(data, RERUN, BY_CLOCK)[0]) wire.unanswered = true;
+      super.send(data);
+    }
+  };
+})();
