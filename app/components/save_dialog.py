@@ -36,7 +36,9 @@ USUAL_SECONDS = 5.0
 
 PREVIEW_ROWS = 6
 
-KEY, JOB, WANTED, CHOICE, SHOWN = "save", "save_job", "save_wanted", "save_choice", "save_shown"
+KEY, JOB, WANTED, CHOICE, SHOWN, CLOSED = (
+    "save", "save_job", "save_wanted", "save_choice", "save_shown", "save_closed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def ask(asked: Asked) -> None:
 
 def save_dialog(key: str) -> None:
     """Show the dialog if it was asked for by the card ``key``; one that another page asked for is dropped."""
+    if st.session_state.pop(CLOSED, False):
+        st.rerun()
     asked: Asked | None = st.session_state.get(KEY)
     if asked is None or asked.key != key:
         return
@@ -88,6 +92,7 @@ def save_dialog(key: str) -> None:
 
 
 def _close() -> None:
+    st.session_state[CLOSED] = JOB in st.session_state  # then a timer may run, which ends with the page's rerun
     st.session_state.pop(KEY, None)
     st.session_state.pop(SHOWN, None)
     st.session_state.pop(WANTED, None)

@@ -22,7 +22,7 @@ POLL_SECONDS = 0.4
 FIRST_WAIT = 1.0
 """How long it waits before it looks again and again: the default run takes less."""
 
-KEY = "spin"
+KEY, CLOSED = "spin", "spin_closed"
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ def is_open() -> bool:
 
 def spin_dialog(trace: Trace, view: View) -> None:
     """Show the test that was asked for, if any; one about another run is dropped."""
+    if st.session_state.pop(CLOSED, False):
+        st.rerun()
     asked: Asked | None = st.session_state.get(KEY)
     if asked is None:
         return
@@ -69,7 +71,8 @@ def spin_dialog(trace: Trace, view: View) -> None:
 
 
 def _close() -> None:
-    """Forget the test; unless somebody else waits for it, it ends."""
+    """Forget the test; unless somebody else waits for it, it ends. The dialog's timer ends with the page's rerun."""
+    st.session_state[CLOSED] = True
     asked: Asked | None = st.session_state.pop(KEY, None)
     if asked is not None and asked.question.client in asked.able:
         _job(asked).left_by(state.session_id())
