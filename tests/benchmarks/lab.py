@@ -21,7 +21,7 @@ from playwright.sync_api import sync_playwright
 
 from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
-from tests.browser.conftest import FLAGS
+from tests.browser.conftest import FLAGS, wired_page
 from tests.browser.lab_driver import figure_version, open_lab, settled
 from tests.browser.server import serving
 
@@ -46,7 +46,7 @@ def repaint_ms() -> list[float]:
     samples: list[float] = []
     with tempfile.TemporaryDirectory() as store, serving(Path(store)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page = wired_page(browser)
         open_lab(page, f"{url}/lab")
         for sweep in range(SWEEPS):
             for _ in range(5):

@@ -17,11 +17,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.conftest import FLAGS, ROOT
-from tests.browser.server import serving
+from tests.browser.conftest import FLAGS, PATIENCE_MS
+from tests.browser.server import ROOT, serving
 
 WARM_TIMES = 3
-PATIENCE_MS = 120_000
 CARDS = {"quiz": ".st-key-quiz_card", "take_home": ".st-key-take_home_card", "lecture_pack": ".st-key-pack_card"}
 """Pages without a figure, and what is complete there instead."""
 

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,12 +12,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.browser.server import PATIENCE_SECONDS, serving
+
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-PATIENCE_MS = 120_000
+PATIENCE_MS = 1000 * PATIENCE_SECONDS
 """How long a wait may last before it fails, so long that only a fault, never a busy machine, makes it fail."""
 
 Opened = Callable[..., Page]
@@ -36,13 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the app writes to its log."""
@@ -54,30 +43,8 @@ def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def app_url(app_log: Path) -> Iterator[str]:
     """``streamlit run app`` on loopback, ended afterwards."""
-    port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app", "--server.port", str(port), "--server.headless", "true"]
-    with app_log.open("w") as log:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + PATIENCE_MS / 1000
-        while not healthy(url):
-            assert server.poll() is None, "the app ended before it answered"
-            assert time.monotonic() < deadline, "the app did not answer"
-            time.sleep(0.2)
+    with app_log.open("w") as log, serving(log=log) as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(PATIENCE_MS / 1000)
-
-
-def healthy(url: str) -> bool:
-    """Whether the app answers."""
-    try:
-        with urllib.request.urlopen(f"{url}/_stcore/health") as answer:
-            return bool(answer.read() == b"ok")
-    except OSError:
-        return False
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +62,14 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def wired_page(browser: Browser, width: int = 1440, height: int = 900, **options: Any) -> Page:
+    """A page in a context of its own that can tell when it is at rest."""
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(path=Path(__file__).with_name("wire.js"))
+    return context.new_page()
+
+
 @pytest.fixture
 def open_page(chromium: Browser, app_log: Path) -> Iterator[Opened]:
     """Opens fresh pages of any size and scheme; an error of a page's own scripts or of the app fails the test."""
@@ -103,11 +78,8 @@ def open_page(chromium: Browser, app_log: Path) -> Iterator[Opened]:
     with ExitStack() as contexts:
 
         def opened(width: int = 1440, height: int = 900, **options: Any) -> Page:
-            context = chromium.new_context(viewport={"width": width, "height": height}, **options)
-            contexts.callback(context.close)
-            context.set_default_timeout(PATIENCE_MS)
-            context.add_init_script(path=Path(__file__).with_name("wire.js"))
-            page = context.new_page()
+            page = wired_page(chromium, width, height, **options)
+            contexts.callback(page.context.close)
             page.on("pageerror", lambda error: errors.append(str(error)))
             return page
 

@@ -209,14 +209,13 @@ def test_a_twin_stays_with_a_steady_run_and_leaves_one_that_amplifies_rounding()
     twin = rerun(steady.config, 3, nudge=NUDGE)
     assert compare(read(write(steady)), twin).outcome in ("same", "reproduced")
     wild = Federation(
-        FederationConfig().with_values({"lr": 0.1, "steps": 200, "clients": 2, "rounds": 2, "frames": "trained"})
+        FederationConfig().with_values({"lr": 0.1, "steps": 200, "width": 128, "clients": 4, "rounds": 3})
     ).run()
-    there = dataclasses.replace(with_row(read(write(wild)), "fedit", 1, loss=9.0), checksum="0" * 16)
-    assert steady_rounds(wild) == 0
+    there = dataclasses.replace(with_row(read(write(wild)), "fedit", 2, loss=9.0), checksum="0" * 16)
+    assert steady_rounds(wild) <= 2
     verdict = verify(there)
     assert verdict.outcome == "agrees"
-    assert verdict.steady == 0
-    assert "Cannot be compared" in str(verdict)
+    assert "annot be compared: these settings amplify rounding" in str(verdict)
     assert compare(there, wild).outcome == "differs"
 
 
