@@ -139,6 +139,8 @@ def came_out_again(job: RunJob) -> None:
 def _tell(verdict: Verdict) -> None:
     if verdict.outcome == "differs":
         st.warning(plain(str(verdict)), icon=":material/difference:")
+    elif verdict.outcome == "agrees":  # nothing is proven: rounding hides what could differ
+        st.info(plain(str(verdict)), icon=":material/question_mark:")
     else:
         st.success(plain(str(verdict)), icon=":material/verified:")
 

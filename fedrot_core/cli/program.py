@@ -14,14 +14,15 @@ from fedrot_core import ENGINE_VERSION
 from fedrot_core.compute import torch_threads
 from fedrot_core.errors import Cancelled, ConfigError, FedRotError, TraceError
 
-OK, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
+OK, FAILED, BAD_INPUT, UNDECIDED, STOPPED = 0, 1, 2, 3, 130
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 """Of every command: as wide a help as the terminal has columns, up to 110."""
 
 EPILOG = """\b
 Exit codes: 0 done; 1 a check differs, or a run failed; 2 bad input, with the rule, the value and the
-remedy on stderr; 130 stopped by Ctrl-C. Results go to stdout or to files, progress to stderr.
+remedy on stderr; 3 rounding hides whether a check differs; 130 stopped by Ctrl-C. Results go to stdout
+or to files, progress to stderr.
 
 \b
 First steps:

@@ -12,7 +12,7 @@ from fedrot_core.cli.flags import LEAVES, Teaching, changed, parse
 from fedrot_core.cli.inputs import open_run
 from fedrot_core.cli.output import as_json as json_text
 from fedrot_core.cli.output import json_option, progress, quiet_option, train
-from fedrot_core.cli.program import FAILED, group
+from fedrot_core.cli.program import FAILED, UNDECIDED, group
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import rule
 from fedrot_core.export.link_check import compare_link
@@ -29,8 +29,8 @@ Examples:
   python -m fedrot_core verify "http://127.0.0.1:8501/lab?rank=2&check=3-cpu-float64-0123456789abcdef-..."
 
 \b
-Exit codes: 0 every number is equal, or the same up to rounding, or no more can be asked;
-1 the first difference is named; 2 TARGET cannot be read.
+Exit codes: 0 every number is equal, or the same up to rounding; 1 the first difference is named;
+2 TARGET cannot be read; 3 rounding hides whether all are the same.
 """
 
 
@@ -48,7 +48,9 @@ def verify(target: str, exact: bool, as_json: bool, quiet: bool) -> int | None:
     verdict = _link(target, quiet) if "://" in target or target.startswith("?") else _file(Path(target), quiet)
     told = {**dataclasses.asdict(verdict), "outcome": verdict.outcome, "text": str(verdict)}
     click.echo(json_text(told) if as_json else verdict, nl=not as_json)
-    return None if verdict.outcome == "reproduced" or (verdict.outcome != "differs" and not exact) else FAILED
+    if verdict.outcome == "differs" or (exact and verdict.outcome != "reproduced"):
+        return FAILED
+    return UNDECIDED if verdict.outcome == "agrees" else None
 
 
 def _file(path: Path, quiet: bool) -> Verdict | PageVerdict:

@@ -18,13 +18,13 @@ SMALLEST_ERROR = 1e-6
 REST = 100
 """The rest holds angles whose cosine is near 1, where rounding shows a hundred times as large."""
 
-FLOAT32_FIRST, FLOAT32_FIRST_SCORE, FLOAT32_LATER_SCORE = 1e-4, 0.01, 0.3
-"""In float32: how far loss (relative) and error (absolute) of round 0, its score, and any later score may be off. Later
-losses have no useful bound, and neither have the rest: rounding doubles from step to step."""
+FLOAT32_FIRST, FLOAT32_FIRST_SCORE, FLOAT32_LATER_SCORE, FLOAT32_LATER_LOSS = 1e-4, 0.01, 0.2, 0.5
+"""In float32: how far loss (relative) and error (absolute) of round 0, its score, and any later score and loss may be
+off; later errors and the rest have no useful bound. Seen between processors: 21 % of a loss after 15 rounds."""
 
 FLOAT32_TOLERANCE = (
     f"round 0 to {FLOAT32_FIRST:g} in loss and error and to {FLOAT32_FIRST_SCORE:g} in score, "
-    f"later scores to {FLOAT32_LATER_SCORE:g}"
+    f"later scores to {FLOAT32_LATER_SCORE:g} and losses to {FLOAT32_LATER_LOSS:g}"
 )
 
 METRIC_NAMES = {
@@ -102,11 +102,13 @@ class Verdict:
             return f"Agrees as far as float32 can tell ({FLOAT32_TOLERANCE}; {apart}).{why}"
         if self.outcome == "agrees":
             return f"{self._as_far_as_steady(apart)}{why}"
+        if self.recorded == self.found and self.difference is None:
+            return f"Differs: the checksum agrees, so something else of what was recorded was changed by hand.{why}"
         if self.difference is None:
             return f"Differs: checksum {self.recorded} there, {self.found} here.{why}"
         text = f"Differs. First difference: {self.difference}."
         if self.recorded == self.found:
-            return f"{text} The checksum agrees, so the numbers of the file were changed by hand."
+            return f"{text} The checksum agrees, so the recorded numbers were changed by hand."
         return f"{text}{why}"
 
     def _as_far_as_steady(self, apart: str) -> str:
@@ -132,7 +134,8 @@ def float32_allows(d: Difference) -> bool:
     if d.metric in ("rest", "rounds"):
         return True
     if d.round_index > 0:
-        return d.metric != "score" or d.gap <= FLOAT32_LATER_SCORE
+        most = {"score": FLOAT32_LATER_SCORE, "loss": FLOAT32_LATER_LOSS}
+        return d.gap <= most.get(d.metric, math.inf)
     if d.metric == "error":
         return abs(d.recorded - d.found) <= FLOAT32_FIRST
     return d.gap <= (FLOAT32_FIRST if d.metric == "loss" else FLOAT32_FIRST_SCORE)

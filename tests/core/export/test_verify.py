@@ -18,6 +18,7 @@ from fedrot_core.export.verify import NUDGE, compare, rerun, steady_rounds, veri
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS
 from fedrot_core.trace import Trace
+from tests.core.export.forging import forged
 from tests.core.export.small import config
 
 
@@ -174,7 +175,7 @@ def test_another_engine_device_or_processor_is_named_and_excuses_nothing(
 def test_float32_is_compared_as_far_as_it_can_tell(trace: Trace, run: RunFile) -> None:
     there = dataclasses.replace(run, precision="float32", checksum="0" * 16)
     late = run.rows["fedrot"][2]
-    near = with_row(there, "fedrot", 2, score=late.score - 0.9 * FLOAT32_LATER_SCORE, loss=123.0, rest=9.0)
+    near = with_row(there, "fedrot", 2, score=late.score - 0.9 * FLOAT32_LATER_SCORE, loss=1.3 * late.loss, rest=9.0)
     verdict = compare(near, trace)
     assert verdict.outcome == "agrees"
     assert FLOAT32_TOLERANCE in str(verdict)
@@ -184,6 +185,7 @@ def test_float32_is_compared_as_far_as_it_can_tell(trace: Trace, run: RunFile) -
     assert verdict.outcome == "differs"
     assert verdict.difference is not None
     assert verdict.difference.metric == "score"
+    assert compare(with_row(there, "fedrot", 2, loss=10 * late.loss), trace).outcome == "differs"
     early = with_row(there, "fedit", 0, loss=run.rows["fedit"][0].loss * 1.01)
     assert compare(early, trace).outcome == "differs"
 
@@ -268,6 +270,10 @@ def test_a_link_made_on_another_processor_says_the_same_numbers_and_how_far_apar
     assert compare_link(elsewhere(trace, 1.1, precision="float32"), trace).outcome == "agrees"
     assert compare_link(elsewhere(trace, 1.1), trace, steady=1).outcome == "agrees"
     assert compare_link(elsewhere(trace, 1.1), trace, steady=3).outcome == "differs"
+    mine = link_check(trace)
+    kept = forged(mine, 1 + 3e-6).replace("0" * 16, trace.checksum)
+    assert "changed by hand" in str(compare_link(kept, trace))
+    assert compare_link(f"2{mine[1:]}", trace).outcome == "differs"
     fewer = dataclasses.replace(trace, arms=trace.arms[:1])
     assert compare_link(link_check(fewer), trace).outcome == "differs"
 
