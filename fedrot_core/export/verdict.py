@@ -15,9 +15,6 @@ three instruction sets, one thread and two (``tests/benchmarks/machines.py``): b
 SMALLEST_ERROR = 1e-6
 """Errors below this, of exact methods, are rounding: their gap is taken relative to this."""
 
-REST = 100
-"""The rest holds angles whose cosine is near 1, where rounding shows a hundred times as large."""
-
 FLOAT32_FIRST, FLOAT32_FIRST_SCORE, FLOAT32_LATER_SCORE, FLOAT32_LATER_LOSS = 1e-4, 0.01, 0.2, 0.5
 """In float32: how far loss (relative) and error (absolute) of round 0, its score, and any later score and loss may be
 off; later errors and the rest have no useful bound. Seen between processors: 21 % of a loss after 15 rounds."""
@@ -125,8 +122,8 @@ def gap(metric: str, a: float, b: float) -> float:
         return 0.0
     if not (math.isfinite(a) and math.isfinite(b)):
         return math.inf
-    scale = {"score": max(abs(a), 1.0), "loss": abs(a), "error": max(abs(a), SMALLEST_ERROR)}
-    return abs(a - b) / scale.get(metric, REST * max(abs(a), 1.0)) if scale.get(metric, 1.0) else math.inf
+    scale = {"loss": abs(a), "error": max(abs(a), SMALLEST_ERROR)}.get(metric, max(abs(a), 1.0))
+    return abs(a - b) / scale if scale else math.inf
 
 
 def float32_allows(d: Difference) -> bool:
