@@ -55,6 +55,7 @@ class Job(ABC):
         error: what went wrong, in words for a person; empty while all is well.
         cancelled: it was ended early.
         finished: set when it has ended, for whatever reason.
+        begun_by: the session that asked first; empty for a job that was never begun.
     """
 
     kind: ClassVar[str]
@@ -64,6 +65,7 @@ class Job(ABC):
         self.error = ""
         self.cancelled = False
         self.finished = threading.Event()
+        self.begun_by = ""
         self._viewers: dict[str, float] = {}
 
     @abstractmethod
@@ -87,6 +89,7 @@ class Job(ABC):
     def start(self, session: str, slots: threading.Semaphore | None = None) -> Self:
         """Begin for ``session``, as soon as there is a free slot."""
         self.seen_by(session)
+        self.begun_by = session
         start(self.kind, self._run, slots or threading.Semaphore())
         return self
 

@@ -132,7 +132,7 @@ class Runner:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._jobs: Jobs[tuple[str, str, bool], RunJob] = Jobs(KEPT_RUNS, os.cpu_count() or 1)
+        self._jobs: Jobs[tuple[str, str, str], RunJob] = Jobs(KEPT_RUNS, os.cpu_count() or 1)
         sys.setswitchinterval(SWITCH_SECONDS)
         background.start("warm", _warm)
 
@@ -142,7 +142,7 @@ class Runner:
         Args:
             mistake: entry of :data:`fedrot_core.mistakes.MISTAKES`, whose correct and faulty copy are then the arms;
                 such a run is neither recalled nor kept.
-            anew: whether it must have been computed by this server since it started.
+            anew: whether it must be computed for this session.
         """
 
         def made() -> RunJob:
@@ -150,7 +150,7 @@ class Runner:
                 return RunJob(config, methods=MISTAKES[mistake].arms(config))
             return RunJob(config, self._archive, recall=not anew)
 
-        return self._jobs.get((config.hash, mistake, anew), made, session)
+        return self._jobs.get((config.hash, mistake, session if anew else ""), made, session)
 
 
 def _warm() -> None:

@@ -56,9 +56,14 @@ def pick_compute(device: str = "auto", precision: str = "auto") -> Compute:
         raise rule("Device", f"be one this machine has ({have})", device, "Choose auto.", "device")
     if device in WITHOUT_FLOAT64 and precision == "float64":
         raise rule("Precision", f"be float32 on {device}, which has no float64", precision, "Choose auto.", "precision")
-    if precision == "auto":
-        precision = "float32" if device in WITHOUT_FLOAT64 else "float64"
-    return Compute(torch.device(device), DTYPES[precision])
+    return Compute(torch.device(device), DTYPES[resolved_precision(device, precision)])
+
+
+def resolved_precision(device: str, precision: str) -> str:
+    """What ``precision`` comes to on a device type."""
+    if precision != "auto":
+        return precision
+    return "float32" if device in WITHOUT_FLOAT64 else "float64"
 
 
 def made_with(compute: Compute) -> dict[str, str]:

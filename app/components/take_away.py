@@ -22,7 +22,11 @@ from fedrot_core.trace import Trace
 
 LARGEST_MB = 20
 
-STORED = {"shipped": "came with the project", "store": "were kept from an earlier run"}
+STORED = {
+    "shipped": "came with the project",
+    "store": "were kept from an earlier run",
+    "computed": "were computed on this server for somebody else",
+}
 """In mid-sentence, by :attr:`app.runner.RunJob.origin`."""
 
 
@@ -85,7 +89,7 @@ def _opened() -> None:
             run = run_file.read(content)
             state.set_config(run.config)
             state.select(round_index=None, arm=None)
-            st.session_state["opened_run"] = run
+            st.session_state.update(opened_run=run, anew=run.config)
         else:
             trace = trace_file.read(content)
             state.set_config(trace.config)
@@ -123,7 +127,7 @@ def came_out_again(job: RunJob) -> None:
     except FedRotError as error:
         st.warning(plain(str(error)))
         return
-    if job.origin != "computed":
+    if job.origin != "computed" or job.begun_by != state.session_id():
         _tell_of_stored(verdict, job, "link" if check else "file")
     elif not verdict.may_be_rounding:
         _tell(verdict)
@@ -147,7 +151,7 @@ def _tell(verdict: Verdict) -> None:
 
 def _tell_of_stored(verdict: Verdict, job: RunJob, whose: str) -> None:
     """Numbers that nobody computed now prove nothing: say how they compare, and offer the run that would."""
-    text = f"Nothing was computed here: these numbers {STORED[job.origin]}. "
+    text = f"Nothing was computed for you: these numbers {STORED[job.origin]}. "
     if verdict.outcome == "reproduced":
         text += f"They equal those of the {whose} (checksum {verdict.found})."
     else:

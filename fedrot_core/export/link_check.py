@@ -6,10 +6,10 @@ import base64
 import math
 import re
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fedrot_core.errors import rule
-from fedrot_core.export.verdict import SAME, Difference, Verdict, float32_allows, gap
+from fedrot_core.export.verdict import Difference, Verdict, gap, judged, made_elsewhere
 from fedrot_core.trace import Trace
 
 
@@ -70,19 +70,8 @@ def compare_link(check: str, trace: Trace, steady: int | None = None) -> Verdict
     places = [(card.name, metric) for card in trace.arms for metric in ("loss", "score", "error")]
     pairs = zip(places, there.numbers, here, strict=False)
     gaps = [Difference(last, arm, m, a, b, apart) for (arm, m), a, b in pairs if (apart := gap(m, a, b))]
-    largest = max(gaps, key=lambda d: d.gap, default=None)
-    beyond = next((d for d in gaps if not (float32_allows(d) if float32 else d.gap <= SAME)), None)
-    ours = (("by engine", there.engine, trace.engine), ("on device type", there.device, trace.device),
-            ("in", there.precision, trace.precision))  # fmt: skip
-    why = tuple(f"it was made {how} {a}, this is {b}" for how, a, b in ours if a != b)
-    edited = there.checksum == trace.checksum  # equal traces cannot have other numbers, nor another engine
-    if edited and not gaps and not why and len(there.numbers) == len(here):
-        return Verdict("reproduced", there.checksum, trace.checksum)
-    known = Verdict("same", there.checksum, trace.checksum, largest, beyond, why, steady, float32)
-    if edited or len(there.numbers) != len(here):
-        return replace(known, outcome="differs", difference=largest if edited else None)
-    if beyond is not None and steady is not None and steady <= last:
-        return replace(known, outcome="agrees", largest=None, difference=None)
-    if beyond is not None:
-        return replace(known, outcome="differs")
-    return replace(known, outcome="agrees") if float32 else known
+    why = made_elsewhere(
+        ((there.engine, trace.engine), (there.device, trace.device), (there.precision, trace.precision))
+    )
+    complete = len(there.numbers) == len(here)
+    return judged(there.checksum, trace.checksum, gaps, why, steady, float32, complete)

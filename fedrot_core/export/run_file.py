@@ -19,6 +19,7 @@ import numpy as np
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.canonical import weights
+from fedrot_core.compute import resolved_precision
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError, rule
 from fedrot_core.methods import METHODS
@@ -165,6 +166,10 @@ def read(content: bytes) -> RunFile:
             raise
         age = f"The file is of engine {engine}, this is engine {ENGINE_VERSION}, so its settings may have other names."
         raise ConfigError(f"{error} {age} {REMEDY}", error.key) from error
+    device = _text(data["device"], "The device", "cpu|cuda|mps")
+    precision = _text(data["precision"], "The precision", "float64|float32")
+    if precision != resolved_precision(device, config.precision):
+        raise rule("A run file's precision", f"be what its config gives on {device}", precision, REMEDY)
     if data["seed"] != config.seed:
         raise rule("A run file's seed", f"be its config's, {config.seed}", data["seed"], REMEDY)
     made_with = {
@@ -189,8 +194,8 @@ def read(content: bytes) -> RunFile:
     return RunFile(
         config=config,
         engine=engine,
-        device=_text(data["device"], "The device", "cpu|cuda|mps"),
-        precision=_text(data["precision"], "The precision", "float64|float32"),
+        device=device,
+        precision=precision,
         made_with=made_with,
         checksum=_text(data["checksum"], "The checksum", "[0-9a-f]{16}"),
         start_loss=_float(start["loss"], "start loss"),

@@ -14,7 +14,17 @@ from typing import Any
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError, rule
-from fedrot_core.export.take_home_runs import ARROW_DIGITS, ERROR_DIGITS, SCORE_DIGITS, Grid, Row, measured
+from fedrot_core.export.take_home_runs import (
+    ALIGNED,
+    ARROW_DIGITS,
+    ERROR_DIGITS,
+    NAIVE,
+    SCORE_DIGITS,
+    Grid,
+    Row,
+    measured,
+)
+from fedrot_core.methods import METHODS
 
 SAMPLE = 3
 """Settings that are trained anew, spread over the grid; the whole default grid takes minutes."""
@@ -24,6 +34,11 @@ MAX_BYTES = 64 * 2**20
 
 ROUNDED = {"error": ERROR_DIGITS, "sent": ARROW_DIGITS, "turned": ARROW_DIGITS, "means": ARROW_DIGITS}
 """Digits that the page prints, where they are not those of a score."""
+
+NAMES = {"ceiling": "centralised score", "sent": "arrows as sent", "turned": "arrows turned", "means": "mean arrows"}
+
+Place = tuple[str | int, ...]
+"""Names and indices that lead to a number of a setting."""
 
 REMEDY = "Save the page again from the app."
 
@@ -79,7 +94,8 @@ def check_page(
     for place in places:
         theta, alpha, rank = settings[place]
         apart = differences(runs[place], measured(grid, settings[place], should_stop))
-        difference = difference or next((f"θ = {theta:g}°, α = {alpha:g}, r = {rank}, {d}" for d in apart), "")
+        setting = f"θ = {theta:g}°, α = {alpha:g}, r = {rank}"
+        difference = difference or next((f"{setting}, {_worded(where, grid)}: {what}" for where, what in apart), "")
         on_setting()
     return PageVerdict(len(places), len(settings), difference, str(found["engine"]))
 
@@ -107,12 +123,12 @@ def read_page(content: bytes) -> tuple[Grid, Row]:
     except ConfigError:
         raise
     except Exception as error:  # a foreign or damaged file can make base64, zlib and JSON raise almost anything
-        raise rule("A take-home page", f"hold its numbers ({type(error).__name__})", "others", REMEDY) from error
+        raise rule("A take-home page", "hold numbers that can be read", f"damaged ones: {error}", REMEDY) from error
     return grid, found
 
 
-def differences(there: Any, here: Any, where: tuple[str | int, ...] = ()) -> Iterator[str]:
-    """Every number that differs by more than its last printed digit, and all else that is not equal, in words."""
+def differences(there: Any, here: Any, where: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Where numbers differ by more than their last printed digit, and all else is not equal, and what stands there."""
     number = isinstance(here, (int, float)) and isinstance(there, (int, float))
     if isinstance(here, dict) and isinstance(there, dict) and set(here) == set(there):
         for name in here:
@@ -121,10 +137,24 @@ def differences(there: Any, here: Any, where: tuple[str | int, ...] = ()) -> Ite
         for n, (a, b) in enumerate(zip(there, here, strict=True)):
             yield from differences(a, b, (*where, n))
     elif not (number and _same_print(where, there, here)) and there != here:
-        yield f"{' '.join(str(w) for w in where)}: {str(there)[:40]} there, {str(here)[:40]} here"
+        yield where, f"{str(there)[:40]} there, {str(here)[:40]} here"
 
 
-def _same_print(where: tuple[str | int, ...], a: float, b: float) -> bool:
+def _worded(where: Place, grid: Grid) -> str:
+    """A place in a setting's numbers, in words: method, λ, what it is, round."""
+    words, rest = [], list(where)
+    if rest[0] == "aligned":
+        words.append(f"{METHODS[ALIGNED].card.label} at λ = {grid.lams[int(rest[1])]:g}")
+        rest = rest[2:]
+    elif rest[0] == "naive":
+        words.append(METHODS[NAIVE].card.label)
+        rest = rest[1:]
+    name, *places = rest or ["numbers"]
+    words.append(NAMES.get(str(name), str(name)))
+    return ", ".join(words + [f"round {places[0]}"] * bool(places))
+
+
+def _same_print(where: Place, a: float, b: float) -> bool:
     name = next((w for w in reversed(where) if isinstance(w, str)), "")
     step = 1.5 * 10.0 ** -ROUNDED.get(name, SCORE_DIGITS)
     return math.isclose(a, b, rel_tol=10 * step if name == "error" else 0, abs_tol=0 if name == "error" else step)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fedrot_core.methods import METHODS
 
 SAME = 1e-7
 """Gap up to which two numbers of a float64 run are the same but for rounding. Measured over every method and preset,
-three instruction sets, one thread and two (``tests/benchmarks/machines.py``): below 1e-11."""
+three instruction sets, one thread and two (``tests/benchmarks/machines.py``): below 1e-9."""
 
 SMALLEST_ERROR = 1e-6
 """Errors below this, of exact methods, are rounding: their gap is taken relative to this."""
@@ -99,14 +100,10 @@ class Verdict:
             return f"Agrees as far as float32 can tell ({FLOAT32_TOLERANCE}; {apart}).{why}"
         if self.outcome == "agrees":
             return f"{self._as_far_as_steady(apart)}{why}"
-        if self.recorded == self.found and self.difference is None:
-            return f"Differs: the checksum agrees, so something else of what was recorded was changed by hand.{why}"
-        if self.difference is None:
-            return f"Differs: checksum {self.recorded} there, {self.found} here.{why}"
-        text = f"Differs. First difference: {self.difference}."
+        first = "" if self.difference is None else f" First difference: {self.difference}."
         if self.recorded == self.found:
-            return f"{text} The checksum agrees, so the recorded numbers were changed by hand."
-        return f"{text}{why}"
+            return f"Differs.{first} The checksum agrees, so what was recorded was changed by hand.{why}"
+        return f"Differs.{first}{why}"
 
     def _as_far_as_steady(self, apart: str) -> str:
         cannot = "these settings amplify rounding until it shows, so another processor ends elsewhere"
@@ -136,3 +133,39 @@ def float32_allows(d: Difference) -> bool:
     if d.metric == "error":
         return abs(d.recorded - d.found) <= FLOAT32_FIRST
     return d.gap <= (FLOAT32_FIRST if d.metric == "loss" else FLOAT32_FIRST_SCORE)
+
+
+def judged(
+    recorded: str,
+    found: str,
+    gaps: Sequence[Difference],
+    obstacles: tuple[str, ...],
+    steady: int | None,
+    float32: bool,
+    complete: bool = True,
+) -> Verdict:
+    """The verdict on recorded numbers.
+
+    Args:
+        recorded, found: checksums.
+        gaps: all numbers that are not equal, in order.
+        obstacles, steady, float32: as of :class:`Verdict`.
+        complete: whether there are as many numbers as there should be.
+    """
+    seen = [d for d in gaps if steady is None or d.round_index < steady]
+    largest = max(seen, key=lambda d: d.gap, default=None)
+    known = Verdict("same", recorded, found, largest, None, obstacles, steady, float32)
+    if recorded == found:  # equal traces cannot have other numbers, nor another engine, device or precision
+        if not gaps and complete and not any(o.startswith("it was made") for o in obstacles):
+            return replace(known, outcome="reproduced", obstacles=())
+        return replace(known, outcome="differs", difference=next(iter(gaps), None), steady=None)
+    beyond = next((d for d in seen if not (float32_allows(d) if float32 else d.gap <= SAME)), None)
+    if beyond is not None or not complete:
+        return replace(known, outcome="differs", difference=beyond)
+    return replace(known, outcome="agrees") if float32 or len(seen) < len(gaps) else known
+
+
+def made_elsewhere(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """What rules equal bits out, in words, from (there, here) of engine, device type and precision."""
+    how = ("by engine", "on device type", "in")
+    return tuple(f"it was made {h} {a}, this is {b}" for h, (a, b) in zip(how, pairs, strict=True) if a != b)

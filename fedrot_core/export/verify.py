@@ -10,7 +10,7 @@ from fedrot_core.compute import pick_compute
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
 from fedrot_core.export.run_file import METRICS, Row, RunFile
-from fedrot_core.export.verdict import SAME, Difference, Verdict, float32_allows, gap
+from fedrot_core.export.verdict import SAME, Difference, Verdict, gap, judged, made_elsewhere
 from fedrot_core.federation import Federation
 from fedrot_core.trace import CentralisedRecord, Trace
 
@@ -58,35 +58,18 @@ def compare(run: RunFile, trace: Trace, steady: int | None = None) -> Verdict:
     found = RunFile.of(trace)
     float32 = "float32" in (run.precision, found.precision)
     gaps = list(differences(run, found))
-    if run.checksum == found.checksum and not gaps:
-        return Verdict("reproduced", run.checksum, found.checksum)
-    seen = [d for d in gaps if steady is None or d.round_index < steady]
-    largest = max(seen, key=lambda d: d.gap, default=None)
-    edited = run.checksum == found.checksum  # equal traces cannot have other numbers
-    beyond = next((d for d in seen if edited or not (float32_allows(d) if float32 else d.gap <= SAME)), None)
-    known = Verdict("same", run.checksum, found.checksum, largest, beyond, obstacles(run, found), steady, float32)
-    if beyond is not None:
-        return replace(known, outcome="differs")
-    return replace(known, outcome="agrees") if float32 or len(seen) < len(gaps) else known
+    return judged(run.checksum, found.checksum, gaps, obstacles(run, found), steady, float32)
 
 
 def obstacles(run: RunFile, found: RunFile) -> tuple[str, ...]:
     """What is not as it was when ``run`` was made."""
-    hard = [
-        f"it was made {how} {theirs}, this is {ours}"
-        for how, theirs, ours in (
-            ("by engine", run.engine, found.engine),
-            ("on device type", run.device, found.device),
-            ("in", run.precision, found.precision),
-        )
-        if theirs != ours
-    ]
+    pairs = ((run.engine, found.engine), (run.device, found.device), (run.precision, found.precision))
     soft = [
         f"{name} was {run.made_with.get(name, 'not recorded')}, here it is {found.made_with[name]}"
         for name in ("torch", "numpy", "processor", "threads", "accelerator")
         if name in found.made_with and run.made_with.get(name) != found.made_with[name]
     ]
-    return (*hard, *soft)
+    return (*made_elsewhere(pairs), *soft)
 
 
 def differences(run: RunFile, found: RunFile) -> Iterator[Difference]:

@@ -237,7 +237,7 @@ def test_a_link_to_stored_numbers_does_not_say_reproduced_until_they_were_run() 
     query = dict(parse_qsl(urlsplit(link).query))
     at = opened(LAB, **query)
     assert at.session_state["job"].origin == "shipped"
-    assert "Nothing was computed here" in prose(at)
+    assert "Nothing was computed for you" in prose(at)
     assert "came with the project. They equal those of the link" in prose(at)
     assert "Reproduced" not in prose(at)
     at.button(key="run_anew").click().run()
@@ -245,7 +245,7 @@ def test_a_link_to_stored_numbers_does_not_say_reproduced_until_they_were_run() 
     assert job.origin == "computed"
     assert job.finished.wait(60)
     at.run()
-    assert "Nothing was computed here" not in prose(at)
+    assert "Nothing was computed for you" not in prose(at)
     assert ("Reproduced" in prose(at)) == (job.trace().checksum == read_check(query["check"]).checksum)
     assert "Reproduced" in prose(at) or "The same numbers, up to rounding" in prose(at)
 
@@ -254,7 +254,7 @@ def test_a_false_link_to_stored_numbers_is_found_out() -> None:
     trace = place.archive().asker().run(FederationConfig())
     assert trace is not None
     at = opened(LAB, check=forged(link_check(trace[0]), 1 + 1e-5))
-    assert "Nothing was computed here" in prose(at)
+    assert "Nothing was computed for you" in prose(at)
     assert "Differs" in prose(at)
 
 

@@ -68,3 +68,13 @@ def test_an_impossible_config_gives_a_message_not_a_crash(runs: Runner) -> None:
     assert job.finished.wait(30)
     assert "at most 6" in job.error
     assert job.trace() is None
+
+
+def test_a_run_remembers_who_began_it_and_a_run_anew_is_a_sessions_own(runs: Runner) -> None:
+    first = runs.job(SMALL, "first")
+    assert runs.job(SMALL, "second") is first
+    assert first.begun_by == "first"
+    mine = runs.job(SMALL, "second", anew=True)
+    assert mine is not first
+    assert mine.begun_by == "second"
+    assert runs.job(SMALL, "third", anew=True) is not mine

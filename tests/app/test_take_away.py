@@ -43,6 +43,10 @@ def finished(at: AppTest) -> AppTest:
     return at
 
 
+def run_anew(at: AppTest) -> AppTest:
+    return finished(at.button(key="run_anew").click().run())
+
+
 def opened(at: AppTest, name: str, content: bytes) -> AppTest:
     at.file_uploader[0].set_value((name, content, "application/octet-stream")).run()
     return finished(at)
@@ -96,10 +100,13 @@ def test_a_shared_link_proves_itself_and_a_false_one_is_found_out() -> None:
     at = lab(**QUICK)
     link = next(c.value for c in at.code if "check=" in c.value)
     query = dict(parse_qsl(urlsplit(link).query))
-    assert "Reproduced" in told(lab(**query))
-    near = lab(**{**query, "check": forged(query["check"], 1 + 3e-10)})
+    visitor = lab(**query)
+    assert "Nothing was computed for you" in told(visitor)
+    assert "They equal those of the link" in told(visitor)
+    assert "Reproduced" in told(run_anew(visitor))
+    near = run_anew(lab(**{**query, "check": forged(query["check"], 1 + 3e-10)}))
     assert "The same numbers, up to rounding (largest difference 3e-10" in told(near)
-    wrong = lab(**{**query, "check": forged(query["check"], 1 + 1e-5)})
+    wrong = run_anew(lab(**{**query, "check": forged(query["check"], 1 + 1e-5)}))
     assert "A twin run is finding out" in told(wrong) or wrong.session_state["twin"].finished.is_set()
     assert wrong.session_state["twin"].finished.wait(60)
     assert "Differs. First difference: round" in told(wrong.run())

@@ -25,7 +25,7 @@ def test_a_restarted_server_gets_a_run_back_without_computing(chromium: Browser,
         open_lab(page, f"{url}/lab?{link}")
         assert (figure_version(page), figure_title(page, "latent")) == before
         told = page.get_by_test_id("stAlert")
-        expect(told).to_contain_text("Nothing was computed here: these numbers were kept from an earlier run")
+        expect(told).to_contain_text("Nothing was computed for you: these numbers were kept from an earlier run")
         expect(told).to_contain_text("They equal those of the link")
         page.get_by_role("button", name="Run it here and compare").click()
         expect(page.get_by_test_id("stAlert")).to_contain_text("Reproduced")

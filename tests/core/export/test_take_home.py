@@ -227,7 +227,7 @@ def test_a_page_comes_out_again_and_a_changed_number_is_named(found: Row) -> Non
     changed["runs"][0]["aligned"][1]["score"][2] += 3e-4
     verdict = check_page(written(changed), sample=1)
     assert verdict.outcome == "differs"
-    assert "First difference: θ = 0°, α = 0.5, r = 2, aligned 1 score 2: " in str(verdict)
+    assert "First difference: θ = 0°, α = 0.5, r = 2, FedRot-LoRA at λ = 0.8, score, round 2: " in str(verdict)
     rounding = json.loads(json.dumps(found))
     rounding["runs"][0]["naive"]["error"][1] *= 1 + 1e-4
     assert check_page(written(rounding), sample=1).outcome == "same"
@@ -238,5 +238,5 @@ def test_a_file_that_is_no_page_is_refused(found: Row) -> None:
         with pytest.raises(ConfigError):
             check_page(broken)
     data = base64.b64encode(b"no gzip")
-    with pytest.raises(ConfigError, match=r"A take-home page must hold its numbers \(error\)"):
+    with pytest.raises(ConfigError, match=r"A take-home page must hold numbers that can be read"):
         check_page(b'<script type="text/plain" id="data">' + data + b"</script>")
