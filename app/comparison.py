@@ -119,11 +119,9 @@ def verdict(runs: Sequence[RunSummary], cards: Sequence[ArmCard]) -> tuple[str, 
 
 def setting(config: FederationConfig) -> str:
     """What decides most about a comparison, in words: the skew, the rank, and in which frames factors arrive."""
-    data, frames = config.data, config.frames
-    skew = f"heterogeneity {data.heterogeneity:g}" if data.workload == "teacher" else f"α = {data.alpha:g}"
-    skew = "equal splits" if data.workload != "teacher" and data.partition == "iid" else skew
-    sent = FRAMES[frames.kind].format(angle=f"{frames.angle:g}°")
-    return f"With {skew}, rank {config.lora.rank} and factors {sent}"
+    sent = FRAMES[config.frames.kind].format(angle=f"{config.frames.angle:g}°")
+    skew = f"{config.task.skew_in_words}, " if config.task.skew_in_words else ""
+    return f"With {skew}rank {config.lora.rank} and factors {sent}"
 
 
 def _caveats(choice: Choice, arms: Sequence[ArmStatistics], n: int) -> str:

@@ -10,25 +10,28 @@ import streamlit as st
 
 from app import state
 from app.components.method_list import method_list
-from fedrot_core.config import FederationConfig, Leaf, leaves
-from fedrot_core.methods import METHODS
-from fedrot_core.workloads import WORKLOADS
+from fedrot_core.config import FederationConfig, Leaf, TaskConfig, leaves
+from fedrot_core.config.option import leaves_of
 
 LEAVES = {leaf.option.key: leaf for leaf in leaves()}
 
-GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("", ("alpha", "het", "rank", "frames", "theta")),
-    ("Methods and alignment", ("arms", "lam", "group", "side", "stale", "weights")),
-    ("Task and data", ("task", "clients", "split", "min", "known", "width")),
-    ("Who takes part, server", ("part", "drop", "ranks", "server", "slr")),
-    ("Training", ("rounds", "steps", "batch", "opt", "lr", "lora_alpha", "device", "precision", "seed")),
-)
-"""Sidebar groups; the first stands open at the top: heterogeneity and rank first."""
+
+def groups(task: TaskConfig) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The sidebar: title -> keys. The first group stands open at the top: heterogeneity and rank first."""
+    skew = (task.skew.key,) if task.skew else ()
+    own = tuple(leaf.option.key for leaf in leaves_of(type(task)) if leaf.option.key not in skew)
+    return (
+        ("", (*skew, "rank", "frames", "theta")),
+        ("Methods and alignment", ("arms", "lam", "group", "side", "stale", "weights")),
+        ("Task and data", ("task", "clients", *own)),
+        ("Who takes part, server", ("part", "drop", "ranks", "server", "slr")),
+        ("Training", ("rounds", "steps", "opt", "lr", "lora_alpha", "device", "precision", "seed")),
+    )
 
 
 def sidebar() -> None:
     """All controls of the lab."""
-    for title, keys in GROUPS:
+    for title, keys in groups(state.config().task):
         if title:
             with st.expander(title, expanded=title.startswith("Methods")):
                 widgets(keys)
@@ -75,11 +78,8 @@ def _widget(leaf: Leaf, value: Any) -> None:
 
 
 def _choices(leaf: Leaf) -> dict[str, str]:
-    """Value -> label, from the field or from the registry it names."""
-    if leaf.option.registry == "workload":
-        return {w.name: w.label for w in WORKLOADS.values()}
-    if leaf.option.registry == "method":
-        first = FederationConfig().methods  # the default arms, then the rest by name
-        cards = sorted((m.card for m in METHODS.values()), key=lambda c: (c.name not in first, c.label.lower()))
-        return {card.name: card.label for card in cards}
-    return dict(leaf.option.choices)
+    """Value -> label, in the order of the list."""
+    if leaf.kind in (int, float, str):
+        return leaf.choices
+    first = FederationConfig().methods  # the default arms, then the rest by name
+    return dict(sorted(leaf.choices.items(), key=lambda c: (c[0] not in first, c[1].lower())))

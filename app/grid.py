@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fedrot_core.config import FederationConfig, leaves
+from fedrot_core.config import FederationConfig, Skew, leaves
 from fedrot_core.errors import ConfigError
 from fedrot_core.figures.parts import percent
 from fedrot_core.figures.when import Axis, GridCell, signed, times
@@ -19,8 +19,12 @@ NAIVE = "fedit"
 ALIGNED = ("fedrot", "fedrot_code", "gpa")
 """Methods that can stand against the naive average; the first is the default."""
 
-ALPHAS: tuple[float, ...] = (0.05, 0.1, 0.3, 1, 10)
-OWN_SHARES: tuple[float, ...] = (0, 0.25, 0.5, 0.75, 1)
+NO_SKEW = Skew("steps", "local steps (right: clients drift apart)", "steps", (1, 5, 10, 20, 50), 50, 1)
+"""Across the map where a workload has no axis of heterogeneity: the more steps, the more clients part."""
+
+SKEW = "skew"
+"""In :data:`SEARCHED`: "strongest" or "none", on the workload's own axis; left out where it has none."""
+
 RANKS: tuple[int, ...] = (1, 2, 4, 8, 16)
 TURNS: tuple[float, ...] = (0, 30, 60, 90, 120, 150, 180)
 QUICK_ROUNDS = 8
@@ -34,17 +38,17 @@ TINY = 1e-12
 SEARCHED: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("as trained", {"frames": "trained"}),
     ("as trained, SGD", {"frames": "trained", "opt": "sgd", "lr": 0.1}),
-    ("as trained, strongest skew", {"frames": "trained", "alpha": 0.05, "het": 1.0}),
-    ("as trained, no skew", {"frames": "trained", "alpha": 100.0, "het": 0.0}),
+    ("as trained, strongest skew", {"frames": "trained", SKEW: "strongest"}),
+    ("as trained, no skew", {"frames": "trained", SKEW: "none"}),
     ("as trained, rank 16", {"frames": "trained", "rank": 16}),
     ("as trained, 1 local step", {"frames": "trained", "steps": 1}),
     ("as trained, full turn λ = 1", {"frames": "trained", "lam": 1.0}),
     ("as trained, 2 clients", {"frames": "trained", "clients": 2}),
     ("as trained, 3 in 10 clients a round, strongest skew",
-     {"frames": "trained", "part": 0.3, "alpha": 0.05, "het": 1.0}),
+     {"frames": "trained", "part": 0.3, SKEW: "strongest"}),
     ("independent random starts", {"frames": "independent"}),
     ("SGD", {"opt": "sgd", "lr": 0.1}),
-    ("strongest skew", {"alpha": 0.05, "het": 1.0}),
+    ("strongest skew", {SKEW: "strongest"}),
     ("rank 1", {"rank": 1}),
     ("1 local step", {"steps": 1}),
     ("full turn λ = 1", {"lam": 1.0}),
@@ -99,11 +103,9 @@ def rounds_of(base: FederationConfig, depth: str) -> int:
 def grid_of(base: FederationConfig, rows: str, aligned: str, depth: str) -> Grid:
     """The map around ``base``: skew against rank, or against the turn θ between two halves of the clients."""
     common: dict[str, Any] = {"arms": (NAIVE, aligned), "rounds": rounds_of(base, depth)}
-    if base.data.workload == "digits":
-        x, x_key = Axis("Dirichlet α (left: strong skew)", "α", ALPHAS), "alpha"
-        common["split"] = "dirichlet"
-    else:
-        x, x_key = Axis("own share of each client (right: strong skew)", "own share", OWN_SHARES), "het"
+    skew = base.task.skew or NO_SKEW
+    x, x_key = Axis(skew.title, skew.letter, skew.values), skew.key
+    common |= skew.also
     if rows == "theta":
         y, y_key = Axis("turn θ between two halves", "θ", TURNS, "°"), "theta"
         common["frames"] = "turned"
@@ -124,12 +126,12 @@ def grid_of(base: FederationConfig, rows: str, aligned: str, depth: str) -> Grid
 def search_of(base: FederationConfig, aligned: str, depth: str) -> tuple[Setting, ...]:
     """The further settings of :data:`SEARCHED` that are possible here and differ from ``base``."""
     plain = base.with_values({"arms": (NAIVE, aligned), "rounds": rounds_of(base, depth)})
-    active = "alpha" if base.data.workload == "digits" else "het"
     settings: list[Setting] = []
     for name, changes in SEARCHED:
-        wanted = {k: v for k, v in changes.items() if k not in ("alpha", "het") or k == active}
-        if "alpha" in wanted:
-            wanted["split"] = "dirichlet"
+        wanted = dict(changes)
+        skew, how = base.task.skew, wanted.pop(SKEW, None)
+        if skew is not None and how is not None:
+            wanted |= {skew.key: getattr(skew, how), **skew.also}
         try:
             config = plain.with_values(wanted)
         except ConfigError:
@@ -163,11 +165,6 @@ def finding_of(setting: Setting, summary: RunSummary | None, aligned: str) -> Fi
 def label(method: str) -> str:
     """A method's name for people."""
     return METHODS[method].card.label
-
-
-def score_name(config: FederationConfig) -> str:
-    """What the task's score is called, short."""
-    return "accuracy" if config.data.workload == "digits" else "score"
 
 
 def headline(findings: Sequence[Finding], aligned: str, score: str) -> str:
@@ -217,7 +214,7 @@ def around(base: FederationConfig, rounds: int) -> str:
     train = base.train
     optimizer = next(leaf.option for leaf in leaves() if leaf.option.key == "opt").choices[train.optimizer]
     return (
-        f"Each cell is one run around the lab's present config: {WORKLOADS[base.data.workload].label}, "
+        f"Each cell is one run around the lab's present config: {WORKLOADS[base.task.name].label}, "
         f"{base.data.clients} clients, {train.local_steps} local steps, {optimizer}, {rounds} rounds."
     )
 

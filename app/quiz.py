@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from fedrot_core.lessons import LESSONS
-from fedrot_core.quiz import TOPICS, Number, Pick, Question, nth
+from fedrot_core.quiz import Number, Pick, Question, nth, topics
 from fedrot_core.quiz.base import EVERYTHING
 
 SEEDS = 9999
 """Seeds of quizzes run from 1 to this, and so do question numbers."""
-
-PAGES = Path(__file__).resolve().parents[1] / "pages"
 
 
 @dataclass(frozen=True)
@@ -64,24 +61,19 @@ def from_query(query: Mapping[str, str], fresh_seed: int) -> tuple[Place, list[s
             else:
                 problems.append(f"{key} must be in 1..{SEEDS}; the link's {text!r} was replaced by {numbers[key]}.")
         elif key == "topic":
-            if text in topics():
+            if text in topic_titles():
                 topic = text
             else:
-                known = ", ".join(topics())
+                known = ", ".join(topic_titles())
                 problems.append(f"topic must be one of {known}; the link's {text!r} was replaced by {topic}.")
         else:
             problems.append(f"The link's {key}={text!r} is not part of the quiz and was ignored.")
     return Place(numbers["quiz_seed"], topic, numbers["n"] - 1), problems
 
 
-def topics() -> dict[str, str]:
+def topic_titles() -> dict[str, str]:
     """Topic -> title."""
-    return {EVERYTHING: "All lessons", **{name: LESSONS[name].title for name in TOPICS}}
-
-
-def lesson_page(lesson: str) -> str | None:
-    """File name of the page that teaches a lesson, if there is one."""
-    return next((path.name for path in sorted(PAGES.glob(f"1?_{lesson}.py"))), None)
+    return {EVERYTHING: "All lessons", **{name: LESSONS[name].title for name in topics()}}
 
 
 def score(replies: Replies, place: Place) -> tuple[int, int]:

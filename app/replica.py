@@ -21,6 +21,7 @@ from fedrot_core.methods import METHODS
 from fedrot_core.summary import RunSummary
 from fedrot_core.trace import ArmCard
 from fedrot_core.workloads import build_task
+from fedrot_core.workloads.digits import DigitsConfig
 
 BASE: Mapping[str, Any] = {"frames": "trained", "alpha": 0.5, "rank": 4, "lora_alpha": 8.0, "steps": 20}
 """What is as in the paper, as far as a small model can: skew, rank, scaling, local steps, frames as trained."""
@@ -189,16 +190,17 @@ def ratios(runs: Replica, found: Found) -> list[Ratios]:
 def differences(runs: Replica) -> list[tuple[str, str, str]]:
     """What differs between the paper's runs and ours, as they are set now: (what, paper, ours)."""
     c = runs.base
+    assert isinstance(c.task, DigitsConfig)
     labels = {leaf.option.key: leaf.option.choices for leaf in leaves()}
     optimiser = labels["opt"][c.train.optimizer]
     ours = {
         "Model": model(c),
         "Data": "scikit-learn's handwritten digits, 8 × 8 pixels, ten classes",
         "Optimiser": f"{optimiser} {c.train.learning_rate:g}, {c.train.local_steps} local steps of batch "
-        f"{c.train.batch_size}",
+        f"{c.task.batch_size}",
         "Rounds": str(c.train.rounds),
         "Adapter": f"r = {c.lora.rank}, lora_alpha = {c.lora.lora_alpha:g}",
-        "Split": f"Dirichlet {c.data.alpha:g}",
+        "Split": f"Dirichlet {c.task.alpha:g}",
         "Frames": labels["frames"][c.frames.kind],
         "Error": f"relative to ‖Σ wₖ Bₖ Aₖ‖; median over rounds 1 to {c.train.rounds - 1} and all seeds",
     }

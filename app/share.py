@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fedrot_core.config import FederationConfig, Leaf, leaves
+from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.errors import ConfigError
 from fedrot_core.figures import FIGURES
 from fedrot_core.methods import METHODS
-from fedrot_core.registry import Registry
-from fedrot_core.workloads import WORKLOADS
 
 
 @dataclass(frozen=True)
@@ -58,10 +56,10 @@ GRID_CHOICES = {"grid": ("rank", "theta"), "aligned": ("fedrot", "fedrot_code", 
 def to_query(config: FederationConfig, selection: Selection) -> dict[str, str]:
     """Query parameters of every value that differs from its default."""
     query = {}
-    for leaf in leaves():
+    for leaf in config.leaves():
         value = leaf.get(config)
         if value != leaf.default:
-            query[leaf.option.key] = _text(value)
+            query[leaf.option.key] = leaf.text(value)
     standard = Selection()
     for key, name in {**NUMBERS, **NAMES, **LISTS, CHECK: CHECK}.items():
         value = getattr(selection, name)
@@ -74,13 +72,14 @@ def from_query(query: Mapping[str, str]) -> tuple[FederationConfig, Selection, l
     """Inverse of :func:`to_query`, and a sentence for each value that was replaced by its default."""
     problems: list[str] = []
     config, known = FederationConfig(), {leaf.option.key: leaf for leaf in leaves()}
+    default = {key: leaf.text(leaf.default) for key, leaf in known.items()}
     wanted: dict[str, Any] = {}
     for key, text in query.items():
         if key in known:
             try:
-                wanted[key] = _parsed(text, known[key])
-            except (ConfigError, ValueError) as error:
-                problems.append(f"{error} The link's {key}={text!r} was replaced by {_text(known[key].default)}.")
+                wanted[key] = known[key].parse(text)
+            except ConfigError as error:
+                problems.append(f"{error} The link's {key}={text!r} was replaced by {default[key]}.")
         elif key not in {**NUMBERS, **NAMES, **LISTS, CHECK: CHECK}:
             problems.append(f"The link's {key}={text!r} is not a setting of this app and was ignored.")
     while True:  # values are judged together: some are only possible beside others
@@ -93,7 +92,7 @@ def from_query(query: Mapping[str, str]) -> tuple[FederationConfig, Selection, l
                 problems.append(f"{error} All settings of the link were replaced by the defaults.")
                 break
             del wanted[bad]
-            problems.append(f"{error} The link's {bad}={query[bad]!r} was replaced by {_text(known[bad].default)}.")
+            problems.append(f"{error} The link's {bad}={query[bad]!r} was replaced by {default[bad]}.")
     selection, complaints = _selection(query, config)
     return config, selection, problems + complaints
 
@@ -162,20 +161,4 @@ def _selection(query: Mapping[str, str], config: FederationConfig) -> tuple[Sele
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def _parsed(text: str, leaf: Leaf) -> Any:
-    """``text`` as the leaf's type; raises ValueError or ConfigError."""
-    registries: dict[str, Registry[Any]] = {"workload": WORKLOADS, "method": METHODS}
-    registry = registries.get(leaf.option.registry)
-    if leaf.kind in (int, float):
-        try:
-            return leaf.kind(text)
-        except ValueError:
-            raise ConfigError(f"{leaf.option.label} must be a number; got {text!r}.", leaf.option.key) from None
-    value: Any = text if leaf.kind is str else tuple(text.split(","))
-    if registry is not None:
-        for name in (value,) if isinstance(value, str) else value:
-            registry[name]
-    return value
+    return str(value)

@@ -37,9 +37,17 @@ def config() -> FederationConfig:
 
 
 def change_config(values: dict[str, Any]) -> None:
-    """Replace some values by URL key. What breaks a rule is refused, and the page says why."""
+    """Replace some values by URL key. What breaks a rule is refused, and the page says why.
+
+    A task that comes back has the values it had before.
+    """
+    left: dict[str, Any] = st.session_state.setdefault("left_tasks", {})
+    now = config()
+    left[now.task.name] = now.values()
     try:
-        set_config(config().with_values(values))
+        if values.get("task", now.task.name) != now.task.name:
+            values = left.get(values["task"], {}) | now.values() | values
+        set_config(now.with_values(values))
     except ConfigError as error:
         st.session_state["problems"] = [f"{error} The setting was left as it was."]
 

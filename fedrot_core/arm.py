@@ -189,7 +189,8 @@ def combine(
     size = float(state.factors.A.abs().max() + state.factors.B.abs().max())
     if not size < DIVERGED_NORM:
         raise _outgrown(method, context.round_index, config)
-    held = context.numbers("AB") * float(context.ranks.double().mean()) / config.lora.rank
+    share = float(context.ranks.double().mean()) / config.lora.rank  # of the numbers at full rank
+    up, down = (share * context.numbers(which(context.round_index)) for which in (method.sent, method.received))
     return Combined(
         arm=arm,
         before=arm.state,
@@ -201,8 +202,8 @@ def combine(
         context=context,
         dropped=now.clients[now.arrive.index_fill(0, kept, False)],
         lost=now.clients[~now.arrive],
-        bytes_up=_bytes(held if upload.numbers is None else upload.numbers, upload.indices),
-        bytes_down=_bytes(held if outcome.numbers is None else outcome.numbers, outcome.indices),
+        bytes_up=_bytes(up if upload.numbers is None else upload.numbers, upload.indices),
+        bytes_down=_bytes(down if outcome.numbers is None else outcome.numbers, outcome.indices),
         client_seconds=(middle - begin) / len(kept),
         server_seconds=end - middle,
     )

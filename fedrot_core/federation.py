@@ -71,6 +71,8 @@ class Federation:
             start_score=float(score[0]),
             sample_counts=tuple(int(n) for n in self.task.sample_counts),
             class_counts=() if counts is None else tuple(tuple(int(c) for c in row) for row in counts),
+            class_name=self.task.class_name,
+            inputs=self.task.inputs,
         )
         arms = tuple(m.card for m in self.methods)
         device = self.compute.device.type

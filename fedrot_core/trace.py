@@ -18,7 +18,7 @@ from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import TraceError
 
-FORMAT = 2
+FORMAT = 3
 
 MAX_BYTES = 2**30
 """Largest unpacked size of a trace file that is read: a small archive can claim to hold far more."""
@@ -138,7 +138,7 @@ class ArmCard:
 
 @dataclass(frozen=True)
 class TaskCard:
-    """What figures need to know of the task."""
+    """What figures need to know of the task; fields as of :class:`fedrot_core.workloads.Task`."""
 
     layers: tuple[str, ...]
     loss_name: str
@@ -148,6 +148,8 @@ class TaskCard:
     start_score: float
     sample_counts: tuple[int, ...]
     class_counts: tuple[tuple[int, ...], ...]
+    class_name: str
+    inputs: tuple[str, ...]
 
 
 @dataclass
@@ -302,7 +304,7 @@ class Trace:
     def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Trace:
         """Inverse of :meth:`parts`; a header that misses something raises almost any exception."""
         task = dict(header["task"])
-        for name in ("layers", "sample_counts"):
+        for name in ("layers", "sample_counts", "inputs"):
             task[name] = tuple(task[name])
         task["class_counts"] = tuple(tuple(row) for row in task["class_counts"])
         by_record: dict[int, dict[str, Array]] = {}

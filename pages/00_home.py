@@ -6,10 +6,12 @@ import streamlit as st
 
 from app import presets, state
 from app.components.live_figure import data_dialog, figure_card
+from app.navigation import lesson_file
 from app.runner import runner
 from app.terms import rich, theme_mode
 from fedrot_core.config import FederationConfig
 from fedrot_core.figures import View
+from fedrot_core.lessons import LESSONS
 
 WHAT = (
     "Clients can write one and the same [[update]] in many [[frame|frames]], so a [[server]] that averages their "
@@ -17,8 +19,8 @@ WHAT = (
     "communication; here you see when that matters, and when it does not."
 )
 DOORS = (
-    ("Learn", "Six short lessons and a quiz: predict, then see. Ten minutes to the idea.",
-     (("10_one_update.py", "Start the first lesson"), ("20_quiz.py", "Take the quiz"))),
+    ("Learn", "Short lessons and a quiz: predict, then see. Ten minutes to the idea.",
+     ((lesson_file(next(iter(LESSONS))), "Start the first lesson"), ("20_quiz.py", "Take the quiz"))),
     ("Experiment", "Your own heterogeneity, rank and methods on real data, round by round.",
      (("01_lab.py", "Open the lab"), ("02_compare.py", "Compare methods"))),
     ("Diagnose", "Would turning help in your setting? A map says where it pays, and where it hurts.",

@@ -7,7 +7,7 @@ import streamlit as st
 from app import link, state
 from app.components.sweep_progress import POLL_SECONDS, begun, held, progress, running, start
 from app.components.when_grid import FRAMES, choices, counterexamples, map_card, open_asked, open_one
-from app.grid import around, finding_of, grid_of, rank_one, score_name, search_of
+from app.grid import around, finding_of, grid_of, rank_one, search_of
 
 
 def stage() -> None:
@@ -51,7 +51,7 @@ for problem in st.session_state["problems"]:
 choices()
 base, now = state.config(), state.selection()
 grid, search = grid_of(base, now.grid, now.aligned, now.depth), search_of(base, now.aligned, now.depth)
-score, rounds = score_name(base), grid.settings[0].config.train.rounds
+score, rounds = base.task.score, grid.settings[0].config.train.rounds
 st.caption(around(base, rounds))
 further = tuple(s.config for s in search)
 moving = running(held("grid", grid.configs), begun("search", further))

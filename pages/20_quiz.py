@@ -14,7 +14,7 @@ quiz_parts.open_link()
 link.show(quiz.to_query(quiz_parts.place()))
 for sheet in ("style.css", "lesson.css"):
     st.html(Path(__file__).parents[1] / "app" / sheet)
-place, titles = quiz_parts.place(), quiz.topics()
+place, titles = quiz_parts.place(), quiz.topic_titles()
 with st.container(horizontal=True, vertical_alignment="center", gap="small", key="lesson_head"):
     st.html('<h1 class="fedrot-name">Quiz</h1>')
     st.session_state["quiz_topic"] = place.topic

@@ -8,9 +8,11 @@ import numpy as np
 import streamlit as st
 
 from app import link, quiz
+from app.navigation import lesson_file
 from app.quiz import SEEDS, Place
 from app.terms import rich
 from app.text import plain
+from fedrot_core.lessons import LESSONS
 from fedrot_core.lessons.glossary import unmarked
 from fedrot_core.quiz import Number, Pick, Question
 
@@ -108,7 +110,5 @@ def _feedback(q: Question, made: float) -> None:
     else:
         st.error(text, icon=":material/close:")
     st.html(f'<p class="fedrot-prose fedrot-answer" role="status">{rich(q.explain)}</p>')
-    page = quiz.lesson_page(q.lesson)
-    if page is not None:
-        title = quiz.topics()[q.lesson]
-        st.page_link(f"../pages/{page}", label=f"Lesson: {title}", icon=":material/school:")
+    label = f"Lesson: {LESSONS[q.lesson].title}"
+    st.page_link(f"../pages/{lesson_file(q.lesson)}", label=label, icon=":material/school:")

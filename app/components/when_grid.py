@@ -12,7 +12,7 @@ import streamlit as st
 
 from app import state
 from app.components.live_figure import ask_table, chart, table_wanted
-from app.grid import ALIGNED, TIE_POINTS, Finding, Grid, headline, label, rounds_of, score_name, verdict, worst
+from app.grid import ALIGNED, TIE_POINTS, Finding, Grid, headline, label, rounds_of, verdict, worst
 from app.share import to_query
 from app.terms import theme_mode
 from app.text import plain
@@ -89,7 +89,7 @@ def map_card(grid: Grid, findings: Sequence[Finding], aligned: str, base: Federa
     def picked() -> None:
         st.session_state["open_in_lab"] = by_key.get(st.session_state["figure_when"].get("pick"))
 
-    score = score_name(base)
+    score = base.task.score
     st.html(f'<p class="fedrot-look" role="status"><b>{headline(findings, aligned, score)}</b></p>')
     cells = [f.cell for f in findings]
     first = grid.settings[0].config

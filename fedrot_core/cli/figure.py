@@ -11,7 +11,7 @@ import click
 from fedrot_core.cli.flags import Teaching, configured
 from fedrot_core.cli.output import check_out, quiet_option, train, write_file
 from fedrot_core.cli.program import group
-from fedrot_core.config import FederationConfig, leaves
+from fedrot_core.config import FederationConfig
 from fedrot_core.errors import rule
 from fedrot_core.export.figures import Footer, write_figure
 from fedrot_core.export.run_file import RunFile
@@ -134,7 +134,7 @@ def described(trace: Trace) -> str:
     values = trace.config.values()
     parts = [
         f"{leaf.option.key}={'+'.join(v) if isinstance(v := leaf.get(trace.config), tuple) else v}"
-        for leaf in leaves()
+        for leaf in trace.config.leaves()
         if leaf.get(trace.config) != leaf.default and leaf.active(values) and leaf.option.key != "seed"
     ]
     settings = ", ".join(parts) or "default settings"

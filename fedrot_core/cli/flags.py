@@ -5,19 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import click
 
 from fedrot_core.cli.inputs import open_run
 from fedrot_core.config import FederationConfig, Leaf, leaves
-from fedrot_core.errors import ConfigError, rule
+from fedrot_core.errors import ConfigError
 from fedrot_core.methods import METHODS
-from fedrot_core.registry import Registry
-from fedrot_core.workloads import WORKLOADS
 
 LEAVES = {leaf.option.key: leaf for leaf in leaves()}
-REGISTRIES: dict[str, Registry[Any]] = {"workload": WORKLOADS, "method": METHODS}
 PREFIX = "setting_"
 
 
@@ -26,37 +23,15 @@ def flag(leaf: Leaf) -> str:
     return "--" + leaf.option.key.replace("_", "-")
 
 
-def parse(leaf: Leaf, text: str) -> Any:
-    """``text`` as the leaf's type; ranges and choices are checked when a config is built.
-
-    Raises:
-        ConfigError: when it is no number where one is needed, or names nothing that is registered.
-    """
-    if leaf.kind in (int, float):
-        try:
-            return leaf.kind(text)
-        except ValueError:
-            what = "a whole number" if leaf.kind is int else "a number"
-            raise rule(leaf.option.label, f"be {what}", text, "Enter one.", leaf.option.key) from None
-    value: Any = text.strip() if leaf.kind is str else tuple(part.strip() for part in text.split(","))
-    if leaf.option.registry:
-        for name in (value,) if isinstance(value, str) else value:
-            REGISTRIES[leaf.option.registry][name]
-    return value
-
-
 def described(leaf: Leaf) -> str:
     """Label, help, and in brackets: choices or range with unit, default, and for which other settings it counts."""
     opt = leaf.option
     facts = []
-    if opt.choices:
-        facts += [f"{name}: {label}" for name, label in opt.choices.items()]
-    elif opt.registry and leaf.kind is str:
-        facts += list(REGISTRIES[opt.registry])
+    if leaf.kind is str:
+        facts += [f"{name}: {label}" for name, label in leaf.choices.items()]
     elif opt.low is not None and opt.high is not None:
         facts.append(f"{opt.low:g}..{opt.high:g} {opt.unit}".rstrip())
-    default = ",".join(leaf.default) if isinstance(leaf.default, tuple) else leaf.default
-    facts.append(f"default {default:g}" if isinstance(default, float) else f"default {default}")
+    facts.append(f"default {leaf.text(leaf.default)}")
     if opt.when:
         facts.append(f"only with {_needs(leaf)}")
     return f"{opt.label}. {opt.help} [{'; '.join(facts)}]"
@@ -75,7 +50,7 @@ class Setting(click.Option):
         if not isinstance(value, str):
             return value
         try:
-            return parse(self.leaf, value)
+            return self.leaf.parse(value)
         except ConfigError as error:
             raise click.BadParameter(str(error), ctx, self) from None
 
@@ -85,7 +60,6 @@ class Teaching(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Own options first, then a part for each section."""
-        hints = get_type_hints(FederationConfig)
         parts: dict[str, list[tuple[str, str]]] = {"Options": []}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
@@ -93,10 +67,10 @@ class Teaching(click.Command):
                 continue
             title = "Options"
             if isinstance(param, Setting):
-                path = param.leaf.path
+                section = param.leaf.section
                 title = "The run"
-                if len(path) > 1:
-                    title = str(hints[path[0]].__doc__).splitlines()[0].rstrip(".").replace("``", "")
+                if section is not FederationConfig:
+                    title = str(section.__doc__).splitlines()[0].rstrip(".").replace("``", "")
             parts.setdefault(title, []).append(record)
         for title, records in parts.items():
             with formatter.section(title):

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
-from fedrot_core.cli.flags import LEAVES, Teaching, changed, configured, note_idle, parse
+from fedrot_core.cli.flags import LEAVES, Teaching, changed, configured, note_idle
 from fedrot_core.cli.output import as_csv, as_json, check_out, quiet_option, summaries, write_file
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.config import FederationConfig
@@ -49,7 +49,7 @@ class Axis(click.ParamType[Any]):
                 raise rule("A grid's key", f"be one of {', '.join(LEAVES)}", key, "Name one of these settings.")
             leaf = LEAVES[key]
             joined = leaf.kind not in (int, float, str)
-            found = [parse(leaf, part.replace("+", ",") if joined else part) for part in text.split(",")]
+            found = [leaf.parse(part.replace("+", ",") if joined else part) for part in text.split(",")]
             if len(set(found)) != len(found):
                 raise rule("A grid", "name each value once", value, "Leave out the repeated one.")
         except ConfigError as error:

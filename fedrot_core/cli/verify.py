@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import click
 
-from fedrot_core.cli.flags import LEAVES, Teaching, changed, parse
+from fedrot_core.cli.flags import LEAVES, Teaching, changed
 from fedrot_core.cli.inputs import open_run
 from fedrot_core.cli.output import as_json as json_text
 from fedrot_core.cli.output import json_option, progress, quiet_option, train
@@ -75,7 +75,7 @@ def _link(link: str, quiet: bool) -> Verdict:
     query = dict(parse_qsl(urlsplit(link).query))
     if "check" not in query:
         raise rule("A link", "hold a check to be verified", link, "Share the link of a whole run.")
-    config = changed(FederationConfig(), {key: parse(LEAVES[key], query[key]) for key in query if key in LEAVES})
+    config = changed(FederationConfig(), {key: LEAVES[key].parse(query[key]) for key in query if key in LEAVES})
     trace = train(config, quiet)
     verdict = compare_link(query["check"], trace)
     return compare_link(query["check"], trace, steady_rounds(trace)) if verdict.may_be_rounding else verdict

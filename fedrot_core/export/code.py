@@ -12,11 +12,11 @@ from typing import Any
 import nbformat
 
 from fedrot_core import ENGINE_VERSION
-from fedrot_core.config import FederationConfig, Leaf, leaves
+from fedrot_core.config import FederationConfig, Leaf, TaskConfig
+from fedrot_core.config.fields import TASK
 from fedrot_core.export.link_check import read_check
 from fedrot_core.figures import FIGURES
 from fedrot_core.methods import METHODS
-from fedrot_core.workloads import WORKLOADS
 
 DRAWN = ("learning", "errors")
 """The figures that the code draws."""
@@ -69,10 +69,11 @@ def _parts(config: FederationConfig, check: str) -> Iterator[Part]:
     """The code in order. No text of ``config`` enters it but as a Python literal or by a registry's name."""
     if check:
         read_check(check)
-    WORKLOADS[config.data.workload]
     labels = ", ".join(METHODS[name].card.label for name in config.methods)
     methods = textwrap.fill(f"Methods: {labels}.", WIDTH)
     sections, built = _built(config)
+    own = [section for section in sections if issubclass(section, TaskConfig)]
+    common = [section.__name__ for section in sections if section not in own]
     rounds = "1 round" if config.train.rounds == 1 else f"{config.train.rounds} rounds"
     yield Part(
         "imports",
@@ -80,14 +81,15 @@ def _parts(config: FederationConfig, check: str) -> Iterator[Part]:
         f"Needs the folder fedrot_core (engine {ENGINE_VERSION}) beside this file or on PYTHONPATH, "
         "and what its requirements.txt names.\n",
         "import torch\n\n"
-        f"from fedrot_core.config import {', '.join(sorted(['FederationConfig', *sections]))}\n"
+        f"from fedrot_core.config import {', '.join(sorted(['FederationConfig', *common]))}\n"
         + ("from fedrot_core.export.link_check import compare_link\n" if check else "")
         + "from fedrot_core.federation import Federation\n"
-        "from fedrot_core.figures import View, drawn",
+        "from fedrot_core.figures import View, drawn"
+        + "".join(f"\nfrom {section.__module__} import {section.__name__}" for section in own),
     )
     yield Part(
         "config",
-        "What differs from the defaults; fedrot_core/config.py describes every setting.\n"
+        "What differs from the defaults; fedrot_core/config/fields.py and the task's own file describe every setting.\n"
         "One thread, so that even the last bits agree with the lab's.",
         f"torch.set_num_threads(1)\nconfig = {built}",
     )
@@ -125,20 +127,26 @@ def _parts(config: FederationConfig, check: str) -> Iterator[Part]:
         )
 
 
-def _built(config: FederationConfig) -> tuple[list[str], str]:
-    """Names of the sections needed, and the expression that builds ``config`` from what is not default."""
+def _built(config: FederationConfig) -> tuple[list[type], str]:
+    """The sections needed, and the expression that builds ``config`` from what is not default."""
     changed: dict[tuple[str, ...], list[Leaf]] = defaultdict(list)
-    for leaf in leaves():
+    for leaf in config.leaves():
         if leaf.get(config) != leaf.default:
             changed[leaf.path[:-1]].append(leaf)
-    lines, sections = [], []
+    lines: list[str] = []
+    sections: list[type] = []
     for path, found in changed.items():
         indent = " " * 4 * (len(path) + 1)
-        inner = [f"{indent}{leaf.path[-1]}={_literal(leaf.get(config), indent)},{_comment(leaf)}" for leaf in found]
+        inner = [
+            f"{indent}{leaf.path[-1]}={_literal(leaf.get(config), indent)},{_comment(leaf)}"
+            for leaf in found
+            if leaf.path != TASK.path  # the section's type says it
+        ]
         if path:
-            section = type(getattr(config, path[0])).__name__
+            section = type(getattr(config, path[0]))
             sections.append(section)
-            inner = [f"    {path[0]}={section}(", *inner, "    ),"]
+            head = f"    {path[0]}={section.__name__}("
+            inner = [head, *inner, "    ),"] if inner else [f"{head}),"]
         lines += inner
     return sections, "FederationConfig(\n" + "\n".join(lines) + "\n)" if lines else "FederationConfig()"
 

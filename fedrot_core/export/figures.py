@@ -60,7 +60,8 @@ class Footer:
             what: names it where it is more than one run, such as ``"map 0123abcd"``.
             shown: what of it the figure shows.
         """
-        run = f"{what or f'run {config.hash}'}, seed {config.seed}, α {config.data.alpha:g}, rank {config.lora.rank}"
+        skew, rank = config.task.skew_in_words, f"rank {config.lora.rank}"
+        run = ", ".join(part for part in (what or f"run {config.hash}", f"seed {config.seed}", skew, rank) if part)
         parts = ("FedRot Lab", run, shown, f"engine {version}")
         return cls(" · ".join(part for part in parts if part), config.hash, config.seed, version)
 

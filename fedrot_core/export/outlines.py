@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from fedrot_core import ENGINE_VERSION
-from fedrot_core.config import FederationConfig, leaves
+from fedrot_core.config import FederationConfig
 from fedrot_core.errors import rule
 from fedrot_core.export import run_file
 from fedrot_core.export.code import notebook, script
@@ -43,7 +43,7 @@ def settings(config: FederationConfig) -> str:
     values = config.values()
     parts = [
         f"{leaf.option.label} {' + '.join(v) if isinstance(v := leaf.get(config), tuple) else v}"
-        for leaf in leaves()
+        for leaf in config.leaves()
         if leaf.get(config) != leaf.default and leaf.active(values) and leaf.option.key not in ("seed", "arms")
     ]
     return f"{'; '.join(parts) or 'default settings'}; seed {config.seed}"

@@ -119,10 +119,9 @@ function drawArrows(s) {
   $("keeps-turned").textContent = `keeps ${percent(turned)}`;
   for (const [id, share] of [["sent", 1], ["naive", naive], ["turned", turned]])
     $(`bar-${id}`).firstElementChild.style.width = `${100 * Math.min(1, share)}%`;
-  const column = arm.column[t], w = D.pixels;
-  const pixel = w ? `, pixel row ${Math.floor(column / w)}, column ${column % w}` : "";
+  const column = arm.column[t], input = D.inputs.length ? `, ${D.inputs[column]}` : "";
   $("arrows-remark").textContent =
-    `Arrow: column ${column} of each client's A, ${D.layers[0][0]}${pixel}, as uploaded in the ${D.methods.aligned.label} run. ` +
+    `Arrow: column ${column} of each client's A, ${D.layers[0][0]}${input}, as uploaded in the ${D.methods.aligned.label} run. ` +
     `The plane shows ${percent(arm.shown[t])} of the arrows. Ring and bars: mean arrow length over all ${value("rank")} latent axes.` +
     (t === 0 ? " In round 0 there is nothing to turn onto: the broadcast has B = 0." : "");
   const alt = `${arrowsTitle(s)}. Round ${s.t}, θ ${text("theta")}, ${arm.sent[t].length} clients: arrows as sent, their naive mean, and the mean after turning.`;

@@ -84,7 +84,7 @@ def numbers(
         "score": task.score_name,
         "task": task.summary,
         "layers": [[s.name, s.d_in, s.d_out] for s in federation.task.layers],
-        "pixels": 8 if grid.base.data.workload == "digits" else 0,
+        "inputs": task.inputs,
         "flags": common_flags(grid),
         "axes": {"theta": grid.thetas, "lam": grid.lams, "alpha": grid.alphas, "rank": grid.ranks},
         "names": _names(),

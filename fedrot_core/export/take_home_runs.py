@@ -31,7 +31,7 @@ from fedrot_core.trace import ArmStopped, CentralisedRecord
 
 NAIVE, ALIGNED = "fedit", "fedrot"
 LAYER = 0
-"""The arrows show the first layer, whose inputs are pixels."""
+"""The arrows show the first layer, whose inputs a person can point at."""
 
 SCORE_DIGITS = 4
 """Decimals of scores and shares: with 450 test images no two scores round alike."""

@@ -140,7 +140,7 @@ def complaints(trace: Trace, like: Trace) -> Iterator[str]:
 
 def _task(task: TaskCard, like: TaskCard) -> Iterator[str]:
     """Everything but the untrained scores, which rounding moves, must be as built anew."""
-    same = ("layers", "loss_name", "score_name", "summary", "sample_counts", "class_counts")
+    same = ("layers", "loss_name", "score_name", "summary", "sample_counts", "class_counts", "class_name", "inputs")
     for name in same:
         if getattr(task, name) != getattr(like, name):
             yield f"another {name.replace('_', ' ')} of the task"

@@ -49,6 +49,7 @@ class FigureEntry:
         draw: the pure function.
         gauge: whether turning a client's frame changes what is drawn; None where the question makes no sense.
         metrics: what it is drawn from, names of :data:`fedrot_core.vocabulary.METRICS`, the most important one first.
+        from_start: whether it needs no record, so that it stands before the first round is done.
     """
 
     name: str
@@ -57,18 +58,24 @@ class FigureEntry:
     draw: Draw
     gauge: Gauge | None
     metrics: tuple[str, ...] = ()
+    from_start: bool = False
 
 
 FIGURES: Registry[FigureEntry] = Registry("Figure", "figure")
 
 
 def figure(
-    name: str, label: str, question: str, gauge: Gauge | None, metrics: tuple[str, ...] = ()
+    name: str,
+    label: str,
+    question: str,
+    gauge: Gauge | None,
+    metrics: tuple[str, ...] = (),
+    from_start: bool = False,
 ) -> Callable[[Draw], Draw]:
     """Function decorator that registers a figure."""
 
     def add(draw: Draw) -> Draw:
-        FIGURES.add(name, FigureEntry(name, label, question, draw, gauge, metrics))
+        FIGURES.add(name, FigureEntry(name, label, question, draw, gauge, metrics, from_start))
         return draw
 
     return add

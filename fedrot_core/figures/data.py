@@ -11,27 +11,25 @@ from fedrot_core.figures.theme import HUES, SURFACE, base_figure, empty_figure
 from fedrot_core.trace import Trace
 
 
-@figure("data", "Who holds what", "Which digit classes does each client hold?", None)
+@figure("data", "Who holds what", "Which classes does each client hold?", None, from_start=True)
 def data(trace: Trace, view: View) -> go.Figure:
     """Training samples by client and class; needs no record."""
-    mode = view.mode
+    mode, kind = view.mode, trace.task.class_name
     if not trace.task.class_counts:
-        return empty_figure(
-            mode, "This task has no classes: each client fits a matrix of its own, not labelled samples"
-        )
+        return empty_figure(mode, "This task has no classes: its clients hold no labelled samples")
     counts = np.array(trace.task.class_counts)  # (K, classes)
     K, classes = counts.shape
     top_share = counts.max(1) / np.maximum(counts.sum(1), 1)
     ends = ""
     if 0 <= view.client < K:
-        ends = f"; client {view.client}: {percent(top_share[view.client])} (digit {counts[view.client].argmax()})"
+        ends = f"; client {view.client}: {percent(top_share[view.client])} ({kind} {counts[view.client].argmax()})"
     title = fitting(
-        f"One digit makes up {percent(top_share.mean())} of a client's data on average{ends}",
-        f"One digit makes up {percent(top_share.mean())} of a client's data on average",
+        f"One {kind} makes up {percent(top_share.mean())} of a client's data on average{ends}",
+        f"One {kind} makes up {percent(top_share.mean())} of a client's data on average",
     )
     held = (counts > 0).sum(1)
     alt = (
-        f"Training samples of {K} clients by {classes} digit classes: a client's commonest digit makes up "
+        f"Training samples of {K} clients by {kind}, {classes} in all: a client's commonest {kind} makes up "
         f"{percent(top_share.mean())} of its data on average, and clients hold {held.min()} to {held.max()} classes, "
         f"{counts.sum(1).min()} to {counts.sum(1).max()} samples."
     )
@@ -39,7 +37,7 @@ def data(trace: Trace, view: View) -> go.Figure:
         mode, title, alt, shapes=outline(view.client, K, classes, mode) if ends else [],
         xaxis={"title": {"text": "client"}, "showgrid": False, "range": [-0.5, K - 0.5], "fixedrange": True,
                **client_ticks(list(range(K)))},
-        yaxis={"title": {"text": "digit class"}, "showgrid": False, "range": [classes - 0.5, -0.5], "dtick": 1,
+        yaxis={"title": {"text": kind}, "showgrid": False, "range": [classes - 0.5, -0.5], "dtick": 1,
                "fixedrange": True},
         meta={"narrow": {"xaxis": {"nticks": 5}}},
     )  # fmt: skip
@@ -49,6 +47,6 @@ def data(trace: Trace, view: View) -> go.Figure:
         xgap=1, ygap=1, texttemplate="%{z}" if K <= TEXT_UP_TO else None, textfont={"size": 12},
         colorbar={"title": {"text": "samples", "side": "right", "font": {"size": 14}}, "tickfont": {"size": 12},
                   "thickness": 12, "outlinewidth": 0},
-        hovertemplate="client %{x}, digit %{y}: %{z} samples<extra></extra>",
+        hovertemplate=f"client %{{x}}, {kind} %{{y}}: %{{z}} samples<extra></extra>",
     )  # fmt: skip
     return fig

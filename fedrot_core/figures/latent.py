@@ -25,10 +25,8 @@ HELPS = 0.01
 
 def column_text(trace: Trace, layer: int, column: int) -> str:
     """Which input of the layer the column belongs to."""
-    name = trace.task.layers[layer]
-    if trace.config.data.workload == "digits" and layer == 0:
-        return f"column {column} of A, {name} (pixel row {column // 8}, col {column % 8})"
-    return f"column {column} of A, {name}"
+    text = f"column {column} of A, {trace.task.layers[layer]}"
+    return f"{text} ({trace.task.inputs[column]})" if layer == 0 and trace.task.inputs else text
 
 
 def axes_text(record: RoundRecord) -> str:

@@ -201,6 +201,7 @@ class Lesson:
 
     Attributes:
         name: stable, used in links; title, question: for people; minutes: to work through it.
+        icon: its sign in the menu, a Material Symbol.
         knobs: everything that can be moved in it.
         steps: at most :data:`MOST_STEPS`.
     """
@@ -209,6 +210,7 @@ class Lesson:
     title: str
     question: str
     minutes: int
+    icon: str
     knobs: tuple[Knob, ...]
     steps: tuple[Step, ...]
 

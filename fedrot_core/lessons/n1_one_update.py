@@ -182,6 +182,7 @@ register(
         title="One update, many frames",
         question="Why can an average of factors lose what every client learned?",
         minutes=10,
+        icon="rotate_right",
         knobs=(
             Knob("angle", "Turn θ", "How far client 1's frame is turned against client 0's.", 60, 0, 180, 5, "°"),
             Knob(

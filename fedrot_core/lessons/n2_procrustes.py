@@ -267,6 +267,7 @@ register(
         title="Procrustes, step by step",
         question="Which turn brings a client onto the reference, and how is it found?",
         minutes=15,
+        icon="straighten",
         knobs=(
             Knob(
                 "who",

@@ -204,6 +204,7 @@ register(
         title="A round in slow motion",
         question="What happens to every client's factors in one federated round?",
         minutes=10,
+        icon="slow_motion_video",
         knobs=(
             Knob("round", "Round", "Which round of the run is shown; round 0 starts from B = 0.", 3, 0, ROUNDS - 1),
             Knob("apart", "θ", "Angle between the frames of the two halves of the clients.", 120, 0, 180, 15, "°"),

@@ -374,6 +374,7 @@ register(
         title="Where does misalignment come from?",
         question="What turns clients' frames apart, and when does it matter?",
         minutes=12,
+        icon="call_split",
         knobs=(
             Knob("when", "Round", "Which round of the runs is shown.", "0", choices=MOMENTS),
             Knob("optim", "Optimiser", OPTIMISER_HELP, "adam", choices={"adam": "Adam", "sgd": "SGD"}),

@@ -264,6 +264,7 @@ register(
         title="What rotation cannot fix",
         question="Which differences between clients can a turn remove, and which can nobody?",
         minutes=12,
+        icon="block",
         knobs=(
             Knob("turn", "Turn", "How far client 1's frame is turned inside its span.", 60.0, 0.0, 180.0, 5.0, "°"),
             Knob("tilt", "Tilt", "How far its span leans out of client 0's.", 30.0, 0.0, float(MOST_TILT), 5.0, "°"),

@@ -345,6 +345,7 @@ register(
         title="Heterogeneity and rank",
         question="How do skewed data and the rank change what alignment gains?",
         minutes=12,
+        icon="groups",
         knobs=(
             Knob(
                 "skew",

@@ -89,7 +89,7 @@ class Upload:
     Attributes:
         factors: (L, K, r, i), (L, K, o, r) as the server reads them.
         alignment: the rotations that clients applied, or None.
-        numbers: numbers that one client sends, on average; None means both factors.
+        numbers: numbers that one client sends, on average; None means the factors that :meth:`Method.sent` names.
         indices: positions that travel with sparse numbers.
     """
 
@@ -106,7 +106,7 @@ class Outcome:
     Attributes:
         state: what the server holds next.
         alignment: rotations that the server applied, or None.
-        numbers: numbers that one client receives; None means both factors.
+        numbers: numbers that one client receives; None means the factors that :meth:`Method.received` names.
         indices: positions that travel with them.
     """
 
@@ -127,9 +127,13 @@ class Method(ABC):
         gauge_invariant: whether turning one client's frame leaves the round's update unchanged; likewise checked.
         mixed_ranks: whether clients may have different ranks.
         server_optimizer: whether the next global factors are in the frame of the broadcast, so that the server may
-            treat
-            their difference as a gradient.
+            treat their difference as a gradient.
+        keeps_one: whether the update of a lone client is its own product ``B A``.
+        keeps_equal: whether clients that all hold one product give that product.
+        draws_by_layer: whether each layer gets the same random numbers alone as in company.
         in_turn: clients train one after another, each from where the one before stopped. No correct method does.
+
+    The contract suite checks each of these claims, also where it says no.
     """
 
     card: ClassVar[ArmCard]
@@ -140,11 +144,27 @@ class Method(ABC):
     gauge_invariant: ClassVar[bool] = False
     mixed_ranks: ClassVar[bool] = False
     server_optimizer: ClassVar[bool] = False
+    keeps_one: ClassVar[bool] = True
+    keeps_equal: ClassVar[bool] = True
+    draws_by_layer: ClassVar[bool] = True
     in_turn: ClassVar[bool] = False
+
+    @property
+    def label(self) -> str:
+        """Its name for people."""
+        return self.card.label
 
     def trains(self, round_index: int) -> Trained:
         """Which factors clients train in this round. A frozen one is common to all, so nobody's frame can differ."""
         return "AB"
+
+    def sent(self, round_index: int) -> Trained:
+        """Which factors a client sends. The server must know the others, or leave them with their client."""
+        return self.trains(round_index)
+
+    def received(self, round_index: int) -> Trained:
+        """Which global factors a client receives: all that change in this round."""
+        return self.trains(round_index)
 
     @property
     def trained(self) -> str:

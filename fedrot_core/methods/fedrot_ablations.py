@@ -24,6 +24,8 @@ class RandomRotation(Aligned):
 
     idea = "Turns every client at random: as much motion as alignment, but no aim."
     server_optimizer = False
+    keeps_equal = False  # each is turned by a rotation of its own
+    draws_by_layer = False
 
     def align(self, trained: Factors, context: RoundContext, side: str) -> Alignment:
         L, K, r = trained.A.shape[:3]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from fedrot_core.factors import Factors, weighted
-from fedrot_core.methods.base import Method, Outcome, RoundContext, ServerState, Upload, register
+from fedrot_core.methods.base import Method, Outcome, RoundContext, ServerState, Trained, Upload, register
 
 
 @register("fedsa", label="FedSA-LoRA", paper="arXiv:2410.01463", hue="green", dash="dot", symbol="triangle-left")
@@ -19,8 +19,11 @@ class FedSA(Method):
         common = super().start(state, context)
         return common if state.private is None else Factors(common.A, state.private[:, context.clients])
 
-    def prepare(self, trained: Factors, state: ServerState, context: RoundContext) -> Upload:
-        return Upload(trained, numbers=context.numbers("A"))
+    def sent(self, round_index: int) -> Trained:
+        return "A"
+
+    def received(self, round_index: int) -> Trained:
+        return "A"
 
     def combine(self, upload: Upload, state: ServerState, context: RoundContext) -> Outcome:
         A, own_B = weighted(upload.factors.A, context.weights), upload.factors.B
@@ -31,7 +34,7 @@ class FedSA(Method):
             private = state.private.clone()
         private[:, context.clients] = own_B
         next_state = replace(state, factors=Factors(A, mean_B), private=private)
-        return Outcome(next_state, numbers=context.numbers("A"))
+        return Outcome(next_state)
 
     def models(self, state: ServerState) -> Factors:
         if state.private is None:

@@ -48,6 +48,8 @@ class FedSrd(Method):
 
     idea = "Clients send only the largest changes; the server fits one factor a round to them."
     sends = "sparse deltas"
+    keeps_one = keeps_equal = False  # what is pruned is lost, and one factor a round is updated
+    draws_by_layer = False
 
     def prepare(self, trained: Factors, state: ServerState, context: RoundContext) -> Upload:
         A, B = state.factors.A.unsqueeze(1), state.factors.B.unsqueeze(1)

@@ -19,6 +19,9 @@ class FedSvd(OneFactor):
     def trains(self, round_index: int) -> Trained:
         return "B"
 
+    def received(self, round_index: int) -> Trained:
+        return "AB"
+
     def combine(self, upload: Upload, state: ServerState, context: RoundContext) -> Outcome:
         product = Factors(state.factors.A, upload.factors.mean(context.weights).B)
         if (context.round_index + 1) % REFACTOR_EVERY:

@@ -1,7 +1,5 @@
 """FFA-LoRA: A is frozen at the common initial draw; clients train and send B alone, so the average is exact."""
 
-from dataclasses import replace
-
 from fedrot_core.factors import Factors
 from fedrot_core.methods.base import (
     Method,
@@ -21,13 +19,10 @@ class OneFactor(Method):
     exact = True
     server_optimizer = True
 
-    def prepare(self, trained: Factors, state: ServerState, context: RoundContext) -> Upload:
-        return Upload(trained, numbers=context.numbers(self.trains(context.round_index)))
-
     def combine(self, upload: Upload, state: ServerState, context: RoundContext) -> Outcome:
         which, mean = self.trains(context.round_index), upload.factors.mean(context.weights)
         factors = Factors(state.factors.A, mean.B) if which == "B" else Factors(mean.A, state.factors.B)
-        return replace(averaged(factors, state), numbers=context.numbers(which))
+        return averaged(factors, state)
 
 
 @register("ffa", label="FFA-LoRA", paper="arXiv:2403.12313", hue="sky", dash="dash", symbol="triangle-up")

@@ -35,6 +35,7 @@ class Mistake:
         method: the correct method that it sits on, a name in :data:`fedrot_core.methods.METHODS`.
         right, wrong: the rule as it should be and as the faulty code has it, one line each.
         why: why that is wrong; tell: what evidence gives it away.
+        in_training: whether it sits in the clients' training, where a bench that feeds the server cannot show it.
         build: makes the faulty copy for a run.
     """
 
@@ -45,6 +46,7 @@ class Mistake:
     wrong: str
     why: str
     tell: str
+    in_training: bool
     build: Callable[[FederationConfig], Faulty]
 
     def arms(self, config: FederationConfig) -> tuple[Method, Method]:
@@ -56,13 +58,13 @@ MISTAKES: Registry[Mistake] = Registry("Mistake", "bug")
 
 
 def mistake(
-    name: str, title: str, method: str, right: str, wrong: str, why: str, tell: str
+    name: str, title: str, method: str, right: str, wrong: str, why: str, tell: str, in_training: bool = False
 ) -> Callable[[type[Faulty]], type[Faulty]]:
     """Class decorator that registers a faulty copy of ``method``."""
 
     def add(cls: type[Faulty]) -> type[Faulty]:
         cls.card = ArmCard(f"faulty_{name}", f"{METHODS[method].card.label}, faulty", "vermillion", "dash", "x")
-        MISTAKES.add(name, Mistake(name, title, method, right, wrong, why, tell, cls))
+        MISTAKES.add(name, Mistake(name, title, method, right, wrong, why, tell, in_training, cls))
         return cls
 
     return add

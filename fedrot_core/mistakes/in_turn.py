@@ -14,6 +14,7 @@ from fedrot_core.mistakes.base import Faulty, mistake
     "clients before it, which no real federation allows, and the order of clients matters. Learning may look better "
     "for it, so nobody looks for a mistake.",
     tell="Clients that come later have moved further from the broadcast; the server's error stays exactly 0.",
+    in_training=True,
 )
 class InTurn(Faulty, FFA):
     """FFA-LoRA on clients that train in turn."""

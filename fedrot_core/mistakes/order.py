@@ -14,6 +14,7 @@ from fedrot_core.mistakes.base import Faulty, mistake
     why="The gradient of A is s Bᵀ G, and B starts at zero: in round 0 nothing can move, on any client. A whole round "
     "of training and traffic is lost, and every later round comes one late.",
     tell="Nothing changes in round 0, neither the score nor a single factor.",
+    in_training=True,
 )
 class AFirst(Faulty, RoLora):
     """RoLoRA that begins with A."""

@@ -2,9 +2,9 @@
 
 import sys
 
-from fedrot_core.quiz.base import TEMPLATES, TOPICS, Number, Pick, Question, Template, ask, nth
+from fedrot_core.quiz.base import TEMPLATES, Number, Pick, Question, Template, ask, nth, topics
 from fedrot_core.registry import import_all
 
 import_all(sys.modules[__name__])
 
-__all__ = ["TEMPLATES", "TOPICS", "Number", "Pick", "Question", "Template", "ask", "nth"]
+__all__ = ["TEMPLATES", "Number", "Pick", "Question", "Template", "ask", "nth", "topics"]

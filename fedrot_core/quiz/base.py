@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fedrot_core.errors import rule
+from fedrot_core.lessons import LESSONS
 from fedrot_core.registry import Registry
 from fedrot_core.rng import stream
-
-TOPICS = ("one_update", "procrustes", "slow_motion", "sources", "limits", "heterogeneity")
-"""Names of the lessons that questions belong to, in the order in which they are taught."""
 
 EVERYTHING = "all"
 """The topic that mixes all lessons."""
@@ -117,7 +115,7 @@ class Template:
 
     Attributes:
         name: stable; it names the random stream.
-        lesson: one of :data:`TOPICS`.
+        lesson: name of the lesson that teaches it.
         text, explain: prose with ``{facts}`` and ``[[marks]]``.
         draw: an instance, every answer computed by the core.
     """
@@ -135,9 +133,8 @@ TEMPLATES: Registry[Template] = Registry("Template", "template")
 def register(
     name: str, lesson: str, text: str, explain: str
 ) -> Callable[[Callable[[np.random.Generator], Drawn]], Callable[[np.random.Generator], Drawn]]:
-    """Decorator of a template's draw."""
-    if lesson not in TOPICS:
-        raise rule("Lesson", f"be one of {', '.join(TOPICS)}", lesson, "Pick one of them.", "topic")
+    """Decorator of a template's draw; an unknown lesson is refused."""
+    LESSONS[lesson]
 
     def add(draw: Callable[[np.random.Generator], Drawn]) -> Callable[[np.random.Generator], Drawn]:
         TEMPLATES.add(name, Template(name, lesson, text, explain, draw))
@@ -160,6 +157,12 @@ def ask(name: str, seed: int, n: int) -> Question:
     )
 
 
+def topics() -> list[str]:
+    """Lessons that have questions, in the order in which they are taught."""
+    asked = {template.lesson for template in TEMPLATES.values()}
+    return [name for name in LESSONS if name in asked]
+
+
 def nth(seed: int, n: int, topic: str = EVERYTHING) -> Question:
     """Question ``n`` (from 0) of the quiz that ``seed`` makes on ``topic``.
 
@@ -167,7 +170,7 @@ def nth(seed: int, n: int, topic: str = EVERYTHING) -> Question:
     """
     names = [t.name for t in TEMPLATES.values() if topic in (EVERYTHING, t.lesson)]
     if not names:
-        known = ", ".join((EVERYTHING, *TOPICS))
+        known = ", ".join((EVERYTHING, *topics()))
         raise rule("Topic", f"be one of {known}", topic, "Pick one of them.", "topic")
     lap, place = divmod(n, len(names))
     order = stream(seed, "quiz", "order", topic, lap).permutation(len(names))

@@ -42,7 +42,7 @@ def bytes_sent(method: str, layers: int, d_in: int, d_out: int, r: int, t: int) 
         ranks=torch.tensor([r]), fresh_A=lambda: state.factors.A,
     )  # fmt: skip
     upload = METHODS[method].prepare(one, state, context)
-    numbers = context.numbers("AB") if upload.numbers is None else upload.numbers
+    numbers = context.numbers(METHODS[method].sent(t)) if upload.numbers is None else upload.numbers
     return numbers * NUMBER_BYTES + upload.indices * INDEX_BYTES
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedrot_core.compute import Compute
-from fedrot_core.config import FederationConfig
+from fedrot_core.config.fields import TASK, FederationConfig, TaskConfig
+from fedrot_core.config.option import leaves_of
 from fedrot_core.engine import Program
 from fedrot_core.factors import Factors, LayerSpec
 from fedrot_core.registry import Registry
@@ -48,18 +49,21 @@ class Task(ABC):
     Attributes:
         layers: the adapted layers.
         sample_counts: (K,) training samples of each client.
-        class_counts: (K, classes) or None where the task has no classes.
+        class_counts: (K, classes) or None where the task has no classes; class_name: what one class is called.
         score_name: what :meth:`evaluate`'s second number is called on axes; higher is better, 1 is perfect.
         loss_name: likewise for its first number.
         summary: one line that says what the model and data are, with their dimensions.
+        inputs: names of the first layer's inputs, where they mean something to a person, such as pixels.
     """
 
     layers: tuple[LayerSpec, ...]
     sample_counts: NDArray[np.int64]
-    class_counts: NDArray[np.int64] | None
+    class_counts: NDArray[np.int64] | None = None
+    class_name: str = "class"
     score_name: str
     loss_name: str
     summary: str
+    inputs: tuple[str, ...] = ()
 
     @abstractmethod
     def program(self, rows: int) -> RoundProgram:
@@ -94,21 +98,39 @@ class Task(ABC):
 
 @dataclass(frozen=True)
 class Workload:
-    """A registry entry: name, label and how to build the :class:`Task`."""
+    """A registry entry.
+
+    Attributes:
+        name: for links and code; label: for people; about: what clients learn, in one sentence for who chooses.
+        settings: what can be set of it.
+        task: builds the :class:`Task` of a config.
+    """
 
     name: str
     label: str
-    build: Callable[[FederationConfig, Compute], Task]
+    about: str
+    settings: type[TaskConfig]
+    task: Callable[[FederationConfig, Compute], Task]
 
 
 WORKLOADS: Registry[Workload] = Registry("Task", "task")
 
 
-def register(name: str, label: str) -> Callable[[type[Task]], type[Task]]:
-    """Class decorator for a :class:`Task` whose constructor takes ``(config, compute)``."""
+def register(name: str, label: str, about: str, settings: type[TaskConfig]) -> Callable[[type[Task]], type[Task]]:
+    """Class decorator for a :class:`Task` whose constructor takes ``(config, compute)``.
+
+    Raises:
+        ValueError: when the name is taken, or a setting has the URL key of another field.
+    """
 
     def add(cls: type[Task]) -> type[Task]:
-        WORKLOADS.add(name, Workload(name, label, lambda config, compute: cls(config, compute)))  # type: ignore[call-arg]
+        settings.name = name
+        taken = {leaf.option.key: leaf.option for entry in WORKLOADS.values() for leaf in leaves_of(entry.settings)}
+        taken |= {leaf.option.key: leaf.option for leaf in (TASK, *leaves_of(FederationConfig))}
+        for leaf in leaves_of(settings):
+            if taken.get(leaf.option.key, leaf.option) != leaf.option:
+                raise ValueError(f"URL keys must be unique; {leaf.option.key!r} of {name!r} is taken. Rename one.")
+        WORKLOADS.add(name, Workload(name, label, about, settings, cls))
         return cls
 
     return add
@@ -116,4 +138,4 @@ def register(name: str, label: str) -> Callable[[type[Task]], type[Task]]:
 
 def build_task(config: FederationConfig, compute: Compute) -> Task:
     """The task that ``config`` names."""
-    return WORKLOADS[config.data.workload].build(config, compute)
+    return WORKLOADS[config.task.name].task(config, compute)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -20,13 +21,18 @@ from torch import Tensor
 
 from fedrot_core import partition
 from fedrot_core.compute import Compute, torch_threads
-from fedrot_core.config import FederationConfig
+from fedrot_core.config import FederationConfig, option
+from fedrot_core.errors import rule
 from fedrot_core.factors import Factors, LayerSpec
 from fedrot_core.rng import stream
 from fedrot_core.workloads.base import POOLED, RowGroup, Task, register
 from fedrot_core.workloads.mlp import FrozenMlp, MlpBatch, MlpProgram
+from fedrot_core.workloads.sampled import SampledConfig
 
 CLASSES = 10
+SIDE = 8
+"""Pixels of an image's side."""
+
 TEST_SHARE = 0.25
 PRETRAIN_STEPS = 150
 
@@ -82,41 +88,80 @@ def _pretrained_on(known_classes: int, hidden: int, compute: Compute) -> FrozenM
     return pretrained(known_classes, hidden).to(compute)
 
 
-@register("digits", label="Handwritten digits (real data)")
+@dataclass(frozen=True)
+class DigitsConfig(SampledConfig):
+    """The digits: how they are split, and the network that reads them."""
+
+    score = "accuracy"
+
+    known_classes: int = option(
+        5,
+        "known",
+        "Classes known before",
+        "The frozen network was pretrained on this many digit classes; the federation must learn all ten.",
+        unit="classes",
+        low=2,
+        high=10,
+        step=1,
+    )
+    hidden: int = option(
+        64,
+        "width",
+        "Layer width",
+        "Width of the frozen network's hidden layers.",
+        unit="units",
+        low=16,
+        high=128,
+        step=16,
+    )
+
+    def check(self, config: FederationConfig) -> None:
+        if config.lora.rank > self.hidden:
+            raise rule(
+                "Rank r",
+                f"be in 1..{self.hidden} (= layer width)",
+                config.lora.rank,
+                "Lower the rank or widen the layer.",
+                "rank",
+            )
+
+
+@register(
+    "digits", "Handwritten digits (real data)", "real images and a small frozen network, scored by accuracy.",
+    DigitsConfig,
+)  # fmt: skip
 class Digits(Task):
     """Classify all ten digits by adapting a network that knows only some."""
 
+    class_name = "digit"
     score_name = "test accuracy"
     loss_name = "test loss"
 
     def __init__(self, config: FederationConfig, compute: Compute) -> None:
-        self.config = config
-        data = config.data
+        assert isinstance(config.task, DigitsConfig)
+        self.config, self.settings = config, config.task
         self.train_x, self.train_y, self.test_x, self.test_y = _data_on(compute)
-        self.base = _pretrained_on(data.known_classes, data.hidden, compute)
+        self.base = _pretrained_on(self.settings.known_classes, self.settings.hidden, compute)
         labels = _data()[1].numpy()
-        rng = stream(config.seed, "partition")
-        if data.partition == "iid":
-            self.parts = partition.iid(labels, data.clients, data.min_samples, rng)
-        else:
-            self.parts = partition.dirichlet(labels, data.clients, data.alpha, data.min_samples, rng)
+        self.parts = self.settings.deal(labels, config)
         self.sample_counts = np.array([len(p) for p in self.parts])
         self.class_counts = partition.class_counts(labels, self.parts, CLASSES)
         self.layers = tuple(
             LayerSpec(f"layer {n + 1}", W.shape[1], W.shape[0]) for n, W in enumerate(self.base.weights)
         )
-        h = data.hidden
+        h = self.settings.hidden
         self.summary = (
-            f"MLP 64–{h}–{h}–10 pretrained on digits 0–{data.known_classes - 1}, {len(labels)} training and "
+            f"MLP 64–{h}–{h}–10 pretrained on digits 0–{self.settings.known_classes - 1}, {len(labels)} training and "
             f"{len(self.test_y)} test images. A small model, not an LLM."
         )
+        self.inputs = tuple(f"pixel row {n // SIDE}, col {n % SIDE}" for n in range(SIDE * SIDE))
 
     def program(self, rows: int) -> MlpProgram:
-        train, lora = self.config.train, self.config.lora
-        return MlpProgram(self.base, self.train_x, self.train_y, rows, train.batch_size, lora.rank, lora.scaling)
+        lora, b = self.config.lora, self.settings.batch_size
+        return MlpProgram(self.base, self.train_x, self.train_y, rows, b, lora.rank, lora.scaling)
 
     def batch(self, round_index: int, groups: Sequence[RowGroup]) -> MlpBatch:
-        steps, b = self.config.train.local_steps, self.config.train.batch_size
+        steps, b = self.config.train.local_steps, self.settings.batch_size
         pools = dict(enumerate(self.parts)) | {POOLED: np.arange(len(self.train_y))}
         rows = [k for group in groups for k in group.clients]
         drawn = {

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fedrot_core.compute import Compute
-from fedrot_core.config import FederationConfig
+from fedrot_core.config import FederationConfig, Skew, TaskConfig, option
 from fedrot_core.factors import Factors, LayerSpec, ideal_product
 from fedrot_core.rng import stream
 from fedrot_core.workloads.base import POOLED, RowGroup, Task, register
@@ -69,16 +69,43 @@ class TeacherProgram:
         torch.mul(residual_A, s, out=grads[0].A)
 
 
-@register("teacher", label="Teacher matrices (closed form)")
+@dataclass(frozen=True)
+class TeacherConfig(TaskConfig):
+    """The teacher matrices."""
+
+    skew = Skew(
+        "het", "own share of each client (right: strong skew)", "own share", (0, 0.25, 0.5, 0.75, 1), strongest=1.0,
+        none=0.0,
+    )  # fmt: skip
+
+    heterogeneity: float = option(
+        0.5,
+        "het",
+        "Heterogeneity (own share)",
+        "Share of each client's teacher that is its own: 0 means all clients learn the same matrix.",
+        low=0.0,
+        high=1.0,
+        step=0.05,
+    )
+
+    @property
+    def skew_in_words(self) -> str:
+        return f"heterogeneity {self.heterogeneity:g}"
+
+
+@register(
+    "teacher", "Teacher matrices (closed form)",
+    "each client fits a known low-rank matrix, so the best possible answer is known.", TeacherConfig,
+)  # fmt: skip
 class Teacher(Task):
     """Fit low-rank matrices; score 1 means the best rank-r answer to the average teacher."""
 
-    class_counts = None
     score_name = "share of the best possible progress"
     loss_name = "relative loss"
 
     def __init__(self, config: FederationConfig, compute: Compute) -> None:
-        K, h = config.data.clients, config.data.heterogeneity
+        assert isinstance(config.task, TeacherConfig)
+        K, h = config.data.clients, config.task.heterogeneity
         rng = stream(config.seed, "teacher")
 
         def part(count: int) -> tuple[np.ndarray, np.ndarray]:

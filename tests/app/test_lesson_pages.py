@@ -12,17 +12,17 @@ from streamlit.testing.v1 import AppTest
 
 from app import lesson_place
 from app.lesson_place import Place
+from app.navigation import lesson_file
 from fedrot_core.lessons import LESSONS, Lesson
 from fedrot_core.lessons.base import Choice, Curve, Estimate
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
-FILES = {path.stem.split("_", 1)[1]: path.name for path in (Path(MAIN).parents[1] / "pages").glob("1*.py")}
 
 
 def opened(name: str, **query: str) -> AppTest:
     """A lesson's page opened with a link."""
     at = AppTest.from_file(MAIN, default_timeout=60)
-    at.switch_page(f"../pages/{FILES[name]}")
+    at.switch_page(f"../pages/{lesson_file(name)}")
     for key, value in query.items():
         at.query_params[key] = value
     return ready(at.run())

@@ -41,7 +41,7 @@ def test_runs_of_ours_are_the_papers_settings() -> None:
     assert [cell[0].align.strength for cell in runs.strengths] == list(paper.STRENGTHS)
     assert [cell[0].lora.rank for cell in runs.ranks] == list(paper.RANKS)
     for config in runs.configs:
-        assert config.data.alpha == 0.5
+        assert config.values()["alpha"] == 0.5
         assert config.frames.kind == "trained"
         assert config.lora.lora_alpha == 8
     assert {c.seed for c in runs.configs} == {0, 1}

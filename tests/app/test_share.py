@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from app.share import Selection, from_query, to_query
 from fedrot_core.config import FederationConfig, Leaf, leaves
 from fedrot_core.figures import FIGURES
-from fedrot_core.methods import METHODS
-from fedrot_core.workloads import WORKLOADS
 
 
 def any_value(leaf: Leaf) -> st.SearchStrategy[Any]:
@@ -25,9 +23,8 @@ def any_value(leaf: Leaf) -> st.SearchStrategy[Any]:
                 lambda n: (opt.low or 0) + n * (opt.step or 0)
             )
         )
-    if opt.registry == "method":
-        return st.lists(st.sampled_from(list(METHODS)), min_size=1, unique=True).map(tuple)
-    return st.sampled_from(list(WORKLOADS) if opt.registry else list(opt.choices))
+    one = st.sampled_from(list(leaf.choices))
+    return one if leaf.kind is str else st.lists(one, min_size=1, unique=True).map(tuple)
 
 
 configs = st.fixed_dictionaries({leaf.option.key: any_value(leaf) for leaf in leaves()}).map(
@@ -70,13 +67,13 @@ def test_what_a_link_gets_wrong_is_named_and_replaced(key: str, text: str) -> No
 
 def test_one_bad_value_does_not_cost_the_good_ones() -> None:
     config, _, problems = from_query({"rank": "8", "alpha": "x", "seed": "3"})
-    assert (config.lora.rank, config.seed, config.data.alpha) == (8, 3, FederationConfig().data.alpha)
+    assert (config.lora.rank, config.seed, config.values()["alpha"]) == (8, 3, FederationConfig().values()["alpha"])
     assert len(problems) == 1
 
 
 def test_values_that_do_not_fit_together_are_named() -> None:
     config, _, problems = from_query({"rank": "32", "width": "16"})
-    assert (config.lora.rank, config.data.hidden) == (FederationConfig().lora.rank, 16)
+    assert (config.lora.rank, config.values()["width"]) == (FederationConfig().lora.rank, 16)
     assert len(problems) == 1
     assert "Rank r must be in 1..16" in problems[0]
 

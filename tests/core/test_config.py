@@ -15,17 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedrot_core.config import (
-    AlignmentConfig,
-    DataConfig,
     FederationConfig,
-    FramesConfig,
     Leaf,
     LoraConfig,
-    ServerConfig,
-    TrainConfig,
     leaves,
 )
 from fedrot_core.errors import ConfigError
+from fedrot_core.workloads import WORKLOADS
 
 LEAVES = {leaf.option.key: leaf for leaf in leaves()}
 NUMBERS = {key: leaf for key, leaf in LEAVES.items() if leaf.kind in (int, float)}
@@ -40,10 +36,16 @@ def lowest(leaf: Leaf) -> float:
     return LOWEST.get(leaf.option.key, leaf.option.low)
 
 
+def with_it(leaf: Leaf) -> FederationConfig:
+    """A config of defaults that has this leaf: the fields of a workload come with it."""
+    task = leaf.option.when.get("task", (FederationConfig().task.name,))[0]
+    return FederationConfig().with_values({"task": task})
+
+
 def refused(key: str, value: Any) -> str:
     """The message with which ``value`` is refused."""
     with pytest.raises(ConfigError) as caught:
-        FederationConfig().with_values({key: value})
+        with_it(LEAVES[key]).with_values({key: value})
     assert caught.value.key == key
     message = str(caught.value)
     assert LEAVES[key].option.label in message
@@ -62,8 +64,10 @@ def other_value(leaf: Leaf) -> Any:
 
 def test_url_keys_are_unique_and_every_field_is_a_leaf() -> None:
     assert len(LEAVES) == len(list(leaves()))
-    sections = (DataConfig, LoraConfig, FramesConfig, TrainConfig, AlignmentConfig, ServerConfig)
-    assert len(LEAVES) == sum(len(dataclasses.fields(s)) for s in sections) + 4
+    for workload in WORKLOADS.values():
+        plain = FederationConfig().with_values({"task": workload.name}).to_dict()
+        fields = sum(len(value) if isinstance(value, dict) else 1 for value in plain.values())
+        assert len(list(leaves(workload.name))) == fields
 
 
 @pytest.mark.parametrize("key", LEAVES)
@@ -73,7 +77,7 @@ def test_every_leaf_is_described(key: str) -> None:
     assert opt.label
     assert len(opt.help) > 10
     assert re.fullmatch(r"[a-z_]+", key)
-    assert leaf.get(FederationConfig()) == leaf.default
+    assert leaf.get(with_it(leaf)) == leaf.default
     if key in NUMBERS:
         assert opt.low is not None
         assert opt.high is not None
@@ -87,7 +91,7 @@ def test_every_leaf_is_described(key: str) -> None:
         assert not opt.choices or leaf.default in opt.choices
     for other, values in opt.when.items():
         assert other in LEAVES
-        assert set(values) <= set(LEAVES[other].option.choices or {"digits", "teacher"})
+        assert set(values) <= set(LEAVES[other].choices)
 
 
 @pytest.mark.parametrize("key", NUMBERS)
@@ -97,7 +101,7 @@ def test_numbers_outside_their_range_are_refused_with_range_value_and_remedy(key
     assert opt.high is not None
     for bound, outward in ((opt.low, -1), (opt.high, 1)):
         valid = lowest(LEAVES[key]) if bound == opt.low else bound
-        assert FederationConfig().with_values({key: valid}).values()[key] == valid
+        assert with_it(LEAVES[key]).with_values({key: valid}).values()[key] == valid
         value = kind(bound + outward) if kind is int else round(bound + outward * 0.01, 6)
         message = refused(key, value)
         assert f"{opt.low:g}..{opt.high:g}" in message
@@ -115,7 +119,7 @@ def test_numbers_of_wrong_kind_are_refused(key: str) -> None:
 def test_whole_numbers_take_whole_floats_only(key: str) -> None:
     low = LEAVES[key].option.low
     assert low is not None
-    stored = FederationConfig().with_values({key: float(low)}).values()[key]
+    stored = with_it(LEAVES[key]).with_values({key: float(low)}).values()[key]
     assert stored == low
     assert type(stored) is int
     assert "whole" in refused(key, low + 0.5)
@@ -127,7 +131,7 @@ def test_floats_take_whole_numbers_and_store_floats(key: str) -> None:
     assert opt.low is not None
     assert opt.high is not None
     for value in (math.ceil(lowest(LEAVES[key])), np.float64(opt.high)):
-        assert type(FederationConfig().with_values({key: value}).values()[key]) is float
+        assert type(with_it(LEAVES[key]).with_values({key: value}).values()[key]) is float
 
 
 @pytest.mark.parametrize("key", CHOICES)
@@ -136,7 +140,7 @@ def test_choices_are_refused_by_naming_all(key: str) -> None:
         message = refused(key, value)
         assert all(choice in message for choice in LEAVES[key].option.choices), value
     for choice in LEAVES[key].option.choices:
-        assert FederationConfig().with_values({key: choice}).values()[key] == choice
+        assert with_it(LEAVES[key]).with_values({key: choice}).values()[key] == choice
 
 
 @pytest.mark.parametrize("value", [(), [], ("fedit", "fedit"), "fedit", ("fedit", 1), (True,), None, {"fedit": 1}, 3])
@@ -162,6 +166,15 @@ def test_rank_must_fit_the_layer_of_the_digits_network() -> None:
     assert FederationConfig().with_values(narrow | {"rank": 16}).lora.rank == 16
 
 
+def test_another_task_brings_its_own_fields_at_their_defaults_and_those_of_others_do_nothing() -> None:
+    digits = FederationConfig().with_values({"alpha": 0.1, "het": 0.9})
+    assert "het" not in digits.values()
+    assert digits.with_values({"het": 0.2}) == digits
+    teacher = digits.with_values({"task": "teacher", "alpha": 0.3, "rank": 2})
+    assert (teacher.values()["het"], teacher.lora.rank) == (0.5, 2)
+    assert teacher.with_values({"task": "digits"}).values()["alpha"] == 0.5
+
+
 def test_scaling_is_lora_alpha_over_rank() -> None:
     assert LoraConfig(rank=8, lora_alpha=4.0).scaling == 0.5
 
@@ -173,11 +186,12 @@ def test_configs_are_frozen() -> None:
 
 @pytest.mark.parametrize("key", LEAVES)
 def test_each_leaf_survives_a_round_trip_and_changes_the_hash(key: str) -> None:
-    base = FederationConfig()
+    base = with_it(LEAVES[key])
     changed = base.with_values({key: other_value(LEAVES[key])})
     assert changed != base
     assert changed.hash != base.hash
-    assert [k for k in LEAVES if changed.values()[k] != base.values()[k]] == [key]
+    common = changed.values().keys() & base.values().keys()
+    assert [k for k in common if changed.values()[k] != base.values()[k]] == [key]
     again = FederationConfig.from_dict(json.loads(json.dumps(changed.to_dict())))
     assert again == changed
     assert again.hash == changed.hash
@@ -219,7 +233,9 @@ def test_active_follows_the_fields_it_depends_on() -> None:
     assert LEAVES["rank"].active(values)
 
 
-@pytest.mark.parametrize("path", [(), ("data",), ("lora",), ("frames",), ("train",), ("align",), ("server",)])
+@pytest.mark.parametrize(
+    "path", [(), ("task",), ("data",), ("lora",), ("frames",), ("train",), ("align",), ("server",)]
+)
 def test_missing_and_unknown_names_are_refused(path: tuple[str, ...]) -> None:
     for change in ("missing", "unknown", "number key", "no mapping"):
         plain = FederationConfig().to_dict()
@@ -251,7 +267,7 @@ JSON = st.recursive(
 @given(st.sampled_from([None, *LEAVES]), JSON)
 def test_from_dict_raises_config_errors_only(key: str | None, value: Any) -> None:
     """Any value in any place, or instead of the whole, is either accepted or refused in words."""
-    plain: Any = copy.deepcopy(FederationConfig().to_dict())
+    plain: Any = copy.deepcopy(FederationConfig().to_dict() if key is None else with_it(LEAVES[key]).to_dict())
     if key is None:
         plain = value
     else:

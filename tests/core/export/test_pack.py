@@ -33,7 +33,7 @@ from fedrot_core.figures import FIGURES
 from fedrot_core.lessons import LESSONS
 from fedrot_core.lessons.glossary import GLOSSARY, unmarked
 from fedrot_core.methods import METHODS
-from fedrot_core.quiz import TEMPLATES, TOPICS, ask
+from fedrot_core.quiz import TEMPLATES, ask
 from fedrot_core.sweep import sweep
 from fedrot_core.trace import Trace
 from tests.core.export.small import config
@@ -354,7 +354,3 @@ def test_bad_wishes_are_refused() -> None:
         Options(questions=worksheet.MOST + 1)
     with pytest.raises(ConfigError):
         Options(style="neon")
-
-
-def test_topics_of_lessons_exist() -> None:
-    assert set(TOPICS) == set(LESSONS)

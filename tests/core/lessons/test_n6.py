@@ -77,7 +77,7 @@ def test_who_holds_what_is_counted(skew: str) -> None:
     of, values = step("Who holds what"), LESSON.defaults() | {"skew": skew}
     assert of.runs is not None
     configs = of.runs(values)
-    assert [(c.data.partition, c.data.alpha) for c in configs] == [("dirichlet", float(skew)), ("iid", 0.5)]
+    assert [(c.values()["split"], c.values()["alpha"]) for c in configs] == [("dirichlet", float(skew)), ("iid", 0.5)]
     runs = [short(config) for config in configs]
     counts = runs[0].task.class_counts
     share, even = (
@@ -97,7 +97,7 @@ def test_gain_over_skew_and_whose_score_moves(shape: str, sent: str, inner: str)
     values = LESSON.defaults() | {"sent": sent, "inner": inner}
     gain_step, why = step("Does skew make alignment pay?"), step("Whose score moves?")
     runs = made_up(gain_step, values, naive, aligned)
-    asked = [(r.config.frames.kind, r.config.lora.rank, r.config.data.alpha) for r in runs[::3]]
+    asked = [(r.config.frames.kind, r.config.lora.rank, r.config.values()["alpha"]) for r in runs[::3]]
     assert asked == [(sent, int(inner), a) for a in (0.1, 0.3, 1.0, 10.0)]
     expected = medians(runs)
     assert answer(gain_step, values, runs) == pytest.approx(expected)
@@ -171,7 +171,7 @@ def test_the_condition_under_which_alignment_makes_no_difference(gains: list[flo
     of, values = step("When it does not matter"), LESSON.defaults()
     naive = [0.5] * 5
     runs = made_up(of, values, naive, [0.5 + g / 100 for g in gains])
-    settings = [(r.config.frames.kind, r.config.data.alpha, r.config.lora.rank) for r in runs[::3]]
+    settings = [(r.config.frames.kind, r.config.values()["alpha"], r.config.lora.rank) for r in runs[::3]]
     assert settings == [("svd", 10, 4), ("svd", 0.5, 8), ("trained", 10, 4), ("trained", 0.5, 8), ("trained", 0.1, 4)]
     assert answer(of, values, runs) == true
     scene = of.scene(values, runs)

@@ -1,7 +1,6 @@
-"""The configuration of a run: frozen, nested, validated where it is built.
+"""What can be set: the configuration of a run, frozen, nested, validated where it is built.
 
-Each leaf field carries its label, help, unit, range, step and URL key in its metadata. Widgets, the query string and
-error messages are all made from that one place; nothing else repeats a default or a range.
+What a workload lets people set stands in the workload's own file, as a :class:`TaskConfig`.
 """
 
 from __future__ import annotations
@@ -9,174 +8,78 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, ClassVar, Self
 
-from fedrot_core.errors import ConfigError, rule
+from fedrot_core.config.option import Leaf, Option, Section, leaves_of, option
+from fedrot_core.errors import rule
+from fedrot_core.registry import lookup
 
-__all__ = [
-    "AlignmentConfig",
-    "DataConfig",
-    "FederationConfig",
-    "FramesConfig",
-    "Leaf",
-    "LoraConfig",
-    "Option",
-    "ServerConfig",
-    "TrainConfig",
-    "leaves",
-]
-
-S = TypeVar("S", bound="Section")
+WORKLOADS = "fedrot_core.workloads:WORKLOADS"
+METHODS = "fedrot_core.methods:METHODS"
+"""Where the registries stand: they are above the config, and filled by whoever adds a file."""
 
 
 @dataclass(frozen=True)
-class Option:
-    """What a person is told about one field, and which values it takes.
+class Skew:
+    """A workload's axis of heterogeneity, for maps, searches and sliders.
 
     Attributes:
-        key: short, unique name in the URL.
-        label, help: what the widget shows.
-        unit: printed after the number, may be empty.
-        low, high, step: inclusive numeric range; ``stops`` lists slider positions where equal steps would not do.
-        choices: value -> label, for fields that pick one.
-        registry: name of the registry that holds the choices ("workload", "method").
-        when: ``{url key of another field: values}`` for which this field has an effect; empty means always.
+        key: URL key of the field that sets it.
+        title, letter: of the axis, and in front of a value.
+        values: shown on the map, from left to right.
+        strongest, none: the values for clients that differ most, and not at all.
+        also: what else must be set so that the field counts, by URL key.
     """
 
     key: str
-    label: str
-    help: str
-    unit: str = ""
-    low: float | None = None
-    high: float | None = None
-    step: float | None = None
-    stops: tuple[float, ...] = ()
-    choices: Mapping[str, str] = field(default_factory=dict)
-    registry: str = ""
-    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-def option(default: Any, key: str, label: str, help: str, **more: Any) -> Any:
-    """A dataclass field with an :class:`Option` in its metadata."""
-    return field(default=default, metadata={"option": Option(key, label, help, **more)})
+    title: str
+    letter: str
+    values: tuple[float, ...]
+    strongest: float
+    none: float
+    also: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Section:
-    """Base of all sections: checks every field's type, range and choices when it is built."""
+class TaskConfig(Section):
+    """Base of what can be set of one workload.
 
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for f in dataclasses.fields(self):
-            opt: Option | None = f.metadata.get("option")
-            if opt is not None:
-                object.__setattr__(self, f.name, _checked(getattr(self, f.name), hints[f.name], opt))
+    Attributes:
+        name: of the workload; set where it is registered.
+        score: what its score is called in running text.
+        skew: its axis of heterogeneity, or None.
+    """
 
+    name: ClassVar[str]
+    score: ClassVar[str] = "score"
+    skew: ClassVar[Skew | None] = None
 
-def _checked(value: Any, kind: type, opt: Option) -> Any:
-    """Return ``value`` as ``kind`` or raise a :class:`ConfigError` that names rule, value and remedy."""
-    if kind in (int, float):
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if number and isinstance(value, float):
-            number = math.isfinite(value) if kind is float else value.is_integer()
-        if not number:
-            raise rule(opt.label, f"be a finite {'whole ' if kind is int else ''}number", value, "Enter one.", opt.key)
-        if kind is float and isinstance(value, float):
-            value = float(f"{value:.10g}")  # 0.1 + 0.2 and 0.3 are one setting
-        low, high = opt.low, opt.high
-        if (low is not None and value < low) or (high is not None and value > high):
-            near = low if low is not None and value < low else high
-            raise rule(opt.label, f"be in {low:g}..{high:g}", value, f"Use {near:g}, for example.", opt.key)
-        value = kind(value)  # after the range check: an integer of any length has no float
-    elif kind is str:
-        if not isinstance(value, str) or (opt.choices and value not in opt.choices):
-            names = ", ".join(opt.choices) or "the known names"
-            raise rule(opt.label, f"be one of {names}", value, "Pick one of these.", opt.key)
-    else:  # tuple[str, ...]
-        items = tuple(value) if isinstance(value, (list, tuple)) else ()
-        if not items or not all(isinstance(i, str) for i in items) or len(set(items)) != len(items):
-            raise rule(opt.label, "name at least one entry, none of them twice", value, "List each once.", opt.key)
-        value = items
-    return value
+    @property
+    def skew_in_words(self) -> str:
+        """How unequal the clients are, as in "α = 0.5"; empty where a workload has no such thing."""
+        return ""
+
+    def check(self, config: FederationConfig) -> None:
+        """Raise ConfigError where other settings do not go with these. Default: everything does."""
+
+    @classmethod
+    def from_plain(cls, data: Any, where: str) -> Self:
+        """Of the workload that ``data["name"]`` names."""
+        if cls is not TaskConfig:
+            return super().from_plain(data, where)
+        if not isinstance(data, Mapping) or "name" not in data:
+            raise rule(where, "hold the workload's name", data, "Write it as an object with a name.")
+        own: type[Self] = lookup(WORKLOADS)[data["name"]].settings
+        return own.from_plain({name: value for name, value in data.items() if name != "name"}, where)
 
 
 @dataclass(frozen=True)
 class DataConfig(Section):
-    """What the clients learn and who holds which part of it."""
+    """The clients."""
 
-    workload: str = option(
-        "digits",
-        "task",
-        "Task",
-        "Digits: real handwritten digits and a small frozen network. Teacher: each client fits a known low-rank "
-        "matrix, so the best possible answer is known in closed form.",
-        registry="workload",
-    )
     clients: int = option(10, "clients", "Clients", "How many clients take part.", low=2, high=200, step=1)
-    partition: str = option(
-        "dirichlet",
-        "split",
-        "Split of the data",
-        "How training samples are dealt to clients.",
-        choices={"dirichlet": "Dirichlet label skew", "iid": "IID (no skew)"},
-        when={"task": ("digits",)},
-    )
-    alpha: float = option(
-        0.5,
-        "alpha",
-        "Heterogeneity (Dirichlet α)",
-        "Small α: each client sees only a few digit classes. Large α: all clients see the same mix.",
-        low=0.05,
-        high=100.0,
-        stops=(0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0),
-        when={"task": ("digits",), "split": ("dirichlet",)},
-    )
-    heterogeneity: float = option(
-        0.5,
-        "het",
-        "Heterogeneity (own share)",
-        "Share of each client's teacher that is its own: 0 means all clients learn the same matrix.",
-        low=0.0,
-        high=1.0,
-        step=0.05,
-        when={"task": ("teacher",)},
-    )
-    min_samples: int = option(
-        6,
-        "min",
-        "Fewest samples per client",
-        "The split never leaves a client with fewer training samples.",
-        unit="samples",
-        low=1,
-        high=32,
-        step=1,
-        when={"task": ("digits",)},
-    )
-    known_classes: int = option(
-        5,
-        "known",
-        "Classes known before",
-        "The frozen network was pretrained on this many digit classes; the federation must learn all ten.",
-        unit="classes",
-        low=2,
-        high=10,
-        step=1,
-        when={"task": ("digits",)},
-    )
-    hidden: int = option(
-        64,
-        "width",
-        "Layer width",
-        "Width of the frozen network's hidden layers.",
-        unit="units",
-        low=16,
-        high=128,
-        step=16,
-        when={"task": ("digits",)},
-    )
     weights: str = option(
         "samples",
         "weights",
@@ -235,17 +138,6 @@ class TrainConfig(Section):
         low=1,
         high=200,
         step=1,
-    )
-    batch_size: int = option(
-        32,
-        "batch",
-        "Batch size",
-        "Samples in one local step.",
-        unit="samples",
-        low=4,
-        high=128,
-        step=4,
-        when={"task": ("digits",)},
     )
     optimizer: str = option(
         "adam",
@@ -379,6 +271,7 @@ class AlignmentConfig(Section):
 class FederationConfig(Section):
     """Everything that decides a run. Equal configs on one device type give equal traces."""
 
+    task: TaskConfig = field(default_factory=lambda: default_task())
     data: DataConfig = field(default_factory=DataConfig)
     lora: LoraConfig = field(default_factory=LoraConfig)
     frames: FramesConfig = field(default_factory=FramesConfig)
@@ -390,7 +283,7 @@ class FederationConfig(Section):
         "arms",
         "Methods compared",
         "Each is one arm: same seed, same split, same mini-batches, so only the method differs.",
-        registry="method",
+        registry=METHODS,
     )
     seed: int = option(0, "seed", "Seed", "All randomness of the run comes from it.", low=0, high=9999, step=1)
     device: str = option(
@@ -411,15 +304,7 @@ class FederationConfig(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.data.workload == "digits" and self.lora.rank > self.data.hidden:
-            raise rule(
-                "Rank r",
-                f"be in 1..{self.data.hidden} (= layer width)",
-                self.lora.rank,
-                "Lower the rank or widen the layer.",
-                "rank",
-            )
-
+        self.task.check(self)
         if self.participants < 1:
             raise rule(
                 "Participation",
@@ -437,12 +322,13 @@ class FederationConfig(Section):
     def to_dict(self) -> dict[str, Any]:
         """Nested plain dict; ``from_dict`` turns it back."""
         plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        plain["task"]["name"] = self.task.name
         return plain
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FederationConfig:
         """Inverse of :meth:`to_dict`; unknown or missing names raise :class:`ConfigError`."""
-        return _section_from(cls, data, "config")
+        return cls.from_plain(data, "config")
 
     @property
     def hash(self) -> str:
@@ -455,73 +341,72 @@ class FederationConfig(Section):
         """All values but seed and methods, by key. Runs of one setting can be trained as one batch, and compared."""
         return {key: value for key, value in self.values().items() if key not in ("seed", "arms")}
 
+    def leaves(self) -> Iterator[Leaf]:
+        """Every leaf of this config: those of its own workload and those that all have."""
+        return leaves(self.task.name)
+
     def values(self) -> dict[str, Any]:
-        """URL key -> value, for every leaf."""
-        return {leaf.option.key: leaf.get(self) for leaf in leaves()}
+        """URL key -> value, for every leaf of this config."""
+        return {leaf.option.key: leaf.get(self) for leaf in self.leaves()}
 
     def with_values(self, values: Mapping[str, Any]) -> FederationConfig:
-        """A copy with some leaves replaced, by URL key; raises :class:`ConfigError` on unknown keys."""
-        plain = self.to_dict()
-        known = {leaf.option.key: leaf for leaf in leaves()}
-        for key, value in values.items():
-            if key not in known:
+        """A copy with some leaves replaced, by URL key.
+
+        Another task brings its own fields, at their defaults; those of other tasks have no effect.
+
+        Raises:
+            ConfigError: on unknown keys, and where a rule is broken.
+        """
+        for key in values:
+            if key not in (known := keys()):
                 raise rule("Setting", f"be one of {', '.join(known)}", key, "Remove it.", key)
+        merged = self.values() | dict(values)
+        plain: dict[str, Any] = {}
+        for leaf in leaves(merged["task"]):
             target = plain
-            for part in known[key].path[:-1]:
-                target = target[part]
-            target[known[key].path[-1]] = value
+            for part in leaf.path[:-1]:
+                target = target.setdefault(part, {})
+            target[leaf.path[-1]] = merged.get(leaf.option.key, leaf.default)
         return FederationConfig.from_dict(plain)
 
 
-@dataclass(frozen=True)
-class Leaf:
-    """One leaf field: where it sits, its type, default and :class:`Option`."""
-
-    path: tuple[str, ...]
-    kind: type
-    default: Any
-    option: Option
-
-    def get(self, config: FederationConfig) -> Any:
-        """This leaf's value in ``config``."""
-        value: Any = config
-        for part in self.path:
-            value = getattr(value, part)
-        return value
-
-    def active(self, values: Mapping[str, Any]) -> bool:
-        """Whether the field has an effect, given all ``values`` by URL key."""
-        return all(values[key] in allowed for key, allowed in self.option.when.items())
+TASK = Leaf(
+    ("task", "name"),
+    str,
+    "digits",
+    Option(
+        "task",
+        "Task",
+        "What the clients learn.",
+        registry=WORKLOADS,
+    ),
+    TaskConfig,
+)
+"""The leaf that says which workload runs, and so which other leaves there are."""
 
 
-def leaves() -> Iterator[Leaf]:
-    """Every leaf of :class:`FederationConfig`, in order of definition."""
-    yield from _leaves(FederationConfig, ())
+def default_task() -> TaskConfig:
+    """The default workload with its defaults."""
+    task: TaskConfig = lookup(WORKLOADS)[TASK.default].settings()
+    return task
 
 
-def _leaves(section: type, path: tuple[str, ...]) -> Iterator[Leaf]:
-    hints = get_type_hints(section)
-    for f in dataclasses.fields(section):
-        if "option" in f.metadata:
-            yield Leaf((*path, f.name), hints[f.name], f.default, f.metadata["option"])
-        else:
-            yield from _leaves(hints[f.name], (*path, f.name))
+def leaves(workload: str | None = None) -> Iterator[Leaf]:
+    """Every leaf of a config of this workload, or of configs of all workloads: the task and its own fields first.
+
+    A field that only some workloads have says so in its option's ``when``.
+    """
+    about = " ".join(f"{entry.label}: {entry.about}" for entry in lookup(WORKLOADS).values())
+    yield dataclasses.replace(TASK, option=dataclasses.replace(TASK.option, help=f"{TASK.option.help} {about}"))
+    tasks = {name: leaves_of(entry.settings, ("task",)) for name, entry in lookup(WORKLOADS).items()}
+    shown = [leaf for name, own in tasks.items() if workload in (None, name) for leaf in own]
+    for key, leaf in {leaf.option.key: leaf for leaf in shown}.items():
+        having = tuple(name for name, own in tasks.items() if any(other.option.key == key for other in own))
+        when = {"task": having} | dict(leaf.option.when)
+        yield dataclasses.replace(leaf, option=dataclasses.replace(leaf.option, when=when))
+    yield from leaves_of(FederationConfig)
 
 
-def _section_from(cls: type[S], data: Any, where: str) -> S:
-    if not isinstance(data, Mapping):
-        raise rule(where, "be a mapping", type(data).__name__, "Write it as an object.")
-    hints = get_type_hints(cls)
-    names = {f.name for f in dataclasses.fields(cls)}
-    if names != set(data):
-        wrong = sorted(names ^ set(data), key=str)
-        raise ConfigError(
-            f"{where} must hold exactly {sorted(names)}; {wrong} is missing or unknown. Correct the names."
-        )
-    built = {
-        name: _section_from(hints[name], data[name], f"{where}.{name}")
-        if isinstance(hints[name], type) and issubclass(hints[name], Section)
-        else data[name]
-        for name in names
-    }
-    return cls(**built)
+def keys() -> list[str]:
+    """URL keys of all leaves of all workloads."""
+    return [leaf.option.key for leaf in leaves()]

@@ -1,0 +1,58 @@
+"""All pages: what they are called, where they stand in the menu. A lesson enters it by being registered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fedrot_core.lessons import LESSONS
+
+PAGES = Path(__file__).resolve().parents[1] / "pages"
+HOME = "00_home.py"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One page: its file in ``pages/``, its title and its icon in the menu; ``url`` where the file's name is not it."""
+
+    file: str
+    title: str
+    icon: str
+    url: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it stands."""
+        return PAGES / self.file
+
+
+def lesson_file(name: str) -> str:
+    """File name of the page that teaches a lesson."""
+    return f"lesson_{name}.py"
+
+
+def sections() -> dict[str, list[Entry]]:
+    """Section of the menu -> its pages, in order."""
+    return {
+        "": [Entry(HOME, "FedRot Lab", "home")],
+        "Learn": [
+            *(
+                Entry(lesson_file(lesson.name), f"{n} {lesson.title}", lesson.icon, lesson.name)
+                for n, lesson in enumerate(LESSONS.values(), start=1)
+            ),
+            Entry("20_quiz.py", "Quiz", "quiz"),
+        ],
+        "Experiment": [
+            Entry("01_lab.py", "Lab", "science"),
+            Entry("02_compare.py", "Compare", "compare_arrows"),
+            Entry("05_paper.py", "Paper", "menu_book"),
+        ],
+        "Diagnose": [
+            Entry("03_when.py", "When does it matter?", "grid_on"),
+            Entry("04_spot_the_bug.py", "Spot the bug", "bug_report"),
+        ],
+        "Take away": [
+            Entry("31_lecture_pack.py", "Lecture pack", "inventory_2"),
+            Entry("30_take_home.py", "Take-home page", "home_work"),
+        ],
+    }

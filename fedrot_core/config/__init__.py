@@ -1,0 +1,34 @@
+"""The configuration of a run."""
+
+from fedrot_core.config.fields import (
+    AlignmentConfig,
+    DataConfig,
+    FederationConfig,
+    FramesConfig,
+    LoraConfig,
+    ServerConfig,
+    Skew,
+    TaskConfig,
+    TrainConfig,
+    keys,
+    leaves,
+)
+from fedrot_core.config.option import Leaf, Option, Section, option
+
+__all__ = [
+    "AlignmentConfig",
+    "DataConfig",
+    "FederationConfig",
+    "FramesConfig",
+    "Leaf",
+    "LoraConfig",
+    "Option",
+    "Section",
+    "ServerConfig",
+    "Skew",
+    "TaskConfig",
+    "TrainConfig",
+    "keys",
+    "leaves",
+    "option",
+]

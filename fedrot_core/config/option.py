@@ -1,0 +1,190 @@
+"""What a config is made of: fields that say themselves what they are called and which values they take.
+
+Each leaf field carries its label, help, unit, range, step and URL key in its metadata. Widgets, flags, the query string
+and error messages are all made from that one place; nothing else repeats a default or a range.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self, get_type_hints
+
+from fedrot_core.errors import ConfigError, rule
+from fedrot_core.registry import lookup
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a person is told about one field, and which values it takes.
+
+    Attributes:
+        key: short, unique name in the URL.
+        label, help: what the widget shows.
+        unit: printed after the number, may be empty.
+        low, high, step: inclusive numeric range; ``stops`` lists slider positions where equal steps would not do.
+        choices: value -> label, for fields that pick one.
+        registry: where the registry that holds the choices stands, as for :func:`fedrot_core.registry.lookup`.
+        when: ``{url key of another field: values}`` for which this field has an effect; empty means always.
+    """
+
+    key: str
+    label: str
+    help: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    stops: tuple[float, ...] = ()
+    choices: Mapping[str, str] = field(default_factory=dict)
+    registry: str = ""
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def option(default: Any, key: str, label: str, help: str, **more: Any) -> Any:
+    """A dataclass field with an :class:`Option` in its metadata."""
+    return field(default=default, metadata={"option": Option(key, label, help, **more)})
+
+
+@dataclass(frozen=True)
+class Section:
+    """Base of all sections: checks every field's type, range and choices when it is built."""
+
+    def __post_init__(self) -> None:
+        hints = hints_of(type(self))
+        for f in dataclasses.fields(self):
+            opt: Option | None = f.metadata.get("option")
+            if opt is not None:
+                object.__setattr__(self, f.name, _checked(getattr(self, f.name), hints[f.name], opt))
+
+    @classmethod
+    def from_plain(cls, data: Any, where: str) -> Self:
+        """A section from a plain mapping that holds exactly its fields; ``where`` names it in errors.
+
+        Raises:
+            ConfigError: when a name is missing or unknown, or a value breaks its field's rule.
+        """
+        if not isinstance(data, Mapping):
+            raise rule(where, "be a mapping", type(data).__name__, "Write it as an object.")
+        hints, names = hints_of(cls), {f.name for f in dataclasses.fields(cls)}
+        if names != set(data):
+            wrong = sorted(names ^ set(data), key=str)
+            raise ConfigError(
+                f"{where} must hold exactly {sorted(names)}; {wrong} is missing or unknown. Correct the names."
+            )
+        return cls(
+            **{
+                name: hints[name].from_plain(data[name], f"{where}.{name}")
+                if isinstance(hints[name], type) and issubclass(hints[name], Section)
+                else data[name]
+                for name in names
+            }
+        )
+
+
+def _checked(value: Any, kind: type, opt: Option) -> Any:
+    """Return ``value`` as ``kind`` or raise a :class:`ConfigError` that names rule, value and remedy."""
+    if kind in (int, float):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if number and isinstance(value, float):
+            number = math.isfinite(value) if kind is float else value.is_integer()
+        if not number:
+            raise rule(opt.label, f"be a finite {'whole ' if kind is int else ''}number", value, "Enter one.", opt.key)
+        if kind is float and isinstance(value, float):
+            value = float(f"{value:.10g}")  # 0.1 + 0.2 and 0.3 are one setting
+        low, high = opt.low, opt.high
+        if (low is not None and value < low) or (high is not None and value > high):
+            near = low if low is not None and value < low else high
+            raise rule(opt.label, f"be in {low:g}..{high:g}", value, f"Use {near:g}, for example.", opt.key)
+        value = kind(value)  # after the range check: an integer of any length has no float
+    elif kind is str:
+        if not isinstance(value, str) or (opt.choices and value not in opt.choices):
+            names = ", ".join(opt.choices) or "the known names"
+            raise rule(opt.label, f"be one of {names}", value, "Pick one of these.", opt.key)
+    else:  # tuple[str, ...]
+        items = tuple(value) if isinstance(value, (list, tuple)) else ()
+        if not items or not all(isinstance(i, str) for i in items) or len(set(items)) != len(items):
+            raise rule(opt.label, "name at least one entry, none of them twice", value, "List each once.", opt.key)
+        value = items
+    return value
+
+
+def hints_of(section: type) -> dict[str, Any]:
+    """Field name -> its type."""
+    return _hints(section)
+
+
+@functools.cache
+def _hints(section: Any) -> dict[str, Any]:
+    return get_type_hints(section)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One leaf field: where it sits, its type, default and :class:`Option`; ``section`` holds it."""
+
+    path: tuple[str, ...]
+    kind: type
+    default: Any
+    option: Option
+    section: type
+
+    def get(self, config: Any) -> Any:
+        """This leaf's value in ``config``."""
+        value = config
+        for part in self.path:
+            value = getattr(value, part)
+        return value
+
+    def active(self, values: Mapping[str, Any]) -> bool:
+        """Whether the field has an effect, given the ``values`` of a config by URL key."""
+        return all(values.get(key) in allowed for key, allowed in self.option.when.items())
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Value -> label, from the field itself or from the registry that it names; empty for numbers."""
+        return lookup(self.option.registry).labels() if self.option.registry else dict(self.option.choices)
+
+    def parse(self, text: str) -> Any:
+        """``text`` as this leaf's type; its range and choices are checked when a config is built.
+
+        Raises:
+            ConfigError: when it is no number where one is needed, or names nothing that is registered.
+        """
+        if self.kind in (int, float):
+            try:
+                return self.kind(text)
+            except ValueError:
+                what = "a whole number" if self.kind is int else "a number"
+                raise rule(self.option.label, f"be {what}", text, "Enter one.", self.option.key) from None
+        value: Any = text.strip() if self.kind is str else tuple(part.strip() for part in text.split(","))
+        if self.option.registry:
+            for name in (value,) if isinstance(value, str) else value:
+                lookup(self.option.registry)[name]
+        return value
+
+    def text(self, value: Any) -> str:
+        """Inverse of :meth:`parse`."""
+        if isinstance(value, tuple):
+            return ",".join(value)
+        return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def leaves_of(section: type, path: tuple[str, ...] = ()) -> tuple[Leaf, ...]:
+    """Every leaf of ``section`` and of the sections in it that are declared by type, in order of definition."""
+    return _leaves(section, path)
+
+
+@functools.cache
+def _leaves(section: Any, path: tuple[str, ...]) -> tuple[Leaf, ...]:
+    found: list[Leaf] = []
+    for f in dataclasses.fields(section):
+        kind = hints_of(section)[f.name]
+        if "option" in f.metadata:
+            found.append(Leaf((*path, f.name), kind, f.default, f.metadata["option"], section))
+        else:
+            found += _leaves(kind, (*path, f.name))
+    return tuple(found)
