@@ -104,5 +104,6 @@ def wait_for_a_link(page: Page, key: str) -> None:
 
 
 def release_answers(page: Page) -> None:
-    """Hand the page all that was held back, in order."""
+    """Once what was pressed is on its way to the server, hand the page all that was held back, in order."""
+    page.wait_for_function("window.__wire.unanswered")
     page.evaluate("window.__wire.release()")
