@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import state
+from app import link, state
 from app.components.method_list import method_list
 from fedrot_core.config import FederationConfig, Leaf, TaskConfig, leaves
 from fedrot_core.config.option import leaves_of
@@ -54,12 +54,10 @@ def _widget(leaf: Leaf, value: Any) -> None:
     widget_key = f"control_{opt.key}"
     choices = _choices(leaf)
 
-    def changed() -> None:
-        state.change_config({opt.key: st.session_state[widget_key]})
-
+    changed = link.wish(widget_key, lambda chosen: state.change_config({opt.key: chosen}))
     common: dict[str, Any] = {"key": widget_key, "help": opt.help, "on_change": changed}
     label = f"{opt.label} [{opt.unit}]" if opt.unit else opt.label
-    st.session_state[widget_key] = list(value) if leaf.kind not in (int, float, str) else value
+    link.give(widget_key, list(value) if leaf.kind not in (int, float, str) else value)
     if leaf.kind in (int, float) and opt.stops:
         stops = sorted({*opt.stops, value})
         st.select_slider(label, stops, format_func=lambda stop: f"{stop:g}", **common)

@@ -6,12 +6,14 @@ still carry the one before; read as a wish, they would pull the page back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-PAGE, UNREAD = "link_page", "link_unread"
+PAGE, UNREAD, SHOWN, GIVEN = "link_page", "link_unread", "link_shown", "link_given"
+NOTHING = object()
 
 
 def arrive(page: str) -> None:
@@ -49,3 +51,32 @@ def show(query: Mapping[str, str]) -> None:
     request crossed each other on the way.
     """
     st.query_params.from_dict(query)
+    st.session_state[SHOWN] = dict(query)
+
+
+def give(key: str, value: Any) -> None:
+    """Make the widget ``key`` show ``value``; called right before it is drawn.
+
+    Until the browser has the answer, its requests carry the value before; :func:`wish` tells that from a wish.
+    """
+    given: dict[str, tuple[Any, Any]] = st.session_state.setdefault(GIVEN, {})
+    there = st.session_state.get(key, NOTHING)
+    if key not in given or given[key][0] != value:
+        given[key] = value, NOTHING if there == value else there
+    st.session_state[key] = value
+
+
+def wish(key: str, take: Callable[[Any], object]) -> Callable[[], None]:
+    """The callback of a widget whose value :func:`give` sets: hands to ``take`` what a person chose.
+
+    A value that the browser had before the page gave another, in a request that was sent before it knew, is no wish:
+    it would pull the page back.
+    """
+
+    def changed() -> None:
+        value = st.session_state[key]
+        before = st.session_state[GIVEN][key][1]
+        if value != before or seen() == st.session_state.get(SHOWN):
+            take(value)
+
+    return changed

@@ -77,10 +77,10 @@ def show(trace: Trace) -> None:
         st.warning(f"Client {', '.join(map(str, record.dropped))} returned NaN or Inf and was left out of this round.")
     proof_strip(record)
     labels = {name: FIGURES[name].label for name in TABS}
-    st.session_state["tab"] = state.selection().tab
+    link.give("tab", state.selection().tab)
     st.segmented_control(
         "More figures", TABS, format_func=lambda name: labels[name], key="tab", required=True,
-        on_change=lambda: state.select(tab=st.session_state["tab"]),
+        on_change=link.wish("tab", lambda chosen: state.select(tab=chosen)),
     )  # fmt: skip
     tab = state.selection().tab
     st.caption(FIGURES[tab].question)

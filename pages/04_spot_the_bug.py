@@ -55,9 +55,9 @@ def show(trace: Trace) -> None:
     data_dialog(shown, view)
 
 
-def changed_mode() -> None:
+def take_mode(mode: str) -> None:
     """Explore named mistakes, or play a hidden one."""
-    bugs.show(case=bugs.new_case() if st.session_state["bug_mode"] == "play" else None)
+    bugs.show(case=bugs.new_case() if mode == "play" else None)
 
 
 bugs.open_link()
@@ -67,16 +67,16 @@ for sheet in ("style.css", "bugs.css"):
     st.html(Path(__file__).parents[1] / "app" / sheet)
 with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
     st.html(f'<h1 class="fedrot-name">Spot the bug: {len(TITLES)} mistakes found in public code</h1>')
-    st.session_state["bug_mode"] = "explore" if scene.case is None else "play"
+    link.give("bug_mode", "explore" if scene.case is None else "play")
     st.segmented_control(
-        "Mode", list(MODES), key="bug_mode", required=True, on_change=changed_mode,
+        "Mode", list(MODES), key="bug_mode", required=True, on_change=link.wish("bug_mode", take_mode),
         format_func=MODES.__getitem__, label_visibility="collapsed",
     )  # fmt: skip
     if scene.case is None:
-        st.session_state["bug_name"] = scene.bug
+        link.give("bug_name", scene.bug)
         st.selectbox(
             "Mistake", list(TITLES), format_func=TITLES.__getitem__, key="bug_name", width=430,
-            label_visibility="collapsed", on_change=lambda: bugs.show(bug=st.session_state["bug_name"]),
+            label_visibility="collapsed", on_change=link.wish("bug_name", lambda name: bugs.show(bug=name)),
         )  # fmt: skip
     else:
         st.button(

@@ -17,11 +17,11 @@ for sheet in ("style.css", "lesson.css"):
 place, titles = quiz_parts.place(), quiz.topic_titles()
 with st.container(horizontal=True, vertical_alignment="center", gap="small", key="lesson_head"):
     st.html('<h1 class="fedrot-name">Quiz</h1>')
-    st.session_state["quiz_topic"] = place.topic
+    link.give("quiz_topic", place.topic)
     st.selectbox(
         "Topic", list(titles), format_func=titles.__getitem__, key="quiz_topic", width=330,
         label_visibility="collapsed",
-        on_change=lambda: quiz_parts.go(replace(place, topic=st.session_state["quiz_topic"], n=0)),
+        on_change=link.wish("quiz_topic", lambda topic: quiz_parts.go(replace(place, topic=topic, n=0))),
     )  # fmt: skip
     st.button(
         "New quiz", icon=":material/casino:", key="quiz_new", help="Other numbers, from the first question on.",

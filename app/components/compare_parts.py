@@ -10,7 +10,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from app import state
+from app import link, state
 from app.comparison import Plan, as_json, table, verdict
 from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
 from app.components.method_list import method_list
@@ -33,23 +33,23 @@ def controls() -> None:
     names = sorted(METHODS, key=lambda n: (n not in first, METHODS[n].card.label.lower()))
     now = state.selection()
 
-    def arms_changed() -> None:
-        chosen = tuple(st.session_state["compare_arms"])
+    def take_arms(chosen: list[str]) -> None:
         if chosen:
-            state.select(compare=chosen)
+            state.select(compare=tuple(chosen))
         else:
             st.session_state["problems"] = ["Methods must name at least one; the selection was left as it was."]
 
-    st.session_state["compare_arms"] = list(now.compare)
+    link.give("compare_arms", list(now.compare))
     st.multiselect(
         "Methods compared", names, format_func=lambda name: METHODS[name].card.label, key="compare_arms",
-        on_change=arms_changed, help="Same seeds, same splits, same mini-batches: only the method differs.",
+        on_change=link.wish("compare_arms", take_arms),
+        help="Same seeds, same splits, same mini-batches: only the method differs.",
     )  # fmt: skip
     method_list(names)
-    st.session_state["compare_seeds"] = now.seeds
+    link.give("compare_seeds", now.seeds)
     st.slider(
         "Seeds", 1, MOST_SEEDS, key="compare_seeds",
-        on_change=lambda: state.select(seeds=st.session_state["compare_seeds"]),
+        on_change=link.wish("compare_seeds", lambda chosen: state.select(seeds=chosen)),
         help="Each seed deals the data, draws the starts and the mini-batches anew. More seeds, surer differences.",
     )  # fmt: skip
     widgets(MAIN_CONTROLS)

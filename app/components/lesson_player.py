@@ -149,13 +149,17 @@ def _for_lecturers(lesson: Lesson) -> None:
             ("hide", "Hide the controls", "The link then shows text and figure exactly as they are now."),
         ):
             key = f"lesson_{name}"
-            st.session_state[key] = getattr(place, name)
+            link.give(key, getattr(place, name))
             st.toggle(
                 label, key=key, help=help,
-                on_change=lambda name=name, key=key: lessons.go(lesson, **{name: st.session_state[key]}),
+                on_change=link.wish(key, functools.partial(_teach, lesson, name)),
             )  # fmt: skip
         st.button("Forget all predictions", key="lesson_forget", on_click=lessons.forget, args=(lesson,))
         st.caption("The address bar holds the step, the knobs and these choices: copy it to share the lesson.")
+
+
+def _teach(lesson: Lesson, name: str, chosen: bool) -> None:
+    lessons.go(lesson, **{name: chosen})
 
 
 def _keys(lesson: Lesson) -> None:
@@ -212,14 +216,12 @@ def _knob(lesson: Lesson, knob: Knob) -> None:
     place, key = lessons.place(lesson), f"knob_{lesson.name}_{knob.key}"
     value = place.values[knob.key]
 
-    def moved() -> None:
-        lessons.set_knobs(lesson, {knob.key: st.session_state[key]})
-
+    moved = link.wish(key, lambda chosen: lessons.set_knobs(lesson, {knob.key: chosen}))
     if lessons.playing() and lesson.steps[place.step].play == knob.key:
         with st.container(key="lesson_playing_knob"):
             st.progress((value - knob.low) / (knob.high - knob.low), f"{knob.label}: {value:g}{knob.unit}")
         return
-    st.session_state[key] = value
+    link.give(key, value)
     if knob.choices:
         st.segmented_control(
             knob.label, list(knob.choices), format_func=lambda name: knob.choices[name], key=key, help=knob.help,

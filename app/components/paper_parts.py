@@ -29,19 +29,19 @@ def head() -> replica.Replica:
     """Title, the choice of frames, and the runs that the link asks for."""
     settings, seeds = st.session_state["paper_settings"], st.session_state["paper_seeds"]
 
-    def changed() -> None:
+    def take(chosen: str) -> None:
         now = {key: value for key, value in settings.items() if key != "frames"}
-        chosen = st.session_state["paper_frames"]
         st.session_state["paper_settings"] = now if chosen == "trained" else {**now, "frames": chosen}
 
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
         st.html('<h1 class="fedrot-name">Paper card: the paper\'s numbers beside ours</h1>')
         frames = settings.get("frames", "trained")
-        st.session_state["paper_frames"] = frames
+        link.give("paper_frames", frames)
         options = list(FRAMES) if frames in FRAMES else [*FRAMES, frames]
         st.segmented_control(
             "How our clients' factors reach the server", options, key="paper_frames", required=True,
-            format_func=lambda name: FRAMES.get(name, name), on_change=changed, label_visibility="collapsed",
+            format_func=lambda name: FRAMES.get(name, name), on_change=link.wish("paper_frames", take),
+            label_visibility="collapsed",
         )  # fmt: skip
     for problem in st.session_state["paper_problems"]:
         st.warning(plain(problem))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state
+from app import link, state
 from app.presets import PRESETS, matching
 
 
@@ -13,16 +13,15 @@ def preset_row() -> None:
     now = matching(state.config())
     names = {preset.name: preset for preset in PRESETS}
 
-    def changed() -> None:
-        chosen = st.session_state["preset"]
+    def take(chosen: str | None) -> None:
         if chosen is not None:
             state.set_config(names[chosen].config.with_values({"seed": state.config().seed}))
             state.select(round_index=names[chosen].round_index)
 
-    st.session_state["preset"] = now.name if now else None
+    link.give("preset", now.name if now else None)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
         st.html('<h1 class="fedrot-name">Naive against aligned averaging of LoRA clients</h1>')
         st.segmented_control(
-            "Presets", list(names), format_func=lambda name: names[name].title, key="preset", on_change=changed,
-            label_visibility="collapsed",
+            "Presets", list(names), format_func=lambda name: names[name].title, key="preset",
+            on_change=link.wish("preset", take), label_visibility="collapsed",
         )  # fmt: skip

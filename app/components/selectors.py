@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state
+from app import link, state
 from app.terms import theme_mode
 from fedrot_core.figures import View
 from fedrot_core.trace import RoundRecord, Trace
@@ -62,10 +62,8 @@ def selectors(trace: Trace, view: View, record: RoundRecord) -> None:
 def _one_of(label: str, name: str, options: Sequence[Any], value: Any, labels: Mapping[Any, str]) -> None:
     key = f"select_{name}"
 
-    def changed() -> None:
-        state.select(**{name: st.session_state[key]})
-
-    st.session_state[key] = value
+    changed = link.wish(key, lambda chosen: state.select(**{name: chosen}))
+    link.give(key, value)
     st.segmented_control(
         label, options, key=key, format_func=lambda option: labels[option], on_change=changed, required=True
     )
@@ -74,8 +72,6 @@ def _one_of(label: str, name: str, options: Sequence[Any], value: Any, labels: M
 def _menu(label: str, name: str, options: Sequence[int], value: int) -> None:
     key = f"select_{name}"
 
-    def changed() -> None:
-        state.select(**{name: st.session_state[key]})
-
-    st.session_state[key] = value
+    changed = link.wish(key, lambda chosen: state.select(**{name: chosen}))
+    link.give(key, value)
     st.selectbox(label, options, key=key, on_change=changed, width=110)

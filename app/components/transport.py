@@ -53,7 +53,8 @@ def advance(trace: Trace) -> None:
 def hold(trace: Trace) -> int:
     """Stop playing at the round that the person saw when they pressed, and say which.
 
-    A round that was under way then is taken back.
+    A round that was under way then is taken back. Where the server is too busy to take the press at once, it counts
+    with the address of the page's next request: the round that came meanwhile.
     """
     if st.session_state["playing"]:
         st.session_state["playing"] = False

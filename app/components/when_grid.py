@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import state
+from app import link, state
 from app.components.live_figure import ask_table, chart, table_wanted
 from app.grid import ALIGNED, TIE_POINTS, Finding, Grid, headline, label, rounds_of, verdict, worst
 from app.share import to_query
@@ -34,14 +34,12 @@ def choices() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="when_choices"):
         _segments("Rows of the map", "grid", {"rank": "rank r", "theta": "turn θ"}, now.grid)
 
-        def frames_changed() -> None:
-            state.change_config({"frames": st.session_state["when_frames"]})
-
         turned = now.grid == "theta"
-        st.session_state["when_frames"] = "turned" if turned else base.frames.kind
+        link.give("when_frames", "turned" if turned else base.frames.kind)
         st.selectbox(
             FRAMES.label, list(FRAMES.choices), format_func=lambda kind: FRAMES.choices[kind], key="when_frames",
-            on_change=frames_changed, disabled=turned, help=FRAMES.help, width=250,
+            on_change=link.wish("when_frames", lambda kind: state.change_config({"frames": kind})),
+            disabled=turned, help=FRAMES.help, width=250,
         )  # fmt: skip
         _menu("Aligned method", "aligned", {name: label(name) for name in ALIGNED}, now.aligned)
         quick, full = rounds_of(base, "quick"), rounds_of(base, "full")
@@ -51,19 +49,19 @@ def choices() -> None:
 
 def _segments(text: str, name: str, labels: Mapping[str, str], value: str) -> None:
     key = f"when_{name}"
-    st.session_state[key] = value
+    link.give(key, value)
     st.segmented_control(
         text, list(labels), format_func=lambda option: labels[option], key=key, required=True,
-        on_change=lambda: state.select(**{name: st.session_state[key]}),
+        on_change=link.wish(key, lambda chosen: state.select(**{name: chosen})),
     )  # fmt: skip
 
 
 def _menu(text: str, name: str, labels: Mapping[str, str], value: str) -> None:
     key = f"when_{name}"
-    st.session_state[key] = value
+    link.give(key, value)
     st.selectbox(
         text, list(labels), format_func=lambda option: labels[option], key=key, width=250,
-        on_change=lambda: state.select(**{name: st.session_state[key]}),
+        on_change=link.wish(key, lambda chosen: state.select(**{name: chosen})),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -55,6 +56,29 @@ def test_a_request_that_carries_an_old_address_does_not_pull_the_page_back(page:
     at.run()
     assert not at.exception
     assert dict(at.query_params) == link
+
+
+def test_an_old_value_in_a_request_that_carries_an_old_address_is_no_wish_and_a_new_one_is() -> None:
+    """A preset moves the rank from 4 to 16; requests sent before the browser knows still say 4."""
+    at = opened("01_lab")
+    old = dict(at.query_params)
+    at.segmented_control(key="preset").set_value("strong").run()
+    rank = at.slider(key="control_rank")
+    assert rank.value == 16
+
+    def sent(value: int, address: dict[str, Any]) -> int:
+        at.query_params.clear()
+        at.query_params.update(address)
+        at.slider(key="control_rank").set_value(value).run()
+        assert not at.exception
+        return int(at.session_state["config"].lora.rank)
+
+    now = dict(at.query_params)
+    assert sent(4, old) == 16
+    assert dict(at.query_params) == now
+    assert sent(5, old) == 5
+    assert sent(16, dict(at.query_params)) == 16
+    assert sent(4, dict(at.query_params)) == 4
 
 
 def test_walking_back_takes_the_place_of_that_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,14 @@ def wait_for_a_link(page: Page, key: str) -> None:
     )
 
 
+def wait_for_a_whole_run(page: Page) -> None:
+    """Wait until the server, while answers are held back, runs the whole page again: it has taken a press on Pause.
+
+    Else the press could wait at the server for the next request, and be taken with that one's address.
+    """
+    page.wait_for_function("window.__wire.anew")
+
+
 def release_answers(page: Page) -> None:
     """Hand the page all that was held back, in order."""
     page.evaluate("window.__wire.release()")

@@ -22,6 +22,7 @@ from tests.browser.lab_driver import (
     settled,
     shows_round,
     wait_for_a_link,
+    wait_for_a_whole_run,
 )
 
 
@@ -79,6 +80,7 @@ def test_pause_holds_the_round_that_was_seen(page: Page, app_url: str, pressed: 
     wait_for_a_link(page, "round")
     seen = query(page)["round"]
     page.locator(f".st-key-{pressed} button").first.click()
+    wait_for_a_whole_run(page)
     release_answers(page)
     expect(page.get_by_role("button", name="Play")).to_be_visible()
     settled(page)

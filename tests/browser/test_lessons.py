@@ -7,7 +7,14 @@ from playwright.sync_api import Page, expect
 
 from fedrot_core.lessons import LESSONS
 from fedrot_core.lessons.base import Choice, Curve, Estimate
-from tests.browser.lab_driver import hold_answers, query, release_answers, settled, wait_for_a_link
+from tests.browser.lab_driver import (
+    hold_answers,
+    query,
+    release_answers,
+    settled,
+    wait_for_a_link,
+    wait_for_a_whole_run,
+)
 
 MOST_TABS = 90
 CURVES = [
@@ -28,12 +35,15 @@ def ready(page: Page) -> None:
 
 
 def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus stands on ``selector``, as a person without a mouse does."""
+    """Press Tab until the focus stands on ``selector``, as a person without a mouse does who has seen it."""
+    expect(page.locator(selector).first).to_be_attached()
+    passed: list[str] = []
     for _ in range(MOST_TABS):
         page.keyboard.press("Tab")
         if page.evaluate("s => document.activeElement?.matches(s) ?? false", selector):
             return
-    raise AssertionError(f"{MOST_TABS} tabs do not reach {selector}")
+        passed.append(page.evaluate("document.activeElement?.outerHTML.slice(0, 60) ?? ''"))
+    raise AssertionError(f"{MOST_TABS} tabs do not reach {selector}, but {passed}")
 
 
 def test_the_walked_lessons_ask_in_every_way() -> None:
@@ -139,6 +149,7 @@ def test_play_moves_the_knob_and_pause_holds_what_was_seen(page: Page, app_url: 
     wait_for_a_link(page, knob.key)  # the next move is computed and on its way: it is taken back
     seen = query(page)[knob.key]
     page.keyboard.press("p")
+    wait_for_a_whole_run(page)
     release_answers(page)
     expect(page.get_by_role("button", name="Play").first).to_be_visible()
     ready(page)

@@ -38,11 +38,18 @@
       : (fields(bytes).get(first) ?? []);
   const texts = (bytes, ...path) => values(bytes, ...path).map((value) => new TextDecoder().decode(value));
 
-  /* Take note of an answer that the page takes in. */
+  /* Whether an answer begins a run of the whole page. */
+  const whole = (answer) => values(answer, NEW_RUN).length > 0 && !values(answer, META, RUN, FRAGMENTS).length;
+
+  /* A link in the address bar's own spelling. */
+  const spelt = (link) => new URLSearchParams(link).toString();
+
+  /* Take note of an answer that is handed to the page. */
   function note(answer) {
+    if (values(answer, PAGE_INFO).length) wire.link = texts(answer, PAGE_INFO, QUERY)[0] ?? "";
     if (values(answer, NEW_RUN).length) {
       wire.unanswered = false;
-      if (!values(answer, META, RUN, FRAGMENTS).length) wire.clocks.clear();
+      if (whole(answer)) wire.clocks.clear();
     }
     texts(answer, START_CLOCK, CLOCK).forEach((fragment) => wire.clocks.add(fragment));
     texts(answer, STOP_CLOCK, CLOCKS).forEach((fragment) => wire.clocks.delete(fragment));
@@ -53,11 +60,14 @@
     clocks: new Set(), // fragments that run again by themselves
     restful: 0, // frames in a row in which the page was at rest, counted by who waits for that
     held: null,
+    link: null, // the last one that was handed to the page, which may take it in a while later
     links: [], // of the answers that are held back
+    anew: false, // whether the server has run the whole page since answers are held back
 
     async hold() {
-      wire.held = [];
-      for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame); // what came before is taken in
+      Object.assign(wire, { held: [], anew: false });
+      const taken = () => wire.link === null || spelt(location.search) === spelt(wire.link);
+      while (!taken()) await new Promise(requestAnimationFrame);
     },
 
     release() {
@@ -76,6 +86,7 @@
         if (wire.held) {
           event.stopImmediatePropagation();
           wire.held.push([this, event.data]);
+          wire.anew ||= whole(answer);
           if (values(answer, PAGE_INFO).length) wire.links.push(texts(answer, PAGE_INFO, QUERY)[0] ?? "");
         } else note(answer);
       });
