@@ -20,7 +20,6 @@ page = st.navigation(
                 entry.path,
                 title=entry.title,
                 icon=f":material/{entry.icon}:",
-                url_path=entry.url,
                 default=entry.file == HOME,
             )
             for entry in entries

@@ -13,12 +13,11 @@ HOME = "00_home.py"
 
 @dataclass(frozen=True)
 class Entry:
-    """One page: its file in ``pages/``, its title and its icon in the menu; ``url`` where the file's name is not it."""
+    """One page: its file in ``pages/``, whose name without number is its address; its title and icon in the menu."""
 
     file: str
     title: str
     icon: str
-    url: str | None = None
 
     @property
     def path(self) -> Path:
@@ -28,7 +27,7 @@ class Entry:
 
 def lesson_file(name: str) -> str:
     """File name of the page that teaches a lesson."""
-    return f"lesson_{name}.py"
+    return f"{name}.py"
 
 
 def sections() -> dict[str, list[Entry]]:
@@ -37,7 +36,7 @@ def sections() -> dict[str, list[Entry]]:
         "": [Entry(HOME, "FedRot Lab", "home")],
         "Learn": [
             *(
-                Entry(lesson_file(lesson.name), f"{n} {lesson.title}", lesson.icon, lesson.name)
+                Entry(lesson_file(lesson.name), f"{n} {lesson.title}", lesson.icon)
                 for n, lesson in enumerate(LESSONS.values(), start=1)
             ),
             Entry("20_quiz.py", "Quiz", "quiz"),

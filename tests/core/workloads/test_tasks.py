@@ -53,7 +53,7 @@ def test_workload_contract(name: str) -> None:
 
 
 def test_unknown_workload_is_refused_with_its_key() -> None:
-    with pytest.raises(ConfigError, match=r"must be one of digits, teacher; got 'nope'") as caught:
+    with pytest.raises(ConfigError, match=r"must be one of digits, .*teacher.*; got 'nope'") as caught:
         build(task="nope")
     assert caught.value.key == "task"
 

@@ -1,0 +1,5 @@
+"""Lesson: A toy lesson"""
+
+from app.components.lesson_player import lesson_page
+
+lesson_page("toy_lesson")
