@@ -56,7 +56,7 @@ def test_the_command_line_knows_them(tmp_path: Path) -> None:
     out = command("run", *flags, "--json", "--quiet", "--out", str(file))
     assert json.loads(out)["score_name"] == "share explained"
     assert "eproduced" in command("verify", str(file))
-    assert "spread 0.7" in command("compare", *flags, "--seeds", "1", "--quiet")
+    assert "share explained" in command("compare", *flags, "--seeds", "1", "--quiet")
     html = tmp_path / "toy.html"
     command("figure", "toy_loss", *flags, "--quiet", "--out", str(html))
     assert "toy loss" in html.read_text().lower()
