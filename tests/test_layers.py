@@ -10,10 +10,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 RANKS: dict[int, tuple[str, ...]] = {
-    0: ("fedrot_core", "fedrot_core.errors", "fedrot_core.rng", "fedrot_core.vocabulary", "fedrot_core.paper"),
+    0: (
+        "fedrot_core",
+        "fedrot_core.errors",
+        "fedrot_core.registry",
+        "fedrot_core.rng",
+        "fedrot_core.vocabulary",
+        "fedrot_core.paper",
+    ),
     1: (
         "fedrot_core.config",
-        "fedrot_core.registry",
         "fedrot_core.partition",
         "fedrot_core.compute",
         "fedrot_core.canonical",
@@ -37,12 +43,13 @@ RANKS: dict[int, tuple[str, ...]] = {
     6: ("fedrot_core.arm",),
     7: ("fedrot_core.federation",),
     8: ("fedrot_core.gauge", "fedrot_core.sweep"),
-    9: ("fedrot_core.lessons", "fedrot_core.quiz"),
-    10: ("fedrot_core.export",),
-    11: ("fedrot_core.cli",),
-    12: ("fedrot_core.__main__",),
-    13: ("app",),
-    14: ("pages",),
+    9: ("fedrot_core.lessons",),
+    10: ("fedrot_core.quiz",),
+    11: ("fedrot_core.export",),
+    12: ("fedrot_core.cli",),
+    13: ("fedrot_core.__main__",),
+    14: ("app",),
+    15: ("pages",),
 }
 """Rank -> modules or packages. A file may import its own package, and otherwise lower ranks only."""
 

@@ -134,7 +134,7 @@ def test_checksum_sees_every_part() -> None:
 
 
 def test_other_format_versions_are_refused_by_number() -> None:
-    refused(rewritten(header={"format": 99}), r"format must be 2; got 99\. Run the config again")
+    refused(rewritten(header={"format": 99}), r"format must be 3; got 99\. Run the config again")
     refused(rewritten(header={"format": "1"}), r"format must be 2; got '1'")
 
 
