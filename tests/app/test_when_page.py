@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -18,6 +19,7 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.figures.when import GridCell
 from fedrot_core.summary import RunSummary
 from fedrot_core.sweep import summarise
+from fedrot_core.workloads.sampled import SampledConfig
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 PAGE = "../pages/03_when.py"
@@ -28,7 +30,7 @@ BASE = FederationConfig().with_values({"rounds": 2, "steps": 2, "clients": 4})
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """A 2 x 2 map and two further settings."""
-    monkeypatch.setattr(grid, "ALPHAS", (0.1, 1.0))
+    monkeypatch.setattr(SampledConfig, "skew", dataclasses.replace(SampledConfig.skew, values=(0.1, 1.0)))
     monkeypatch.setattr(grid, "RANKS", (1, 2))
     monkeypatch.setattr(grid, "TURNS", (0.0, 90.0))
     monkeypatch.setattr(grid, "SEARCHED", grid.SEARCHED[:2])

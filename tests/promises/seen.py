@@ -59,7 +59,7 @@ def test_the_command_line_knows_them(tmp_path: Path) -> None:
     assert "share explained" in command("compare", *flags, "--seeds", "1", "--quiet")
     html = tmp_path / "toy.html"
     command("figure", "toy_loss", *flags, "--quiet", "--out", str(html))
-    assert "toy loss" in html.read_text().lower()
+    assert "after round" in html.read_text()
 
 
 def test_a_link_holds_them_and_code_rebuilds_them() -> None:
