@@ -20,6 +20,11 @@ class Entry:
     icon: str
 
     @property
+    def url(self) -> str:
+        """Its address below the app's: the file's name without number and ending, as Streamlit makes it."""
+        return self.file.removesuffix(".py").lstrip("0123456789").removeprefix("_")
+
+    @property
     def path(self) -> Path:
         """Where it stands."""
         return PAGES / self.file

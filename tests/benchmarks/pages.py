@@ -17,8 +17,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from app.navigation import sections
 from tests.browser.conftest import FLAGS, PATIENCE_MS
-from tests.browser.server import ROOT, serving
+from tests.browser.server import serving
 
 WARM_TIMES = 3
 CARDS = {"quiz": ".st-key-quiz_card", "take_home": ".st-key-take_home_card", "lecture_pack": ".st-key-pack_card"}
@@ -45,7 +46,7 @@ def seconds(browser: Browser, url: str, figure: str) -> float:
 
 
 def main() -> None:
-    pages = [path.stem.split("_", 1)[1] for path in sorted((ROOT / "pages").glob("*.py"))]
+    pages = [entry.url for entries in sections().values() for entry in entries]
     print(f"{'page':16} {'cold, s':>8} {'warm, s':>8}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from app.navigation import sections
 from tests.browser.lab_driver import settled, turn_the_lights
 
-PAGES = sorted(path.stem.split("_", 1)[1] for path in (Path(__file__).resolve().parents[2] / "pages").glob("*.py"))
+PAGES = [entry.url for entries in sections().values() for entry in entries]
 SMALL = {
     "compare": "?compare=fedit,fedrot&seeds=1&rounds=2&steps=2&clients=3",
     "when": "?rounds=1&steps=1&clients=2",
