@@ -101,11 +101,12 @@ def sweep(
     combinations = [dict(zip(keys, values, strict=True)) for values in itertools.product(*(v for _, v in axes))]
     if len(combinations) * seeds > MOST_RUNS:
         raise rule("A sweep", f"hold at most {MOST_RUNS:,} runs", len(combinations) * seeds, "Take fewer values.")
-    configs = [
+    wanted = [
         changed(config, {**values, **({"seed": (config.seed + n) % 10_000} if seeds > 1 else {})})
         for values in combinations
         for n in range(seeds)
     ]
+    configs = list(dict.fromkeys(wanted))  # another task may not know a setting: its values are then one run
     note_idle(configs, keys)
     found: list[RunSummary] = []
     runs = "1 run" if len(configs) == 1 else f"{len(configs)} runs"
@@ -131,7 +132,7 @@ def sweep(
 
 def _named(run: RunSummary, keys: Sequence[str]) -> str:
     values = run.config.values()
-    return ", ".join(f"{key}={_plain(values[key])}" for key in dict.fromkeys([*keys, "seed"]))
+    return ", ".join(f"{key}={_plain(values[key])}" for key in dict.fromkeys([*keys, "seed"]) if key in values)
 
 
 def _plain(value: Any) -> Any:
@@ -141,7 +142,7 @@ def _plain(value: Any) -> Any:
 def _rows(run: RunSummary, keys: Sequence[str], every_round: bool) -> Iterator[dict[str, Any]]:
     """One row an arm, or an arm and round; one for the run if it could not be done."""
     values = run.config.values()
-    head = {key: _plain(values[key]) for key in keys if key != "arms"} | {"seed": run.config.seed}
+    head = {key: _plain(values.get(key, "")) for key in keys if key != "arms"} | {"seed": run.config.seed}
     if run.error:
         yield head | {"problem": run.error}
     for name, arm in run.arms.items():

@@ -366,6 +366,19 @@ def test_sweep_runs_over_methods_joined_by_plus(call: Call) -> None:
     assert [r["method"] for r in table] == ["fedit", "fedrot", "gpa"]
 
 
+def test_sweep_over_a_setting_that_a_task_lacks_runs_that_task_once_and_says_so(call: Call) -> None:
+    result = call("sweep", *SMALL, "--grid", "task=digits,teacher", "--grid", "het=0,0.5", "--arms", "fedit")
+    assert result.exit_code == 0
+    assert [(r["task"], r["het"]) for r in rows(result.stdout)] == [
+        ("digits", ""),
+        ("teacher", "0.0"),
+        ("teacher", "0.5"),
+    ]
+    alone = call("sweep", *SMALL, "--task", "digits", "--grid", "het=0,0.5", "--arms", "fedit")
+    assert len(rows(alone.stdout)) == 1
+    assert "--het has no effect here; it needs --task teacher" in alone.stderr
+
+
 def test_sweep_keeps_going_past_an_impossible_run_and_fails_at_the_end(call: Call) -> None:
     result = call("sweep", *SMALL, "--server", "adam", "--grid", "arms=fedit,flora")
     assert result.exit_code == FAILED
