@@ -38,6 +38,7 @@ class Watch:
         missing = tuple(rest for _, rest in self._parts.values() if rest is not None)
         self.job: SweepJob | None = sweeps().job(missing, state.session_id()) if missing else None
         self._runs: dict[FederationConfig, RunSummary] = {}
+        self._ended = False
 
     @property
     def runs(self) -> list[RunSummary]:
@@ -50,8 +51,8 @@ class Watch:
 
     @property
     def running(self) -> bool:
-        """Whether more is to come."""
-        return self.job is not None and not self.cancelled and not self.job.finished.is_set()
+        """Whether more is to come, as of the last :meth:`look`: the page must not call a sweep over that just ended."""
+        return not self.cancelled and not self._ended
 
     @property
     def error(self) -> str:
@@ -64,13 +65,13 @@ class Watch:
             return
         if self.job is not None:
             self.job.seen_by(state.session_id())
-        ended = not self.running  # asked before the results are taken in: then none is missed
+        self._ended = self.job is None or self.job.finished.is_set()  # asked before results are taken: none is missed
         for config, (known, rest) in self._parts.items():
             if config not in self._runs:
                 found = None if rest is None or self.job is None else self.job.result(rest)
                 if rest is None or found is not None:
                     self._runs[config] = merged(config, known if found is None else [*known, found])
-        if ended:  # not earlier: a session that comes meanwhile shall ask for the same runs and so join the job
+        if self._ended:  # not earlier: a session that comes meanwhile shall ask for the same runs and so join the job
             known_arms().add(self._runs.values())
 
     def leave(self) -> None:

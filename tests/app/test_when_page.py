@@ -54,9 +54,9 @@ def done(at: AppTest) -> AppTest:
                 if watch.job is None or watch.job.finished.wait(1):
                     break
                 watch.job.seen_by(at.session_state["session_id"])  # an open page would ask again and again
-            assert not watch.running
     at.run()
     assert not at.exception
+    assert "Stopped after" not in prose(at)
     return at
 
 
