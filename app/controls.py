@@ -16,9 +16,14 @@ from fedrot_core.config.option import leaves_of
 LEAVES = {leaf.option.key: leaf for leaf in leaves()}
 
 
+def skew_key(task: TaskConfig) -> tuple[str, ...]:
+    """Of the widget that sets how unequal clients are, where the task has one."""
+    return (task.skew.key,) if task.skew else ()
+
+
 def groups(task: TaskConfig) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The sidebar: title -> keys. The first group stands open at the top: heterogeneity and rank first."""
-    skew = (task.skew.key,) if task.skew else ()
+    skew = skew_key(task)
     own = tuple(leaf.option.key for leaf in leaves_of(type(task)) if leaf.option.key not in skew)
     return (
         ("", (*skew, "rank", "frames", "theta")),

@@ -14,7 +14,7 @@ from app import link, state
 from app.comparison import Plan, as_json, table, verdict
 from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
 from app.components.method_list import method_list
-from app.controls import widgets
+from app.controls import skew_key, widgets
 from app.share import MOST_SEEDS, Selection
 from app.terms import theme_mode
 from fedrot_core.export.figures import Footer
@@ -24,7 +24,7 @@ from fedrot_core.figures.compare_curves import grid_height
 from fedrot_core.methods import METHODS
 from fedrot_core.summary import EXACT_BELOW, RunSummary
 
-MAIN_CONTROLS = ("alpha", "het", "rank", "frames", "theta", "part")
+MAIN_CONTROLS = ("rank", "frames", "theta", "part")
 
 
 def controls() -> None:
@@ -52,7 +52,7 @@ def controls() -> None:
         on_change=link.wish("compare_seeds", lambda chosen: state.select(seeds=chosen)),
         help="Each seed deals the data, draws the starts and the mini-batches anew. More seeds, surer differences.",
     )  # fmt: skip
-    widgets(MAIN_CONTROLS)
+    widgets((*skew_key(state.config().task), *MAIN_CONTROLS))
     train, data = state.config().train, state.config().data
     st.caption(
         f"{data.clients} clients, {train.rounds} rounds of {train.local_steps} local steps, seeds from "
