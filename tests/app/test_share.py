@@ -53,7 +53,8 @@ def test_a_default_run_has_an_empty_query() -> None:
     [
         ("rank", "99"), ("rank", "four"), ("rank", "nan"), ("alpha", "-1"), ("alpha", "inf"), ("arms", "fedit,nobody"),
         ("arms", "fedit,fedit"), ("arms", ""), ("task", "cifar"), ("frames", "bent"), ("round", "15"), ("round", "-1"),
-        ("client", "10"), ("show", "gpa"), ("figure", "pie"), ("colour", "red"), ("seed", "1e3"), ("layer", "²"),
+        ("client", "10"), ("het", "0.2"),
+        ("show", "gpa"), ("figure", "pie"), ("colour", "red"), ("seed", "1e3"), ("layer", "²"),
     ],
 )  # fmt: skip
 def test_what_a_link_gets_wrong_is_named_and_replaced(key: str, text: str) -> None:
