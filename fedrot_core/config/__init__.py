@@ -10,7 +10,6 @@ from fedrot_core.config.fields import (
     Skew,
     TaskConfig,
     TrainConfig,
-    keys,
     leaves,
 )
 from fedrot_core.config.option import Leaf, Option, Section, option
@@ -28,7 +27,6 @@ __all__ = [
     "Skew",
     "TaskConfig",
     "TrainConfig",
-    "keys",
     "leaves",
     "option",
 ]

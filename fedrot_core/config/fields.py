@@ -357,8 +357,9 @@ class FederationConfig(Section):
         Raises:
             ConfigError: on unknown keys, and where a rule is broken.
         """
+        known = [leaf.option.key for leaf in leaves()]
         for key in values:
-            if key not in (known := keys()):
+            if key not in known:
                 raise rule("Setting", f"be one of {', '.join(known)}", key, "Remove it.", key)
         merged = self.values() | dict(values)
         plain: dict[str, Any] = {}
@@ -405,8 +406,3 @@ def leaves(workload: str | None = None) -> Iterator[Leaf]:
         when = {"task": having} | dict(leaf.option.when)
         yield dataclasses.replace(leaf, option=dataclasses.replace(leaf.option, when=when))
     yield from leaves_of(FederationConfig)
-
-
-def keys() -> list[str]:
-    """URL keys of all leaves of all workloads."""
-    return [leaf.option.key for leaf in leaves()]
