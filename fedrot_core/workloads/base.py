@@ -120,10 +120,13 @@ def register(name: str, label: str, about: str, settings: type[TaskConfig]) -> C
     """Class decorator for a :class:`Task` whose constructor takes ``(config, compute)``.
 
     Raises:
-        ValueError: when the name is taken, or a setting has the URL key of another field.
+        ValueError: when the name or ``settings`` is taken, or a setting has the URL key of another field.
     """
 
     def add(cls: type[Task]) -> type[Task]:
+        if "name" in vars(settings):
+            kind = settings.__name__
+            raise ValueError(f"Settings must be of one workload; {kind} is that of {settings.name!r}. Extend it.")
         settings.name = name
         taken = {leaf.option.key: leaf.option for entry in WORKLOADS.values() for leaf in leaves_of(entry.settings)}
         taken |= {leaf.option.key: leaf.option for leaf in (TASK, *leaves_of(FederationConfig))}
