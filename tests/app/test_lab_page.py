@@ -50,6 +50,19 @@ def test_the_default_page_says_that_naive_stalls_and_aligned_learns() -> None:
     assert not at.error
 
 
+def test_a_task_that_comes_back_has_its_values_and_what_all_tasks_share_goes_along() -> None:
+    at = opened(rounds="1", steps="1", clients="2", alpha="0.1")
+    finished(at.selectbox(key="control_task").set_value("teacher").run())
+    finished(at.slider(key="control_het").set_value(0.9).run())
+    finished(at.slider(key="control_rank").set_value(2).run())
+    finished(at.selectbox(key="control_task").set_value("digits").run())
+    config = at.session_state["config"]
+    assert (config.task.name, config.values()["alpha"], config.lora.rank) == ("digits", 0.1, 2)
+    finished(at.selectbox(key="control_task").set_value("teacher").run())
+    assert at.session_state["config"].values()["het"] == 0.9
+    assert not at.warning
+
+
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda p: p.name)
 def test_every_preset_gives_its_sentence_from_the_current_run(preset: Any) -> None:
     at = opened()
