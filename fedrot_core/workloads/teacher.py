@@ -100,7 +100,7 @@ class TeacherConfig(TaskConfig):
 class Teacher(Task):
     """Fit low-rank matrices; score 1 means the best rank-r answer to the average teacher."""
 
-    score_name = "share of the best possible progress"
+    score_name = "share of best progress"
     loss_name = "relative loss"
 
     def __init__(self, config: FederationConfig, compute: Compute) -> None:
