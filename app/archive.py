@@ -15,7 +15,7 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError, StoreError
 from fedrot_core.shipped import Shipped
 from fedrot_core.store import Store
-from fedrot_core.summary import RunSummary
+from fedrot_core.study.summary import RunSummary
 from fedrot_core.trace import Trace
 
 SHIPPED = Path(__file__).with_name("shipped")

@@ -15,22 +15,10 @@ from app.runner import RunJob, runner
 from app.share import settings_from
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
-from fedrot_core.figures.parts import percent
 from fedrot_core.mistakes import MISTAKES, Mistake
 from fedrot_core.mistakes.evidence import Evidence, in_run, on_bench
-from fedrot_core.mistakes.game import CASES, hidden
+from fedrot_core.mistakes.game import CASES, SETTINGS, config_of, hidden
 from fedrot_core.trace import Trace
-
-BASE: Mapping[str, Any] = {"frames": "trained", "rounds": 10}
-"""The run of this page, as changes of the default config: frames as trained, so that only the mistake is wrong."""
-
-SETTINGS = ("alpha", "rank", "clients", "rounds", "steps", "seed")
-"""What a link may set besides the mistake or the case."""
-
-OPTIMISERS = {"adam": "Adam", "sgd": "SGD"}
-
-ROUNDING = 1e-6
-"""Shares below this are float32 rounding."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +43,7 @@ class Scene:
     def config(self) -> FederationConfig:
         """The run; a case's number is its seed."""
         seed = {} if self.case is None else {"seed": self.case}
-        return FederationConfig().with_values({**BASE, **self.settings, **seed})
+        return config_of({**self.settings, **seed})
 
     def query(self) -> dict[str, str]:
         """The link of this scene."""
@@ -150,21 +138,9 @@ def _role(trace: Trace, arm: str) -> str:
     return "correct copy" if arm == trace.arms[0].name else "faulty copy"
 
 
-def method_note(trace: Trace) -> str:
-    """How the evidence was made."""
-    config = trace.config
-    return (
-        f"Both copies: same seed ({config.seed}), same split over {config.data.clients} clients, same mini-batches, "
-        f"{config.train.rounds} rounds of {config.train.local_steps} {OPTIMISERS[config.train.optimizer]} steps. "
-        f"{trace.task.summary} Error: ‖update − Σ wₖ Bₖ Aₖ‖ over ‖Σ wₖ Bₖ Aₖ‖. Bench: five random clients of unequal "
-        "weight handed straight to the server; one square layer, one that is not."
-    )
-
-
 def evidence_table(trace: Trace, mistake: Mistake) -> str:
     """All evidence as HTML: a row for each measurement, marked where the copies differ."""
-    name = trace.task.score_name
-    run = [replace(e, asked=e.asked.replace("score", name)) for e in in_run(trace)]
+    run = in_run(trace)
     bench = on_bench(mistake, trace.config)
     if not run:
         return ""
@@ -181,23 +157,9 @@ def _group(title: str, rows: Iterable[Evidence]) -> str:
 
 
 def _row(e: Evidence) -> str:
-    right, wrong = (" / ".join(number(v, e.unit) for v in values) for values in (e.right, e.wrong))
-    differs = right != wrong
-    mark = "≠ " if differs else ""
+    right, wrong = e.texts
+    mark = "≠ " if e.differs else ""
     return (
-        f'<tr class="{"differs" if differs else "same"}"><td>{html.escape(e.asked[0].upper() + e.asked[1:])}</td>'
+        f'<tr class="{"differs" if e.differs else "same"}"><td>{html.escape(e.asked[0].upper() + e.asked[1:])}</td>'
         f"<td>{right}</td><td>{mark}{wrong}</td></tr>"
     )
-
-
-def number(value: float, unit: str) -> str:
-    """One measurement as text."""
-    if unit == "share":
-        return percent(value if abs(value) > ROUNDING else 0.0)
-    if unit == "factor":
-        return f"{value:.2f}×"
-    if unit == "points":
-        return f"{value:+.1f} points".replace("-", "−") if abs(value) >= 0.05 else "0.0 points"
-    if unit == "bytes":
-        return f"{value / 1000:.1f} kB"
-    return f"{value:.0f}°"

@@ -18,7 +18,7 @@ import streamlit as st
 from app.archive import archive
 from fedrot_core.config import FederationConfig
 from fedrot_core.finished import but_arms
-from fedrot_core.summary import RunSummary
+from fedrot_core.study.summary import RunSummary
 
 KEPT_ARMS = 4000
 """About 3 kB each at 15 rounds."""

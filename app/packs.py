@@ -10,7 +10,6 @@ import streamlit as st
 
 from app.archive import Archive, archive
 from app.background import Job
-from app.comparison import Plan, as_json, table, verdict
 from app.known_arms import merged, split
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled
@@ -21,7 +20,8 @@ from fedrot_core.export.pack_runs import ShouldStop, Tell, runs_of, trained
 from fedrot_core.export.slides import Outline
 from fedrot_core.figures import View
 from fedrot_core.lessons import LESSONS
-from fedrot_core.summary import RunSummary
+from fedrot_core.study.comparison import Comparison
+from fedrot_core.study.summary import RunSummary
 from fedrot_core.trace import Trace
 
 
@@ -71,15 +71,11 @@ class RunSource:
 class ComparisonSource:
     """The comparison on screen, as far as it is done."""
 
-    plan: Plan
-    runs: tuple[RunSummary, ...]
+    comparison: Comparison
 
     def outline(self, should_stop: ShouldStop, tell: Tell) -> Outline:
         """Verdict, figures, table."""
-        cards = self.plan.cards
-        return comparison_outline(
-            self.runs, cards, verdict(self.runs, cards), table(self.runs, cards), as_json(self.runs, cards)
-        )
+        return comparison_outline(self.comparison)
 
 
 Source = LessonSource | RunSource | ComparisonSource

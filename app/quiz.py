@@ -7,10 +7,7 @@ from dataclasses import dataclass, replace
 
 from fedrot_core.lessons import LESSONS
 from fedrot_core.quiz import Number, Pick, Question, nth, topics
-from fedrot_core.quiz.base import EVERYTHING
-
-SEEDS = 9999
-"""Seeds of quizzes run from 1 to this, and so do question numbers."""
+from fedrot_core.quiz.base import EVERYTHING, SEEDS
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.errors import ConfigError
 from fedrot_core.figures import FIGURES
 from fedrot_core.methods import METHODS
+from fedrot_core.study import when
+from fedrot_core.study.seeds import MOST_SEEDS
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,12 @@ class Selection:
     check: str = ""
 
 
-MOST_SEEDS = 20
-
 NUMBERS = {"round": "round_index", "client": "client", "layer": "layer", "feature": "feature", "seeds": "seeds"}
 NAMES = {"show": "arm", "figure": "tab", "grid": "grid", "aligned": "aligned", "depth": "depth"}
 LISTS = {"compare": "compare"}
 CHECK = "check"
 LONGEST_CHECK = 800
-GRID_CHOICES = {"grid": ("rank", "theta"), "aligned": ("fedrot", "fedrot_code", "gpa"), "depth": ("quick", "full")}
+GRID_CHOICES = {"grid": tuple(when.ROWS), "aligned": when.ALIGNED, "depth": when.DEPTHS}
 """What the map of settings may show, by URL key; the first is the default."""
 
 

@@ -7,27 +7,26 @@ import time
 from collections.abc import Sequence
 
 from app.archive import SHIPPED
-from app.comparison import plan
-from app.grid import grid_of, search_of
 from app.known_arms import KnownArms, split
-from app.presets import PRESETS
-from app.replica import replica
 from app.share import Selection
 from fedrot_core import shipped
 from fedrot_core.compute import made_with, pick_compute, torch_threads
 from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
-from fedrot_core.sweep import sweep
+from fedrot_core.study import comparison, replica, when
+from fedrot_core.study.presets import PRESETS
+from fedrot_core.study.sweep import sweep
 
 
 def defaults() -> dict[str, Sequence[FederationConfig]]:
     """What each page asks for when it is opened without a link, in the order in which it is shown."""
     base, now = FederationConfig(), Selection()
+    mapped = when.plan(base, now.grid, now.aligned, now.depth)
     return {
-        "compare": plan(base, now.compare, now.seeds).configs,
-        "grid": grid_of(base, now.grid, now.aligned, now.depth).configs,
-        "search": tuple(setting.config for setting in search_of(base, now.aligned, now.depth)),
-        "paper": replica({}).configs,
+        "compare": comparison.plan(base, now.compare, now.seeds).configs,
+        "grid": mapped.configs,
+        "search": mapped.further,
+        "paper": replica.plan({}).configs,
     }
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from app.archive import archive
 from app.background import Job, Jobs
 from fedrot_core.config import FederationConfig
-from fedrot_core.sweep import RunSummary, sweep
+from fedrot_core.study.sweep import RunSummary, sweep
 
 KEPT_SWEEPS = 12
 

@@ -17,7 +17,7 @@ from fedrot_core import ENGINE_VERSION
 from fedrot_core.compute import pick_compute
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import StoreError
-from fedrot_core.summary import ArmSummary, RunSummary
+from fedrot_core.study.summary import ArmSummary, RunSummary
 from fedrot_core.trace import MAX_BYTES, Array, Trace
 
 LEVEL = 6

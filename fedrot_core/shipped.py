@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.errors import StoreError
 from fedrot_core.finished import arm_key, arm_row, pack_row, pack_run, run_key, sha256, unpack_row
-from fedrot_core.summary import RunSummary
+from fedrot_core.study.summary import RunSummary
 from fedrot_core.trace import Trace
 
 MANIFEST = "manifest.json"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import presets, state
+from app import state
 from app.components.live_figure import data_dialog, figure_card
 from app.navigation import lesson_file
 from app.runner import runner
@@ -12,6 +12,7 @@ from app.terms import rich, theme_mode
 from fedrot_core.config import FederationConfig
 from fedrot_core.figures import View
 from fedrot_core.lessons import LESSONS
+from fedrot_core.study import presets
 
 WHAT = (
     "Clients can write one and the same [[update]] in many [[frame|frames]], so a [[server]] that averages their "

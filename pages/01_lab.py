@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import link, presets, state
+from app import link, state
 from app.components.live_figure import data_dialog, figure_card
 from app.components.preset_row import preset_row
 from app.components.proof import proof_strip
@@ -16,6 +16,7 @@ from app.components.transport import advance, refresh_interval, run_status, show
 from app.controls import sidebar
 from app.text import plain
 from fedrot_core.figures import FIGURES
+from fedrot_core.study import presets
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import FLAG_TEXTS
 

@@ -11,6 +11,7 @@ from app.components.transport import POLL_SECONDS
 from app.terms import theme_mode
 from app.text import plain
 from fedrot_core.figures import View
+from fedrot_core.mistakes.evidence import method_note
 from fedrot_core.trace import Trace
 
 MODES = {"explore": "Look at each", "play": "Find the hidden one"}
@@ -51,7 +52,7 @@ def show(trace: Trace) -> None:
         with column:
             figure_card(name, shown, view, 250)
     st.html(bugs.evidence_table(shown, scene.mistake))
-    st.caption(bugs.method_note(trace))
+    st.caption(method_note(trace))
     data_dialog(shown, view)
 
 

@@ -14,8 +14,11 @@ RANKS: dict[int, tuple[str, ...]] = {
         "fedrot_core",
         "fedrot_core.errors",
         "fedrot_core.rng",
+        "fedrot_core.study",
+        "fedrot_core.study.paper",
+        "fedrot_core.study.tables",
         "fedrot_core.vocabulary",
-        "fedrot_core.paper",
+        "fedrot_core.wording",
     ),
     1: (
         "fedrot_core.registry",
@@ -26,13 +29,15 @@ RANKS: dict[int, tuple[str, ...]] = {
     2: ("fedrot_core.config",),
     3: (
         "fedrot_core.factors",
+        "fedrot_core.study.seeds",
+        "fedrot_core.study.summary",
         "fedrot_core.trace",
-        "fedrot_core.summary",
     ),
     4: (
         "fedrot_core.alignment",
         "fedrot_core.engine",
         "fedrot_core.store",
+        "fedrot_core.study.plotted",
     ),
     5: (
         "fedrot_core.finished",
@@ -52,9 +57,16 @@ RANKS: dict[int, tuple[str, ...]] = {
     8: ("fedrot_core.federation",),
     9: (
         "fedrot_core.gauge",
-        "fedrot_core.sweep",
+        "fedrot_core.study.sweep",
     ),
-    10: ("fedrot_core.lessons",),
+    10: (
+        "fedrot_core.lessons",
+        "fedrot_core.study.comparison",
+        "fedrot_core.study.presets",
+        "fedrot_core.study.replica",
+        "fedrot_core.study.spin",
+        "fedrot_core.study.when",
+    ),
     11: ("fedrot_core.quiz",),
     12: ("fedrot_core.export",),
     13: ("fedrot_core.cli",),
@@ -151,7 +163,7 @@ def test_figures_need_no_torch() -> None:
 
 
 def test_what_figures_read_needs_neither_torch_nor_plotly() -> None:
-    read = ("trace", "summary", "config", "vocabulary")
+    read = ("trace", "study.summary", "study.plotted", "config", "vocabulary", "wording")
     assert guilty([f"fedrot_core.{name}" for name in read], {"torch", "plotly"}) == []
 
 

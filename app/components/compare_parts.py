@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import functools
 import html
-from collections.abc import Sequence
-from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
 from app import link, state
-from app.comparison import Plan, as_json, table, verdict
 from app.components.live_figure import ask_table, chart, numbers_dialog, table_wanted
 from app.components.method_list import method_list
 from app.controls import skew_key, widgets
-from app.share import MOST_SEEDS, Selection
+from app.share import Selection
 from app.terms import theme_mode
 from fedrot_core.export.figures import Footer
-from fedrot_core.figures.compare import COMPARE_FIGURES, CompareFigure
-from fedrot_core.figures.compare_base import CompareView, plot_height
+from fedrot_core.figures.base import Drawing
+from fedrot_core.figures.compare import compare_figures
+from fedrot_core.figures.compare_base import plot_height
 from fedrot_core.figures.compare_curves import grid_height
 from fedrot_core.methods import METHODS
-from fedrot_core.summary import EXACT_BELOW, RunSummary
+from fedrot_core.study.comparison import Comparison, Plan
+from fedrot_core.study.seeds import MOST_SEEDS
+from fedrot_core.study.summary import EXACT_BELOW
+from fedrot_core.study.tables import as_csv, as_json
 
 MAIN_CONTROLS = ("rank", "frames", "theta", "part")
 
@@ -47,8 +48,8 @@ def controls() -> None:
     )  # fmt: skip
     method_list(names)
     link.give("compare_seeds", now.seeds)
-    st.slider(
-        "Seeds", 1, MOST_SEEDS, key="compare_seeds",
+    st.number_input(
+        "Seeds", 1, MOST_SEEDS, step=1, key="compare_seeds",
         on_change=link.wish("compare_seeds", lambda chosen: state.select(seeds=chosen)),
         help="Each seed deals the data, draws the starts and the mini-batches anew. More seeds, surer differences.",
     )  # fmt: skip
@@ -62,76 +63,77 @@ def controls() -> None:
 
 def refusals(plan: Plan) -> None:
     """Name the methods that cannot run here, each with its reason; one line where all share it."""
-    by_reason: dict[str, list[str]] = {}
-    for name, why in plan.refused.items():
-        by_reason.setdefault(why, []).append(METHODS[name].card.label)
-    for why, labels in by_reason.items():
-        st.warning(f"Left out: {', '.join(labels)}. {why}")
+    for sentence in plan.left_out:
+        st.warning(sentence)
     if plan.refused and not plan.cards:
         st.error("None of the chosen methods can run with these settings. Change a setting or choose other methods.")
 
 
-def answer(runs: Sequence[RunSummary], plan: Plan, stale: bool) -> None:
+def answer(shown: Comparison, stale: bool) -> None:
     """The page's answer, and what it leaves open; ``stale`` while it is about the settings before a change."""
-    choice, caveats = (html.escape(text) for text in verdict(runs, plan.cards))
+    choice, caveats = map(html.escape, shown.verdict)
     before, tag = ("Before your change: ", "span") if stale else ("", "b")
     st.html(f'<p class="fedrot-look" role="status">{before}<{tag}>{choice}</{tag}> {caveats}</p>')
 
 
-def figures(runs: Sequence[RunSummary], plan: Plan, seeds: int) -> None:
+def figures(shown: Comparison) -> None:
     """Small multiples above, errors and cost side by side below."""
-    view = CompareView(plan.cards, theme_mode(), seeds)
-    grid, *below = COMPARE_FIGURES
-    _card(grid, runs, view, plan, grid_height(len(plan.cards)))
-    for figure, column in zip(below, st.columns(len(below), gap="medium"), strict=True):
+    drawings = compare_figures(shown.runs, shown.plan.cards, len(shown.plan.configs))
+    arms = len(shown.plan.cards)
+    first, *below = drawings
+    _card(first, shown, grid_height(arms))
+    for drawing, column in zip(below, st.columns(len(below), gap="medium"), strict=True):
         with column:
-            _card(figure, runs, view, plan, plot_height(len(plan.cards)))
-    wanted = table_wanted()
-    for figure in COMPARE_FIGURES:
-        if figure.name == wanted:
-            numbers_dialog(figure.label, figure.question, figure.draw(runs, view), f"fedrot-{wanted}-{plan.key}")
+            _card(drawing, shown, plot_height(arms))
+    for drawing in drawings:
+        if drawing.name == table_wanted():
+            name = f"fedrot-{drawing.name}-{shown.plan.key}"
+            numbers_dialog(drawing.label, drawing.question, drawing.draw(theme_mode()), name)
 
 
-def _card(figure: CompareFigure, runs: Sequence[RunSummary], view: CompareView, plan: Plan, height: int) -> None:
-    done, key = list(runs), plan.key
+def _card(drawing: Drawing, shown: Comparison, height: int) -> None:
+    key, done, total = shown.plan.key, len(shown.runs), len(shown.plan.configs)
     chart(
-        f"figure_{figure.name}", lambda mode: figure.draw(done, replace(view, mode=mode)), height=height,
-        label=figure.label, filename=f"fedrot-{figure.name}-{key}", uirevision=key,
-        version=f"{key}:{len(runs)}:{view.mode}", triggers={"table": functools.partial(ask_table, figure.name)},
-        footer=Footer.of(plan.configs[0], f"comparison {key}", f"{len(runs)} of {len(plan.configs)} seeds"),
+        f"figure_{drawing.name}", drawing.draw, height=height, label=drawing.label,
+        filename=f"fedrot-{drawing.name}-{key}", uirevision=key, version=f"{key}:{done}:{theme_mode()}",
+        triggers={"table": functools.partial(ask_table, drawing.name)},
+        footer=Footer.of(shown.plan.configs[0], f"comparison {key}", f"{done} of {total} seeds"),
     )  # fmt: skip
 
 
-def results_table(runs: Sequence[RunSummary], plan: Plan, finished: bool) -> None:
+def results_table(shown: Comparison, finished: bool) -> None:
     """All numbers, sortable; CSV and JSON once no more are coming."""
-    rows = table(runs, plan.cards)
+    rows = shown.rows
     frame = pd.DataFrame(rows)
-    shown = frame.assign(
+    stopped = [f"{r['stopped_seeds']} of {r['seeds']}" if r["stopped_seeds"] else "" for r in rows]
+    units = frame.assign(
         score=100 * frame["score"],
-        spread=[f"{100 * r['score lower quartile']:.1f} to {100 * r['score upper quartile']:.1f}" for r in rows],
+        spread=[f"{100 * r['score_low']:.1f} to {100 * r['score_high']:.1f}" for r in rows],
         exact=["✓" if r["exact"] else "" for r in rows],
-        **{"bytes up": frame["bytes up"] / 1000, "bytes down": frame["bytes down"] / 1000},
+        bytes_up=frame["bytes_up"] / 1000,
+        bytes_down=frame["bytes_down"] / 1000,
+        work_ms=1000 * frame["work_seconds"],
+        stopped=stopped,
     )
     columns = st.column_config
-    name = runs[0].score_name
     st.dataframe(
-        shown.sort_values("score", ascending=False), hide_index=True, key="compare_table",
+        units.sort_values("score", ascending=False), hide_index=True, key="compare_table",
         height=38 + 35 * len(rows),
-        column_order=["method", "score", "spread", "final error", "exact", "bytes up", "bytes down", "work ms",
-                      *(["stopped"] if any(r["stopped"] for r in rows) else []), "trains", "sends", "paper"],
+        column_order=["label", "score", "spread", "error", "exact", "bytes_up", "bytes_down", "work_ms",
+                      *(["stopped"] if any(stopped) else []), "trains", "sends", "paper"],
         column_config={
-            "method": columns.TextColumn("Method", pinned=True),
+            "label": columns.TextColumn("Method", pinned=True),
             "score": columns.NumberColumn(
-                "Score, %", format="%.1f", width="small", help=f"{name} after the last round, median"),
+                "Score, %", format="%.1f", width="small", help=f"{shown.score_name} after the last round, median"),
             "spread": columns.TextColumn("Quartiles, %", help="Lower to upper quartile over seeds"),
-            "final error": columns.NumberColumn(
+            "error": columns.NumberColumn(
                 "Final error", format="%.2g", width="small",
                 help="Relative aggregation error in the last round, median over seeds"),
             "exact": columns.TextColumn(
                 "Exact?", width="small", help=f"Measured: median relative error below {EXACT_BELOW:g}"),
-            "bytes up": columns.NumberColumn("Up, kB", format="%.2f", width="small", help="Per client and round"),
-            "bytes down": columns.NumberColumn("Down, kB", format="%.2f", width="small", help="Per client and round"),
-            "work ms": columns.NumberColumn(
+            "bytes_up": columns.NumberColumn("Up, kB", format="%.2f", width="small", help="Per client and round"),
+            "bytes_down": columns.NumberColumn("Down, kB", format="%.2f", width="small", help="Per client and round"),
+            "work_ms": columns.NumberColumn(
                 "Work, ms", format="%.2f", width="small",
                 help="One client's preparation and the server's rule, per round, measured when and where the run was "
                 "computed, maybe earlier and on another machine; local training is the same for all and not in it"),
@@ -144,10 +146,10 @@ def results_table(runs: Sequence[RunSummary], plan: Plan, finished: bool) -> Non
     if finished:
         with st.container(horizontal=True, gap="small"):
             st.download_button(
-                "Table as CSV", frame.to_csv(index=False).encode(), f"fedrot-compare-{plan.key}.csv", "text/csv",
+                "Table as CSV", as_csv(rows).encode(), f"fedrot-compare-{shown.plan.key}.csv", "text/csv",
                 on_click="ignore", icon=":material/download:",
             )  # fmt: skip
             st.download_button(
-                "Every seed as JSON", as_json(runs, plan.cards).encode(), f"fedrot-compare-{plan.key}.json",
+                "Every seed as JSON", as_json(shown.content).encode(), f"fedrot-compare-{shown.plan.key}.json",
                 "application/json", on_click="ignore", icon=":material/download:",
             )  # fmt: skip

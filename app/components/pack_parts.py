@@ -9,15 +9,16 @@ import streamlit as st
 from app import state
 from app.components.selectors import current_view
 from app.packs import ComparisonSource, LessonSource, PackJob, RunSource, Source
-from app.quiz import SEEDS
 from app.text import plain
 from fedrot_core.export.browser import REMEDY, chrome_available
 from fedrot_core.export.pack import Options
 from fedrot_core.export.sizes import STYLES
 from fedrot_core.export.worksheet import MOST
-from fedrot_core.figures.parts import size
 from fedrot_core.lessons import LESSONS
 from fedrot_core.methods import METHODS
+from fedrot_core.quiz.base import SEEDS
+from fedrot_core.study.comparison import Comparison
+from fedrot_core.wording import size
 
 POLL_SECONDS = 0.5
 RUN, COMPARISON = "run", "comparison"
@@ -34,8 +35,8 @@ def choices() -> dict[str, str]:
     arms = " and ".join(METHODS[name].card.label for name in state.config().methods)
     labels[RUN] = f"The lab's run: {arms}, seed {state.config().seed}"
     if "compare_last" in st.session_state:
-        plan, runs = st.session_state["compare_last"]
-        labels[COMPARISON] = f"The comparison: {len(plan.cards)} methods, {len(runs)} seeds"
+        last: Comparison = st.session_state["compare_last"]
+        labels[COMPARISON] = f"The comparison: {len(last.plan.cards)} methods, {len(last.runs)} seeds"
     return labels
 
 
@@ -50,8 +51,7 @@ def source(key: str) -> Source:
             view = current_view(trace, trace.rounds_done - 1 if at is None else min(at, trace.rounds_done - 1), False)
         return RunSource(state.config(), trace, view)
     if key == COMPARISON:
-        plan, runs = st.session_state["compare_last"]
-        return ComparisonSource(plan, tuple(runs))
+        return ComparisonSource(st.session_state["compare_last"])
     places: dict[str, Any] = st.session_state.get("lesson_places", {})
     values = places[key].values if key in places else LESSONS[key].defaults()
     return LessonSource(key, dict(values))

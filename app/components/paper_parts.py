@@ -3,29 +3,54 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
-from app import link, replica
+from app import link
+from app.share import settings_from
 from app.text import plain
-from fedrot_core import paper
-from fedrot_core.figures.paper import gaps, signed
+from fedrot_core.errors import ConfigError
+from fedrot_core.study import paper, replica
+from fedrot_core.study.replica import PaperCard, Plan
 
 FRAMES = {"trained": "As trained, as in the paper", "svd": "Re-factorised by SVD"}
+
+
+def read_link(query: Mapping[str, str]) -> tuple[dict[str, Any], int, list[str]]:
+    """Settings, number of seeds, and a sentence for each value of the link that could not be used."""
+    settings, problems = settings_from(query, replica.SETTINGS)
+    seeds = replica.SEEDS
+    for key, text in query.items():
+        if key == "seeds" and text.isdecimal() and 1 <= int(text) <= replica.MOST_SEEDS:
+            seeds = int(text)
+        elif key == "seeds":
+            problems.append(
+                f"seeds must be in 1..{replica.MOST_SEEDS}; the link's {text!r} was replaced by {replica.SEEDS}."
+            )
+        elif key not in replica.SETTINGS:
+            problems.append(f"The link's {key}={text!r} is not a setting of this page and was ignored.")
+    try:
+        replica.plan(settings, seeds)
+    except ConfigError as error:
+        problems.append(f"{error} All settings of the link were replaced by the defaults.")
+        settings = {}
+    return settings, seeds, problems
 
 
 def follow_link() -> None:
     """Take settings and seeds from the URL when it was opened or walked back to, and make it say what is shown."""
     query = link.opened("paper_settings" in st.session_state)
     if query is not None:
-        settings, seeds, problems = replica.read_link(query)
+        settings, seeds, problems = read_link(query)
         st.session_state.update(paper_settings=settings, paper_seeds=seeds, paper_problems=problems)
     settings, seeds = st.session_state["paper_settings"], st.session_state["paper_seeds"]
     shown = {key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in settings.items()}
     link.show(shown if seeds == replica.SEEDS else {**shown, "seeds": str(seeds)})
 
 
-def head() -> replica.Replica:
+def head() -> Plan:
     """Title, the choice of frames, and the runs that the link asks for."""
     settings, seeds = st.session_state["paper_settings"], st.session_state["paper_seeds"]
 
@@ -45,39 +70,21 @@ def head() -> replica.Replica:
         )  # fmt: skip
     for problem in st.session_state["paper_problems"]:
         st.warning(plain(problem))
-    return replica.replica(settings, seeds)
+    return replica.plan(settings, seeds)
 
 
-def lead(runs: replica.Replica, found: replica.Found) -> None:
+def lead(card: PaperCard) -> None:
     """What both sides say, in current numbers, and how far that may be read."""
-    theirs = gaps(replica.paper_lines(paper.ACCURACY), "fedrot", "fedit")
-    ours = gaps(replica.our_lines(runs.clients, found, ("fedit", "fedrot")), "fedrot", "fedit")
-    here = ", ".join(signed(g) for g in ours) or "not yet known"
-    other = paper.REPLICATION
-    st.html(
-        f'<p class="fedrot-look" role="status"><b>FedRot-LoRA minus FedIT at {_listed(paper.CLIENTS)} clients: '
-        f"{', '.join(signed(g) for g in theirs)} points in the paper, {here}{' points' if ours else ''} here.</b> "
-        f"An independent replication on a model of 1B parameters with 5 clients found {100 * other['fedrot']:.1f} "
-        f"against {100 * other['fedit']:.1f}: the size of the effect depends on the setting.</p>"
-    )
-    st.caption(
-        f"Left: numbers of {paper.SOURCE} ({paper.ACCURACY_TASKS} by clients; MNLI and QQP by λ, read off a plot; MNLI "
-        f"by rank). Right: ours, mean of {len(runs.clients[0])} seeds, bars from lowest to highest; the runs "
-        f"over λ and rank have {replica.MIDDLE} clients. Two models, two data sets: each figure has its own axis. "
-        "Figures of a pair span equally many points, so equal slopes are equal gains; levels must not be compared. "
-        "Nothing here says more than these runs measured."
-    )
+    headline, elsewhere = html.escape(card.headline), html.escape(card.elsewhere)
+    st.html(f'<p class="fedrot-look" role="status"><b>{headline}</b> {elsewhere}</p>')
+    st.caption(f"Left the paper, right ours. {card.note}")
 
 
-def _listed(numbers: tuple[int, ...]) -> str:
-    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
-
-
-def differences(runs: replica.Replica) -> None:
+def differences(card: PaperCard) -> None:
     """A plain table of what differs."""
     rows = "".join(
         f"<tr><td>{html.escape(what)}</td><td>{html.escape(theirs)}</td><td>{html.escape(ours)}</td></tr>"
-        for what, theirs, ours in replica.differences(runs)
+        for what, theirs, ours in card.differences
     )
     st.html(
         '<h2 class="fedrot-name">What differs</h2><table class="fedrot-evidence wide"><thead><tr>'

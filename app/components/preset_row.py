@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import link, state
-from app.presets import PRESETS, matching
+from fedrot_core.study.presets import PRESETS, matching
 
 
 def preset_row() -> None:

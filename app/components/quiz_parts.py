@@ -9,12 +9,13 @@ import streamlit as st
 
 from app import link, quiz
 from app.navigation import lesson_file
-from app.quiz import SEEDS, Place
+from app.quiz import Place
 from app.terms import rich
 from app.text import plain
 from fedrot_core.lessons import LESSONS
 from fedrot_core.lessons.glossary import unmarked
 from fedrot_core.quiz import Number, Pick, Question
+from fedrot_core.quiz.base import SEEDS
 
 
 def open_link() -> None:

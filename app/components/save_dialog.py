@@ -22,8 +22,8 @@ from app.text import plain
 from fedrot_core.export.browser import REMEDY, chrome_available
 from fedrot_core.export.figures import Draw, Footer, styled
 from fedrot_core.export.sizes import FORMATS, SCALES, SIZES, STYLES, Size
-from fedrot_core.figures.parts import size as size_text
 from fedrot_core.figures.table import figure_rows
+from fedrot_core.wording import size as size_text
 
 POLL_SECONDS = 0.25
 """How often the dialog looks whether the file is made."""

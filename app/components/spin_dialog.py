@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from app import state
-from app.components.spin_table import conclusion, table, what_is_done
+from app.components.spin_table import concluded, table
 from app.spins import Question, SpinJob, spins
 from app.text import plain
 from fedrot_core.figures import FIGURES, View
+from fedrot_core.study.spin import what_is_done
 from fedrot_core.trace import Trace
 
 POLL_SECONDS = 0.4
@@ -140,8 +141,8 @@ def _answer(job: SpinJob, asked: Asked, trace: Trace, mode: str) -> None:
         return
     first = FIGURES[asked.figure].metrics
     if job.result.degrees:
-        st.caption(what_is_done(job.result, len(trace.task.layers)))
-    st.html(f'<p class="fedrot-look" role="status">{conclusion(job.result, first)}</p>')
+        st.caption(plain(what_is_done(job.result, len(trace.task.layers))))
+    st.html(f'<p class="fedrot-look" role="status">{concluded(job.result, first)}</p>')
     if job.result.degrees:
         st.button("Spin again", key="spin_again", icon=":material/autorenew:", on_click=again, help="Another rotation")
     st.html(table(job.result, first, mode))

@@ -13,7 +13,7 @@ from app.known_arms import KnownArms, known_arms, merged, split
 from app.sweeps import SweepJob, sweeps
 from app.text import plain
 from fedrot_core.config import FederationConfig
-from fedrot_core.summary import RunSummary
+from fedrot_core.study.summary import RunSummary
 
 POLL_SECONDS = 0.6
 """How often a page looks for new results while a sweep runs."""

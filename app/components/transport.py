@@ -12,6 +12,7 @@ from app import link, state
 from app.runner import RunJob
 from app.share import from_query
 from app.twins import TwinJob
+from fedrot_core.study.seeds import SEEDS
 from fedrot_core.trace import Trace
 
 TICK_SECONDS = 0.7
@@ -137,7 +138,7 @@ def run_status(trace: Trace, job: RunJob) -> None:
     done = trace.rounds_done if trace.config == job.config else 0
 
     def new_seed() -> None:
-        state.change_config({"seed": int(np.random.default_rng().integers(10_000))})
+        state.change_config({"seed": int(np.random.default_rng().integers(SEEDS))})
 
     with st.container(horizontal=True, vertical_alignment="bottom", width="stretch", horizontal_alignment="right"):
         if not job.finished.is_set():

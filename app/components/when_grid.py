@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import html
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app import link, state
 from app.components.live_figure import ask_table, chart, table_wanted
-from app.grid import ALIGNED, TIE_POINTS, Finding, Grid, headline, label, rounds_of, verdict, worst
 from app.share import to_query
 from app.terms import theme_mode
 from app.text import plain
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.export.figures import Footer
-from fedrot_core.figures.when import EQUAL, when_map
+from fedrot_core.figures.when import when_figure
+from fedrot_core.study.tables import as_csv, as_json
+from fedrot_core.study.when import ALIGNED, NAIVE, ROWS, Findings, label, rounds_of
 
 LAB = "../pages/01_lab.py"
 LISTED = 5
@@ -32,7 +33,7 @@ def choices() -> None:
     """Rows of the map, frames, aligned method, and how many rounds; all of them live in the link."""
     base, now = state.config(), state.selection()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="when_choices"):
-        _segments("Rows of the map", "grid", {"rank": "rank r", "theta": "turn θ"}, now.grid)
+        _segments("Rows of the map", "grid", ROWS, now.grid)
 
         turned = now.grid == "theta"
         link.give("when_frames", "turned" if turned else base.frames.kind)
@@ -79,88 +80,65 @@ def open_asked() -> None:
         st.switch_page(LAB, query_params=to_query(config, state.selection()))
 
 
-def map_card(grid: Grid, findings: Sequence[Finding], aligned: str, base: FederationConfig) -> None:
+def map_card(findings: Findings) -> None:
     """The headline and the map; a click on a cell asks for that run in the lab."""
-    by_key = {f.cell.key: f.setting.config for f in findings}
-    done = sum(f.cell.done for f in findings)
+    plan, cells = findings.plan, findings.cells
+    by_key = {f.cell.key: f.setting.config for f in findings.mapped}
+    done, first = sum(cell.done for cell in cells), plan.settings[0].config
 
     def picked() -> None:
         st.session_state["open_in_lab"] = by_key.get(st.session_state["figure_when"].get("pick"))
 
-    score = base.task.score
-    st.html(f'<p class="fedrot-look" role="status"><b>{headline(findings, aligned, score)}</b></p>')
-    cells = [f.cell for f in findings]
-    first = grid.settings[0].config
-    name = "-".join((state.selection().grid, aligned, first.hash))
+    st.html(f'<p class="fedrot-look" role="status"><b>{html.escape(findings.headline)}</b></p>')
+    drawing = when_figure(cells, plan.x, plan.y, label(NAIVE), label(plan.aligned), plan.base.task.score)
     chart(
-        "figure_when", lambda mode: when_map(cells, grid.x, grid.y, label("fedit"), label(aligned), score, mode),
-        height=430, label="Where alignment matters", filename=f"fedrot-when-{name}",
-        uirevision=name, version=f"{name}:{done}:{theme_mode()}",
-        triggers={"pick": picked, "table": functools.partial(ask_table, "when")},
-        footer=Footer(f"FedRot Lab · map {name}, {done} of {len(cells)} settings, seed {base.seed}, "
-                      f"{first.train.rounds} rounds · engine {ENGINE_VERSION}", first.hash, base.seed),
+        "figure_when", drawing.draw, height=430, label=drawing.label, filename=f"fedrot-when-{plan.key}",
+        uirevision=plan.key, version=f"{plan.key}:{done}:{theme_mode()}",
+        triggers={"pick": picked, "table": functools.partial(ask_table, drawing.name)},
+        footer=Footer(f"FedRot Lab · map {plan.key}, {done} of {len(cells)} settings, seed {plan.base.seed}, "
+                      f"{first.train.rounds} rounds · engine {ENGINE_VERSION}", first.hash, plan.base.seed),
     )  # fmt: skip
-    if table_wanted() == "when":
-        st.dialog("Where alignment matters: the numbers", width="large")(table)(findings)
+    if table_wanted() == drawing.name:
+        st.dialog(f"{drawing.label}: the numbers", width="large")(table)(findings)
 
 
-def table(findings: Sequence[Finding]) -> None:
+def table(findings: Findings) -> None:
     """All settings with their numbers."""
-    rows: list[dict[str, Any]] = [
-        {
-            "setting": f.setting.name,
-            "naive error": f.cell.naive_error,
-            "aligned error": f.cell.aligned_error,
-            "log10(naive / aligned)": f.cell.ratio,
-            "naive score": f.naive_score,
-            "aligned score": f.aligned_score,
-            "gain in points": f.cell.gain,
-            "note": f.cell.note if f.cell.done else "pending",
-        }
-        for f in findings
-    ]
-    frame = pd.DataFrame(rows)
-    st.dataframe(frame, hide_index=True)
-    st.download_button(
-        "Download CSV", frame.to_csv(index=False).encode(), "fedrot-when.csv", "text/csv", on_click="ignore"
-    )
+    st.dataframe(pd.DataFrame(findings.rows), hide_index=True)
+    with st.container(horizontal=True, gap="small"):
+        for ending, text in (("csv", as_csv(findings.rows)), ("json", as_json(findings.content))):
+            st.download_button(
+                f"Download {ending.upper()}", text.encode(), f"fedrot-when-{findings.plan.key}.{ending}",
+                on_click="ignore", icon=":material/download:",
+            )  # fmt: skip
 
 
-def open_one(findings: Sequence[Finding], score: str) -> None:
+def open_one(findings: Findings) -> None:
     """Any setting of the map by keyboard: pick it, read it, open it in the lab."""
-    names = {f.setting.name: f for f in findings}
+    names = {f.setting.name: f for f in findings.mapped}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="when_open"):
         chosen = names[st.selectbox("A setting of the map", list(names), key="when_setting", width=250)]
         st.page_link(
             LAB, label="Open in the lab", icon=":material/open_in_new:", query_params=lab_query(chosen.setting.config)
         )
-        text = f"{chosen.setting.name}: {verdict(chosen, score)}." if chosen.cell.known else _missing(chosen)
-        st.caption(text, width="stretch")
+        st.caption(plain(f"{chosen.setting.name}: {chosen.verdict}."), width="stretch")
 
 
-def _missing(finding: Finding) -> str:
-    return f"{finding.setting.name}: {plain(finding.cell.note) or 'not run yet.'}"
-
-
-def counterexamples(findings: Sequence[Finding], score: str) -> None:
+def counterexamples(findings: Findings) -> None:
     """Where alignment helps least or hurts most, by score and by error, worst first."""
-    known = [f.cell for f in findings if f.cell.known]
-    lower, clearly = sum(c.gain < 0 for c in known), sum(c.gain < -TIE_POINTS for c in known)
-    higher, markedly = sum(c.ratio < 0 for c in known), sum(c.ratio < -EQUAL for c in known)
+    score = findings.plan.base.task.score
     titles = (
-        ("gain", f"**By {score}**: lower with alignment in {lower} of {len(known)} settings, "
-                 f"by more than {TIE_POINTS:g} point in {clearly}"),
-        ("ratio", f"**By aggregation error**: higher with alignment in {higher} of {len(known)} settings, "
-                  f"by more than {10**EQUAL - 1:.0%} in {markedly}"),
-    )  # fmt: skip
+        ("gain", f"**By {score}**: {findings.by_score}"),
+        ("ratio", f"**By aggregation error**: {findings.by_error}"),
+    )
     st.caption("Worst first. Numbers in brackets: naive → aligned. Each name opens its run in the lab.")
     for (by, title), column in zip(titles, st.columns(2, gap="large"), strict=True):
         with column:
             st.markdown(title)
-            for n, finding in enumerate(worst(findings, by, LISTED)):
+            for n, finding in enumerate(findings.worst(by, LISTED)):
                 with st.container(gap=None, key=f"worst_{by}_{n}"):
                     st.page_link(
                         LAB, label=f"**{finding.setting.name}**", icon=":material/open_in_new:",
                         help="Open in the lab", query_params=lab_query(finding.setting.config),
                     )  # fmt: skip
-                    st.caption(f"{verdict(finding, score)}.")
+                    st.caption(f"{finding.verdict}.")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
 import click
 
 from fedrot_core.cli.flags import Teaching, configured
 from fedrot_core.cli.output import check_out, quiet_option, train, write_file
+from fedrot_core.cli.pictures import style_and_size
 from fedrot_core.cli.program import group
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import rule
 from fedrot_core.export.figures import Footer, write_figure
 from fedrot_core.export.run_file import RunFile
-from fedrot_core.export.sizes import FORMATS, SCALES, SIZES, STYLES
+from fedrot_core.export.sizes import FORMATS, SCALES, STYLES
 from fedrot_core.figures import FIGURES, View, drawn
 from fedrot_core.trace import Trace
 
@@ -28,28 +27,6 @@ Examples:
 \b
 Figures:
 """ + "\n".join(f"  {entry.name:10} {entry.question}" for entry in FIGURES.values())
-
-
-class SizeType(click.ParamType[Any]):
-    """A registered size, or ``1600x900``."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | tuple[int, int]:
-        """A name, or (width, height) in pixels."""
-        if value in SIZES:
-            return str(value)
-        parts = re.fullmatch(r"(\d{3,5})x(\d{3,5})", str(value))
-        if parts is None:
-            known = ", ".join(SIZES)
-            self.fail(
-                f"A size must be one of {known}, or WIDTHxHEIGHT in pixels; got {value!r}. Use slide.", param, ctx
-            )
-        return int(parts[1]), int(parts[2])
-
-
-def _labels(registry: Any) -> str:
-    return "; ".join(f"{entry.name}: {entry.label}" for entry in registry.values())
 
 
 @group.command(cls=Teaching, epilog=EPILOG)
@@ -66,10 +43,7 @@ def _labels(registry: Any) -> str:
 @click.option("--client", type=int, metavar="N", default=0, show_default=True, help="Which client stands out.")
 @click.option("--layer", type=int, metavar="N", default=0, show_default=True, help="Which layer.")
 @click.option("--feature", type=int, metavar="N", default=0, show_default=True, help="Which kept column of A.")
-@click.option("--style", type=click.Choice(list(STYLES)), default="light", help=f"Colours. [{_labels(STYLES)}]")
-@click.option(
-    "--size", type=SizeType(), metavar="SIZE", default="slide", help=f"{_labels(SIZES)}; or WIDTHxHEIGHT in px. [slide]"
-)
+@style_and_size
 @click.option(
     "--scale",
     type=click.FloatRange(SCALES[0], SCALES[-1]),

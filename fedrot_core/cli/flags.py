@@ -11,11 +11,13 @@ import click
 
 from fedrot_core.cli.inputs import open_run
 from fedrot_core.config import FederationConfig, Leaf, leaves
-from fedrot_core.errors import ConfigError
+from fedrot_core.errors import ConfigError, rule
 from fedrot_core.methods import METHODS
+from fedrot_core.study.presets import PRESETS
 
 LEAVES = {leaf.option.key: leaf for leaf in leaves()}
 PREFIX = "setting_"
+NAMED = {preset.name: preset for preset in PRESETS}
 
 
 def flag(leaf: Leaf) -> str:
@@ -78,18 +80,21 @@ class Teaching(click.Command):
 
 
 def configured(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command every setting as a flag, and ``--from``; it gets the outcome as ``config``.
+    """Give a command every setting as a flag, ``--preset`` and ``--from``; it gets the outcome as ``config``.
 
     The command also gets ``source`` if it has a parameter of that name: what ``--from`` named, opened.
     """
     takes_source = "source" in command.__annotations__
 
     @functools.wraps(command)
-    def wrapped(base: Path | None, **arguments: Any) -> Any:
+    def wrapped(base: Path | None, preset: str | None, **arguments: Any) -> Any:
         values = {name.removeprefix(PREFIX): arguments.pop(name) for name in list(arguments) if name.startswith(PREFIX)}
         given = {key: value for key, value in values.items() if value is not None}
+        if base is not None and preset is not None:
+            raise rule("--preset", "stand without --from", preset, "Drop one of the two.")
         source = None if base is None else open_run(base)
-        config = changed(FederationConfig() if source is None else source.config, given)
+        start = FederationConfig() if preset is None else NAMED[preset].config
+        config = changed(start if source is None else source.config, given)
         note_idle([config], given)
         if takes_source:
             arguments["source"] = source
@@ -97,12 +102,35 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
 
     for leaf in reversed(LEAVES.values()):
         wrapped = click.option(flag(leaf), PREFIX + leaf.option.key, cls=Setting, leaf=leaf)(wrapped)
+    titles = "; ".join(f"{preset.name}: {preset.title}" for preset in PRESETS)
+    wrapped = click.option(
+        "--preset",
+        type=click.Choice(list(NAMED)),
+        help=f"Start from one of the lab's presets instead of the defaults; flags change it. [{titles}]",
+    )(wrapped)
     return click.option(
         "--from",
         "base",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Start from the settings of this run file or trace instead of the defaults; flags change them.",
     )(wrapped)
+
+
+def some_settings(keys: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command these settings as flags; it gets those that were given as ``settings``, by URL key."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def wrapped(**arguments: Any) -> Any:
+            given = {key: arguments.pop(PREFIX + key) for key in keys}
+            return command(settings={key: v for key, v in given.items() if v is not None}, **arguments)
+
+        found: Callable[..., Any] = wrapped
+        for key in reversed(keys):
+            found = click.option(flag(LEAVES[key]), PREFIX + key, cls=Setting, leaf=LEAVES[key])(found)
+        return found
+
+    return add
 
 
 def changed(config: FederationConfig, values: Mapping[str, Any]) -> FederationConfig:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
-import json
-import math
 import os
 import sys
 import tempfile
@@ -19,8 +15,9 @@ import click
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import rule
 from fedrot_core.federation import Federation
-from fedrot_core.summary import RunSummary
-from fedrot_core.sweep import sweep
+from fedrot_core.methods import Method
+from fedrot_core.study.summary import RunSummary
+from fedrot_core.study.sweep import sweep
 from fedrot_core.trace import CentralisedRecord, Trace
 
 quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -32,11 +29,12 @@ def progress(length: int, label: str, quiet: bool) -> Any:
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=quiet)
 
 
-def train(config: FederationConfig, quiet: bool) -> Trace:
-    """Run ``config`` with a progress bar."""
-    federation = Federation(config)
+def train(config: FederationConfig, quiet: bool, methods: Sequence[Method] | None = None) -> Trace:
+    """Run ``config`` with a progress bar; ``methods`` as of :class:`fedrot_core.federation.Federation`."""
+    federation = Federation(config, methods=methods)
     trace = federation.new_trace()
-    arms = "1 method" if len(config.methods) == 1 else f"{len(config.methods)} methods"
+    count = len(federation.methods)
+    arms = "1 method" if count == 1 else f"{count} methods"
     with progress(config.train.rounds, f"Training {arms} on {trace.device}", quiet) as bar:
         for event in federation.rounds():
             trace.add(event)
@@ -76,37 +74,9 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
     return "\n".join([line(names), *(line([row[name] for name in names]) for row in rows)])
 
 
-def share(value: float) -> str:
-    """``92.1 %``, or ``-`` for no number."""
-    return f"{100 * value:.1f} %" if math.isfinite(value) else "-"
-
-
-def small(value: float) -> str:
-    """Three digits, or ``-`` for no number."""
-    return f"{value:.3g}" if math.isfinite(value) else "-"
-
-
-def as_json(content: Any) -> str:
-    """Strict JSON: what is not finite becomes null."""
-    return json.dumps(_finite(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """CSV with the columns of all rows; empty where a row has none or no finite number."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    file = io.StringIO()
-    writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: "" if v is None else v for k, v in _finite(dict(row)).items()} for row in rows)
-    return file.getvalue()
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def say(text: str) -> None:
+    """Print; spaces that must not break a line on a page are plain ones here, so that tools find words."""
+    click.echo(text.replace("\u00a0", " "))
 
 
 def check_out(path: Path, suffixes: Collection[str]) -> None:

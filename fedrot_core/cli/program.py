@@ -34,7 +34,8 @@ First steps:
 
 
 def _modules() -> list[str]:
-    return [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
+    """Names of commands: those of this package's modules, some of which hold none."""
+    return [module.name.replace("_", "-") for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
 
 
 class Program(click.Group):
@@ -47,7 +48,7 @@ class Program(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command's module only when it is asked for: each brings libraries that the others do not need."""
         if cmd_name in _modules():
-            importlib.import_module(f"{__package__}.{cmd_name}")
+            importlib.import_module(f"{__package__}.{cmd_name.replace('-', '_')}")
         return super().get_command(ctx, cmd_name)
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:

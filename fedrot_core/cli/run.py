@@ -12,12 +12,10 @@ import click
 from fedrot_core.cli.flags import Teaching, configured, method_list
 from fedrot_core.cli.output import (
     Writer,
-    as_json,
     check_out,
     json_option,
     quiet_option,
-    share,
-    small,
+    say,
     table,
     train,
     write_file,
@@ -26,7 +24,10 @@ from fedrot_core.cli.program import FAILED, group
 from fedrot_core.config import FederationConfig
 from fedrot_core.export import code, run_file
 from fedrot_core.export.link_check import link_check
+from fedrot_core.study import tables
+from fedrot_core.study.presets import sentence
 from fedrot_core.trace import Trace
+from fedrot_core.wording import percent
 
 
 def _npz(trace: Trace) -> bytes:
@@ -46,6 +47,7 @@ EPILOG = f"""\b
 Examples:
   python -m fedrot_core run --frames turned --theta 90 --arms fedit,fedrot,gpa
   python -m fedrot_core run --alpha 0.1 --rank 16 --out run.json --out run.npz
+  python -m fedrot_core run --preset independent --seed 3
   python -m fedrot_core run --from run.json --seed 1 --json > result.json
 
 {method_list()}
@@ -71,7 +73,10 @@ def run(config: FederationConfig, outs: tuple[Path, ...], as_json: bool, quiet: 
     trace = train(config, quiet)
     for out in outs:
         write_file(out, WRITERS[out.suffix.lower()](trace))
-    click.echo(_json(trace) if as_json else _text(trace), nl=not as_json)
+    if as_json:
+        click.echo(_json(trace), nl=False)
+    else:
+        say(_text(trace))
     done = [card for card in trace.arms if len(trace.arm(card.name)) == trace.config.train.rounds]
     return None if done else FAILED
 
@@ -101,7 +106,7 @@ def summary(trace: Trace) -> list[dict[str, Any]]:
 
 def _json(trace: Trace) -> str:
     last = trace.centralised[-1] if trace.centralised else None
-    return as_json(
+    return tables.as_json(
         {
             "engine": trace.engine,
             "device": trace.device,
@@ -113,6 +118,7 @@ def _json(trace: Trace) -> str:
             "score_name": trace.task.score_name,
             "loss_name": trace.task.loss_name,
             "start": {"score": trace.task.start_score, "loss": trace.task.start_loss},
+            "look": sentence(trace, trace.rounds_done - 1) if trace.rounds_done else "",
             "centralised": {"score": last.score, "loss": last.loss} if last else None,
             "methods": summary(trace),
         }
@@ -123,10 +129,10 @@ def _text(trace: Trace) -> str:
     rows = [
         {
             "method": row["label"],
-            trace.task.score_name: share(row["score"]),
-            trace.task.loss_name: small(row["loss"]),
-            "error": small(row["error"]),
-            "kB up/down": f"{row['bytes_up'] / 1000:.1f}/{row['bytes_down'] / 1000:.1f}" if row["rounds"] else "-",
+            trace.task.score_name: percent(row["score"], 1),
+            trace.task.loss_name: f"{row['loss']:.3g}" if row["rounds"] else "–",
+            "error": percent(row["error"]),
+            "kB up/down": f"{row['bytes_up'] / 1000:.1f}/{row['bytes_down'] / 1000:.1f}" if row["rounds"] else "–",
             "rounds": str(row["rounds"]),
         }
         for row in summary(trace)
@@ -137,7 +143,9 @@ def _text(trace: Trace) -> str:
         "",
         table(rows),
         "",
-        f"Start {share(trace.task.start_score)}, centralised {share(last)}. Error: relative to the ideal Σ w B A.",
+        f"Start {percent(trace.task.start_score, 1)}, centralised {percent(last, 1)}. "
+        "Error: relative to the ideal Σ w B A.",
+        sentence(trace, trace.rounds_done - 1) if trace.rounds_done else "",
         *(stop.message for stop in trace.stopped),
         *trace.notices,
         f"Checksum {trace.checksum}.",

@@ -11,11 +11,13 @@ import click
 import numpy as np
 
 from fedrot_core.cli.flags import LEAVES, Teaching, changed, configured, note_idle
-from fedrot_core.cli.output import as_csv, as_json, check_out, quiet_option, summaries, write_file
+from fedrot_core.cli.output import check_out, quiet_option, summaries, write_file
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError, rule
-from fedrot_core.summary import RunSummary
+from fedrot_core.study.seeds import over_seeds
+from fedrot_core.study.summary import RunSummary
+from fedrot_core.study.tables import as_csv, as_json
 
 MOST_RUNS = 10_000
 
@@ -101,11 +103,7 @@ def sweep(
     combinations = [dict(zip(keys, values, strict=True)) for values in itertools.product(*(v for _, v in axes))]
     if len(combinations) * seeds > MOST_RUNS:
         raise rule("A sweep", f"hold at most {MOST_RUNS:,} runs", len(combinations) * seeds, "Take fewer values.")
-    wanted = [
-        changed(config, {**values, **({"seed": (config.seed + n) % 10_000} if seeds > 1 else {})})
-        for values in combinations
-        for n in range(seeds)
-    ]
+    wanted = [run for values in combinations for run in over_seeds(changed(config, values), seeds)]
     configs = list(dict.fromkeys(wanted))  # another task may not know a setting: its values are then one run
     note_idle(configs, keys)
     found: list[RunSummary] = []

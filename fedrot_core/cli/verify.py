@@ -10,7 +10,6 @@ import click
 
 from fedrot_core.cli.flags import LEAVES, Teaching, changed
 from fedrot_core.cli.inputs import open_run
-from fedrot_core.cli.output import as_json as json_text
 from fedrot_core.cli.output import json_option, progress, quiet_option, train
 from fedrot_core.cli.program import FAILED, UNDECIDED, group
 from fedrot_core.config import FederationConfig
@@ -21,6 +20,7 @@ from fedrot_core.export.take_home_check import SAMPLE, PageVerdict, check_page
 from fedrot_core.export.verdict import Verdict
 from fedrot_core.export.verify import steady_rounds
 from fedrot_core.export.verify import verify as rerun
+from fedrot_core.study.tables import as_json as json_text
 
 EPILOG = """\b
 Examples:

@@ -44,7 +44,7 @@ class Skew:
 
 @dataclass(frozen=True)
 class TaskConfig(Section):
-    """Base of what can be set of one workload.
+    """What the clients learn: the task.
 
     Attributes:
         name: of the workload; set where it is registered.

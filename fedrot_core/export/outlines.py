@@ -18,13 +18,13 @@ from fedrot_core.export.figures import Footer
 from fedrot_core.export.link_check import link_check
 from fedrot_core.export.slides import Outline, Picture, Slide
 from fedrot_core.figures import FIGURES, View, drawn
-from fedrot_core.figures.compare import COMPARE_FIGURES
-from fedrot_core.figures.compare_base import CompareView
-from fedrot_core.figures.parts import percent, size
+from fedrot_core.figures.compare import compare_figures
 from fedrot_core.quiz.base import EVERYTHING
-from fedrot_core.summary import RunSummary
-from fedrot_core.trace import ArmCard, Trace
+from fedrot_core.study import tables
+from fedrot_core.study.comparison import Comparison
+from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import METRICS
+from fedrot_core.wording import percent, size
 
 HERO = "latent"
 FIRST = (HERO, "learning", "ladder", "errors")
@@ -85,45 +85,38 @@ def run_outline(trace: Trace, view: View | None = None) -> Outline:
     return Outline("run", name, slides[0].title, tuple(slides), EVERYTHING, run_file.write(trace), RERUN, data, footer)
 
 
-def comparison_outline(
-    runs: Sequence[RunSummary],
-    cards: tuple[ArmCard, ...],
-    verdict: tuple[str, str],
-    rows: Sequence[Mapping[str, Any]],
-    everything: str,
-) -> Outline:
-    """The verdict, the three figures, and the table.
-
-    Args:
-        verdict: which method to choose and why, and what the seeds leave open.
-        rows: of the table, one a method, as the page shows it; everything: all numbers as JSON.
-    """
+def comparison_outline(comparison: Comparison) -> Outline:
+    """The verdict, the three figures, and the table."""
+    plan, runs = comparison.plan, comparison.runs
     config, seeds = runs[0].config, [run.config.seed for run in runs]
     many = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
     source = f"FedRot Lab, {settings(config)}, {many}; engine {ENGINE_VERSION}"
-    labels = _listed([card.label for card in cards])
-    listed = sorted(rows, key=lambda row: -row["score"] if row["score"] == row["score"] else 1.0)
-    head = ("Method", runs[0].score_name.capitalize(), "Quartiles", "Error", "Upload", "Download")
+    labels = _listed([card.label for card in plan.cards])
+    listed = sorted(comparison.rows, key=lambda row: -row["score"] if row["score"] == row["score"] else 1.0)
+    head = ("Method", comparison.score_name.capitalize(), "Quartiles", "Error", "Upload", "Download")
     body = [_row(row) for row in listed]
     pages = [body[n : n + MOST_ROWS] for n in range(0, len(body), MOST_ROWS)]
-    text = tuple(part for part in verdict if part)
+    text = tuple(part for part in comparison.verdict if part)
     slides = [
         Slide("Which method should I choose here?", (f"{labels}, {many}", source), opening=True, notes=" ".join(text)),
         Slide("The answer", text, notes=" ".join(text)),
         *(
-            Slide(f.question, (), Picture(f.name, _compare_draw(f, runs, cards)), notes=f.label + ".")
-            for f in COMPARE_FIGURES
+            Slide(f.question, (), Picture(f.name, f.draw), notes=f.label + ".")
+            for f in compare_figures(runs, plan.cards, len(runs))
         ),
         *(Slide("The numbers", (UNITS,), table=(head, *page), notes=_spoken(head, page)) for page in pages),
     ]
     content = {
         "kind": "fedrot comparison", "engine": ENGINE_VERSION, "config": config.to_dict(), "seeds": seeds,
-        "methods": [card.name for card in cards],
+        "methods": [card.name for card in plan.cards],
     }  # fmt: skip
-    how = "run.json holds the settings, the methods and the seeds; the same numbers come from fedrot_core.sweep"
+    how = (
+        "run.json holds the settings, the methods and the seeds; the same numbers come from "
+        "fedrot_core.study.comparison.compare, and from `python -m fedrot_core compare`"
+    )
     data = {
-        "comparison.json": everything.encode(),
-        "numbers.csv": _csv([tuple(rows[0]), *(tuple(r.values()) for r in rows)]),
+        "comparison.json": tables.as_json(comparison.content).encode(),
+        "numbers.csv": tables.as_csv(comparison.rows).encode(),
     }
     footer = Footer(source, config.hash, config.seed)
     name = f"fedrot-comparison-{config.hash}-{len(seeds)}"
@@ -132,10 +125,6 @@ def comparison_outline(
 
 def _run_draw(name: str, trace: Trace, view: View) -> Any:
     return lambda mode: drawn(name, trace, replace(view, mode=mode))
-
-
-def _compare_draw(figure: Any, runs: Sequence[RunSummary], cards: tuple[ArmCard, ...]) -> Any:
-    return lambda mode: figure.draw(runs, CompareView(cards, mode, len(runs)))
 
 
 def _meanings(name: str) -> str:
@@ -164,10 +153,9 @@ def _numbers(trace: Trace) -> tuple[list[tuple[str, ...]], str]:
 
 
 def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
-    quartiles = f"{percent(row['score lower quartile'])} to {percent(row['score upper quartile'])}"
-    cells = (percent(row["score"]), quartiles, "exact" if row["exact"] else percent(row["final error"]))
-    shown = (row["method"], *cells, size(row["bytes up"]), size(row["bytes down"]))
-    return tuple("-" if "nan" in cell else cell for cell in shown)
+    quartiles = f"{percent(row['score_low'])} to {percent(row['score_high'])}"
+    cells = (percent(row["score"]), quartiles, "exact" if row["exact"] else percent(row["error"]))
+    return (row["label"], *cells, size(row["bytes_up"]), size(row["bytes_down"]))
 
 
 def _spoken(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

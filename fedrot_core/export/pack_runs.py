@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
 from fedrot_core.lessons.base import Runs, Step
-from fedrot_core.summary import RunSummary
-from fedrot_core.sweep import sweep
+from fedrot_core.study.summary import RunSummary
+from fedrot_core.study.sweep import sweep
 from fedrot_core.trace import Trace
 
 ShouldStop = Callable[[], bool]

@@ -8,10 +8,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.base import View, figure
-from fedrot_core.figures.parts import fitting, layer_of, of_clients, percent, shown_clients, waiting
+from fedrot_core.figures.parts import fitting, layer_of, of_clients, shown_clients, waiting
 from fedrot_core.figures.planes import arrow, heading, note, plane
 from fedrot_core.figures.theme import GHOST, HUES, INK, MUTED, base_figure, card_of, colour
 from fedrot_core.trace import Array, Trace
+from fedrot_core.wording import percent
 
 FAITHFUL = 0.6
 """Below this share of the power the plane is called a poor view."""

@@ -9,7 +9,6 @@ from fedrot_core.figures.base import View, figure
 from fedrot_core.figures.parts import (
     TEXT_UP_TO,
     client_ticks,
-    degrees,
     layer_of,
     of_clients,
     outline,
@@ -20,6 +19,7 @@ from fedrot_core.figures.parts import (
 from fedrot_core.figures.planes import heading, row_domain
 from fedrot_core.figures.theme import base_figure, card_of
 from fedrot_core.trace import Array, Trace
+from fedrot_core.wording import degrees
 
 
 def mean_pair(angles: Array) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import plotly.graph_objects as go
 
@@ -61,6 +61,16 @@ class FigureEntry:
     from_start: bool = False
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of a study: stable name, short label, its one question, and what draws it in a mode."""
+
+    name: str
+    label: str
+    question: str
+    draw: Callable[[str], go.Figure]
+
+
 FIGURES: Registry[FigureEntry] = Registry("Figure", "figure")
 
 
@@ -79,6 +89,11 @@ def figure(
         return draw
 
     return add
+
+
+def of_run(entry: FigureEntry, trace: Trace, view: View) -> Drawing:
+    """A figure of a run with what is selected in ``view``, whose mode is left open."""
+    return Drawing(entry.name, entry.label, entry.question, lambda mode: entry.draw(trace, replace(view, mode=mode)))
 
 
 def drawn(name: str, trace: Trace, view: View) -> go.Figure:

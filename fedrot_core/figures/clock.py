@@ -6,10 +6,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.base import View, figure
-from fedrot_core.figures.parts import client_ticks, degrees, layer_of, plain, waiting
+from fedrot_core.figures.parts import client_ticks, layer_of, plain, waiting
 from fedrot_core.figures.planes import heading, note
 from fedrot_core.figures.theme import GHOST, GRID, HUES, INK, MUTED, base_figure, card_of, colour
 from fedrot_core.trace import Array, Trace
+from fedrot_core.wording import degrees
 
 BIN = 4.0
 """Dots within this many degrees are stacked outwards, so that all can be seen."""

@@ -1,35 +1,36 @@
-"""The figures of the comparison, in order: several arms over several seeds in, a Plotly figure out."""
+"""The figures of the comparison, in order: several arms over several seeds in, Plotly figures out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from fedrot_core.figures.base import Drawing
 from fedrot_core.figures.compare_base import CompareView
 from fedrot_core.figures.compare_cost import cost
 from fedrot_core.figures.compare_curves import learning_grid
 from fedrot_core.figures.compare_errors import error_curves
-from fedrot_core.summary import RunSummary
-
-Draw = Callable[[Sequence[RunSummary], CompareView], go.Figure]
-
-
-@dataclass(frozen=True)
-class CompareFigure:
-    """A figure of the comparison: stable name, short label, its one question, and the pure function."""
-
-    name: str
-    label: str
-    question: str
-    draw: Draw
+from fedrot_core.study.summary import RunSummary
+from fedrot_core.trace import ArmCard
 
 
-COMPARE_FIGURES = (
-    CompareFigure(
-        "compare_learning", "Learning curves", "Who learns, who stalls, and how sure is that?", learning_grid
-    ),
-    CompareFigure("compare_errors", "Error by round", "How far is each method from the ideal aggregate?", error_curves),
-    CompareFigure("compare_cost", "Cost against error", "What does exactness cost in traffic?", cost),
-)
+def compare_figures(runs: Sequence[RunSummary], cards: Sequence[ArmCard], seeds: int) -> tuple[Drawing, ...]:
+    """Learning curves, errors, and cost against error.
+
+    Args:
+        runs: one a seed, as far as they are done; seeds: how many were asked for.
+        cards: name and style of each arm, in order of drawing.
+    """
+    done = tuple(runs)
+
+    def of(draw: Callable[[Sequence[RunSummary], CompareView], go.Figure]) -> Callable[[str], go.Figure]:
+        return lambda mode: draw(done, CompareView(tuple(cards), mode, seeds))
+
+    return (
+        Drawing("compare_learning", "Learning curves", "Who learns, who stalls, and how sure is that?",
+                of(learning_grid)),
+        Drawing("compare_errors", "Error by round", "How far is each method from the ideal aggregate?",
+                of(error_curves)),
+        Drawing("compare_cost", "Cost against error", "What does exactness cost in traffic?", of(cost)),
+    )  # fmt: skip

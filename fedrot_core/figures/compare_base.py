@@ -11,10 +11,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.errors import decades
-from fedrot_core.figures.parts import fitting, markers, percent, plain, rgba
+from fedrot_core.figures.parts import fitting, markers, plain, rgba
 from fedrot_core.figures.theme import colour, empty_figure
-from fedrot_core.summary import ArmStatistics, RunSummary, statistics
+from fedrot_core.study.summary import ArmStatistics, RunSummary, statistics
 from fedrot_core.trace import ArmCard
+from fedrot_core.wording import percent
 
 BAND = 0.22
 """Opacity of the band between quartiles."""

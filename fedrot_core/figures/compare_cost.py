@@ -10,10 +10,11 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fedrot_core.figures.compare_base import CompareView, arms_of, error_axis, no_arms, plot_height
-from fedrot_core.figures.parts import fitting, markers, percent, size
+from fedrot_core.figures.parts import fitting, markers
 from fedrot_core.figures.theme import FONT, base_figure, colour
-from fedrot_core.summary import ArmStatistics, RunSummary
+from fedrot_core.study.summary import ArmStatistics, RunSummary
 from fedrot_core.trace import ArmCard
+from fedrot_core.wording import percent, size
 
 
 def cost(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:

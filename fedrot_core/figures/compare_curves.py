@@ -22,10 +22,11 @@ from fedrot_core.figures.compare_base import (
     rounds_axis,
     with_gaps,
 )
-from fedrot_core.figures.parts import end_of_line, fitting, percent
+from fedrot_core.figures.parts import end_of_line, fitting
 from fedrot_core.figures.theme import FONT, GHOST, INK, MUTED, base_figure, colour
-from fedrot_core.summary import ArmStatistics, RunSummary, quartiles
+from fedrot_core.study.summary import ArmStatistics, RunSummary, quartiles
 from fedrot_core.trace import ArmCard
+from fedrot_core.wording import percent
 
 PANEL_HEIGHT = 178
 COLUMNS = {"wide": 6, "narrow": 2}

@@ -18,9 +18,10 @@ from fedrot_core.figures.compare_base import (
     plot_height,
     rounds_axis,
 )
-from fedrot_core.figures.parts import end_labels, end_of_line, fitting, markers, percent
+from fedrot_core.figures.parts import end_labels, end_of_line, fitting, markers
 from fedrot_core.figures.theme import base_figure, colour
-from fedrot_core.summary import EXACT_BELOW, RunSummary
+from fedrot_core.study.summary import EXACT_BELOW, RunSummary
+from fedrot_core.wording import percent
 
 
 def error_curves(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:

@@ -6,9 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.base import View, figure
-from fedrot_core.figures.parts import TEXT_UP_TO, client_ticks, fitting, outline, percent, plain
+from fedrot_core.figures.parts import TEXT_UP_TO, client_ticks, fitting, outline, plain
 from fedrot_core.figures.theme import HUES, SURFACE, base_figure, empty_figure
 from fedrot_core.trace import Trace
+from fedrot_core.wording import percent
 
 
 @figure("data", "Who holds what", "Which classes does each client hold?", None, from_start=True)

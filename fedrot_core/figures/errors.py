@@ -8,17 +8,18 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.base import View, figure
 from fedrot_core.figures.learning import labelled, latest
-from fedrot_core.figures.parts import EXACT, end_of_line, fitting, markers, percent, round_axis, waiting
+from fedrot_core.figures.parts import end_of_line, fitting, markers, round_axis, waiting
 from fedrot_core.figures.theme import MUTED, base_figure, colour
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
+from fedrot_core.wording import ROUNDING, percent
 
 FLOOR = RUNGS.index("floor")
 
 
 def decades(values: list[float]) -> tuple[int, int]:
-    """Whole decades (exponents) that hold every value above :data:`EXACT`; at least two."""
-    logs = [math.log10(v) for v in values if v > EXACT]
+    """Whole decades (exponents) that hold every value above :data:`ROUNDING`; at least two."""
+    logs = [math.log10(v) for v in values if v > ROUNDING]
     high = max(0, math.ceil(max(logs, default=0.0)))
     low = math.floor(min(logs, default=-2.0))
     return min(low, high - 2), high
@@ -42,9 +43,9 @@ def errors(trace: Trace, view: View) -> go.Figure:
     small, large = float(low.error[-1]), float(high.error[-1])
     if len(ranked) == 1:
         title = f"Round {shown}: {best.label} misses the ideal by {percent(small)}"
-    elif large <= EXACT:
+    elif large <= ROUNDING:
         title = f"Round {shown}: every arm is exact"
-    elif small <= EXACT:
+    elif small <= ROUNDING:
         title = f"Round {shown}: {best.label} is exact, {worst.label} misses the ideal by {percent(large)}"
     elif large < 1.05 * small:
         title = f"Round {shown}: every arm misses the ideal by {percent(large)}"
@@ -77,17 +78,17 @@ def errors(trace: Trace, view: View) -> go.Figure:
         own, floor = [float(r.error[-1]) for r in records], [float(r.ladder[FLOOR, -1]) for r in records]
         hue = colour(card, mode)
         fig.add_scatter(
-            x=x, y=[v if v > EXACT else None for v in floor], mode="lines", name=f"{card.label}: rank-r floor",
+            x=x, y=[v if v > ROUNDING else None for v in floor], mode="lines", name=f"{card.label}: rank-r floor",
             line={"color": hue, "width": 1.5, "dash": "1px,3px"}, uid=f"floor-{card.name}", showlegend=False,
             hovertemplate=f"{card.label}, rank-r floor, round %{{x}}: %{{y:.2%}}<extra></extra>",
         )  # fmt: skip
         fig.add_scatter(
-            x=x, y=[v if v > EXACT else 10.0**bottom for v in own], name=card.label, uid=card.name,
+            x=x, y=[v if v > ROUNDING else 10.0**bottom for v in own], name=card.label, uid=card.name,
             customdata=[percent(v) for v in own], meta={"round": True},
             hovertemplate=f"{card.label}, round %{{x}}: %{{customdata}}<extra></extra>", **markers(card, mode, rounds),
         )  # fmt: skip
         if records:
-            exact = own[-1] <= EXACT
+            exact = own[-1] <= ROUNDING
             height = 0.0 if exact else (math.log10(own[-1]) - bottom) / (top - bottom)
             value = "exactly 0" if exact else percent(own[-1])
             ends.append((height, value, end_of_line(card, card.name in stopped), hue))

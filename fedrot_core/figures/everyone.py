@@ -6,9 +6,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from fedrot_core.figures.parts import percent
 from fedrot_core.figures.theme import GRID, HUES, INK, SURFACE, base_figure
 from fedrot_core.trace import Array
+from fedrot_core.wording import percent
 
 
 def everyone(

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.figures.parts import nice, percent, plain
+from fedrot_core.figures.parts import nice, plain
 from fedrot_core.figures.plane_parts import bare_plane, nothing, question, reference_arrow, signed_degrees
 from fedrot_core.figures.planes import arrow, heading
 from fedrot_core.figures.theme import HUES, INK, base_figure
 from fedrot_core.trace import Array
+from fedrot_core.wording import percent
 
 
 def turned_by_hand(

@@ -8,9 +8,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from fedrot_core.figures.parts import fitting, percent, plain
+from fedrot_core.figures.parts import fitting, plain
 from fedrot_core.figures.theme import GHOST, HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.trace import Array
+from fedrot_core.wording import percent
 
 NOTHING = 1e-9
 """Distances and errors at or below this are rounding."""

@@ -7,10 +7,11 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.base import View, figure
 from fedrot_core.figures.learning import labelled
-from fedrot_core.figures.parts import fitting, markers, nice, percent, plain, rgba, round_axis, waiting
+from fedrot_core.figures.parts import fitting, markers, nice, plain, rgba, round_axis, waiting
 from fedrot_core.figures.theme import GHOST, HUES, INK, MUTED, SURFACE, base_figure, card_of, colour
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
+from fedrot_core.wording import percent
 
 NOTHING = 1e-4
 """Relative errors and differences below this are not worth a sentence."""

@@ -13,10 +13,11 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.arrows import Arrows, arrows, half_ranges
 from fedrot_core.figures.base import View, figure
-from fedrot_core.figures.parts import fitting, layer_of, of_clients, percent, shown_clients, waiting
+from fedrot_core.figures.parts import fitting, layer_of, of_clients, shown_clients, waiting
 from fedrot_core.figures.planes import arrow, arrow_points, heading, note, plane
 from fedrot_core.figures.theme import GHOST, HUES, INK, MUTED, base_figure, card_of, colour
 from fedrot_core.trace import RoundRecord, Trace
+from fedrot_core.wording import percent
 
 HEAD, MEAN_HEAD = 9.0, 16.0
 HELPS = 0.01

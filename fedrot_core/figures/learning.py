@@ -7,9 +7,10 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fedrot_core.figures.base import View, figure
-from fedrot_core.figures.parts import end_labels, end_of_line, fitting, markers, percent, round_axis, waiting
+from fedrot_core.figures.parts import end_labels, end_of_line, fitting, markers, round_axis, waiting
 from fedrot_core.figures.theme import INK, MUTED, base_figure, colour
 from fedrot_core.trace import ArmCard, RoundRecord, Trace
+from fedrot_core.wording import percent
 
 
 def latest(trace: Trace, round_index: int) -> list[tuple[ArmCard, RoundRecord]]:

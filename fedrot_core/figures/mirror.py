@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.figures.parts import percent, plain
+from fedrot_core.figures.parts import plain
 from fedrot_core.figures.plane_parts import DASHED, F_SHAPE, axes_of, bare_plane, nothing, question, reference_arrow
 from fedrot_core.figures.planes import arrow, heading, note, row_domain
 from fedrot_core.figures.theme import HUES, INK, MUTED, base_figure
 from fedrot_core.trace import Array
+from fedrot_core.wording import percent
 
 NAMES = ("as sent", "U Vᵀ, mirrors allowed", "determinant fixed to +1")
 SHORT = ("as sent", "U Vᵀ", "det +1")

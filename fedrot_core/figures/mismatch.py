@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.figures.parts import degrees, end_labels, fitting, percent, plain, rgba
+from fedrot_core.figures.parts import end_labels, fitting, plain, rgba
 from fedrot_core.figures.planes import arrow, heading
 from fedrot_core.figures.theme import GRID, HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.trace import Array
+from fedrot_core.wording import degrees, percent
 
 REACH = 1.16
 """Half range of both dials' planes; arrows and lines have length 1."""

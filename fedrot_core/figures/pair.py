@@ -9,11 +9,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.matrices import signed_scale
-from fedrot_core.figures.parts import degrees, percent, plain
+from fedrot_core.figures.parts import plain
 from fedrot_core.figures.plane_parts import question
 from fedrot_core.figures.planes import arrow, heading, plane, row_domain
 from fedrot_core.figures.theme import GHOST, HUES, MUTED, base_figure
 from fedrot_core.trace import Array
+from fedrot_core.wording import degrees, percent
 
 HEAD, MEAN_HEAD = 12.0, 16.0
 DASHES = ("solid", "6px,3px")

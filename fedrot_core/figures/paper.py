@@ -5,45 +5,25 @@ Two figures that stand side by side take the same number of points of height, so
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from fedrot_core.figures.base import Drawing
 from fedrot_core.figures.learning import labelled
-from fedrot_core.figures.parts import fitting, markers, percent
+from fedrot_core.figures.parts import fitting, markers
 from fedrot_core.figures.theme import INK, MUTED, base_figure, colour
-from fedrot_core.trace import ArmCard
+from fedrot_core.study import paper
+from fedrot_core.study.plotted import Line, Ratios, Table, gaps
+from fedrot_core.study.summary import TIE
+from fedrot_core.wording import percent, signed, times
 
 STEP = 0.05
 """Score axes begin and end on multiples of this."""
 
-TIE = 0.005
-"""Scores within half a point of each other are called equal."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line: how it is drawn, its values (NaN where there are none yet), and their range over seeds if known."""
-
-    card: ArmCard
-    values: tuple[float, ...]
-    low: tuple[float, ...] = ()
-    high: tuple[float, ...] = ()
-
-    @property
-    def known(self) -> list[float]:
-        """All finite numbers of the line."""
-        return [v for v in (*self.values, *self.low, *self.high) if math.isfinite(v)]
-
-
-@dataclass(frozen=True)
-class Ratios:
-    """Naive over aligned error in some cases: what they are, whose colour, and the numbers by name."""
-
-    card: ArmCard
-    values: Mapping[str, float]
+GLUE, DIGITS = f"{paper.MODEL}, from the paper", "small MLP on digits, ours"
 
 
 def shared_span(*figures: Sequence[Line]) -> list[tuple[float, float]]:
@@ -56,48 +36,68 @@ def shared_span(*figures: Sequence[Line]) -> list[tuple[float, float]]:
     return [(min(1.0, low + height) - height, min(1.0, low + height)) for low, _ in bounds]
 
 
-def gaps(lines: Sequence[Line], one: str, other: str) -> list[float]:
-    """``one`` minus ``other`` in points, where both are known."""
-    by_name = {line.card.name: line.values for line in lines}
-    pairs = zip(by_name.get(one, ()), by_name.get(other, ()), strict=False)
-    return [100 * (a - b) for a, b in pairs if math.isfinite(a) and math.isfinite(b)]
+def paper_figures(tables: Sequence[Table], ratios: Sequence[Ratios]) -> tuple[Drawing, ...]:
+    """All figures: for each table the paper's and ours, of one height in points; then how many times errors differ."""
+    found = []
+    for table in tables:
+        spans = shared_span(table.theirs, table.ours)
+        for whose, lines, span, source in (
+            ("Paper", table.theirs, spans[0], GLUE), ("Ours", table.ours, spans[1], DIGITS),
+        ):  # fmt: skip
+            title = best_strength if table.name == "strength" else gap_title
+            draw = functools.partial(
+                curves, title=title(whose, lines, table), lines=lines, x=table.x, x_title=table.what, source=source,
+                span=span,
+            )  # fmt: skip
+            name, label = f"{whose.lower()}_{table.name}", f"{whose}: score by {table.what}"
+            found.append(Drawing(name, label, "What do both sides gain?", draw))
+    question = "How many times larger is the naive error?"
+    draw = functools.partial(error_ratios, groups=ratios)
+    return (*found, Drawing("error_ratios", "Error ratios", question, draw))
 
 
-def signed(points: float) -> str:
-    """``+2.2``, ``−0.4``, ``0.0``."""
-    text = f"{points:+.1f}".replace("-", "−")
-    return text[1:] if text[1:] == "0.0" else text
-
-
-def factor(value: float) -> str:
-    """A ratio as text: ``16``, ``9.1``, ``0.98``."""
-    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 1.05 else f"{value:.2f}"
-
-
-def gap_title(whose: str, lines: Sequence[Line], where: str) -> str:
+def gap_title(whose: str, lines: Sequence[Line], table: Table) -> str:
     """What FedRot-LoRA gains over FedIT, case by case."""
     found = gaps(lines, "fedrot", "fedit")
     if not found:
         return f"{whose}: no run is done yet"
-    numbers, cases = ", ".join(signed(g) for g in found), max(len(line.values) for line in lines)
-    where = where if len(found) == cases else f"in {len(found)} of {cases} cases so far"
+    numbers, cases = ", ".join(signed(g, 1) for g in found), max(len(line.values) for line in lines)
+    where = table.where if len(found) == cases else f"in {len(found)} of {cases} cases so far"
     return fitting(
         f"{whose}: FedRot-LoRA against FedIT {numbers} points {where}", f"{whose}: FedRot-LoRA {numbers} points {where}"
     )
 
 
+def best_strength(whose: str, lines: Sequence[Line], table: Table) -> str:
+    """At which soft strength each line is highest, and what that gains over none."""
+    parts = []
+    for line in lines:
+        known = [(v, at) for v, at in zip(line.values, table.x, strict=True) if math.isfinite(v)]
+        if not known:
+            continue
+        (best, at), (least, _), (first, origin) = max(known), min(known), known[0]
+        name = f"{line.card.label}: " if len(lines) > 1 else ""
+        if len(known) == 1:
+            parts.append(f"{name}{percent(best)} at λ = {at:g}, more to come")
+        elif best - least < TIE:
+            parts.append(f"{name}λ makes no difference beyond {100 * (best - least):.1f} points")
+        else:
+            parts.append(f"{name}best at λ = {at:g} ({signed(100 * (best - first), 1)} points over λ = {origin:g})")
+    return f"{whose}: {'; '.join(parts)}" if parts else f"{whose}: no run is done yet"
+
+
 def curves(
-    mode: str, title: str, lines: Sequence[Line], x: Sequence[float], x_title: str, y_title: str, source: str,
+    mode: str, title: str, lines: Sequence[Line], x: Sequence[float], x_title: str, source: str,
     span: tuple[float, float],
 ) -> go.Figure:  # fmt: skip
-    """Score against a few settings, evenly spaced; bars span the seeds where there are several.
+    """Accuracy against a few settings, evenly spaced; bars span the seeds where there are several.
 
     Args:
         x: what the settings are, one for each value of a line.
-        y_title: what is scored; source: whose score it is, on what model and data, written above the plot.
+        source: whose score it is, on what model and data, written above the plot.
         span: range of the score axis.
     """
-    alt = f"{y_title.capitalize()} by {x_title}, {source}: " + "; ".join(
+    alt = f"Accuracy by {x_title}, {source}: " + "; ".join(
         f"{line.card.label} "
         + ", ".join(f"{percent(v)} at {at:g}" for v, at in zip(line.values, x, strict=True) if math.isfinite(v))
         for line in lines
@@ -106,7 +106,8 @@ def curves(
         mode, title, f"{alt}.",
         xaxis={"title": {"text": x_title}, "range": [-0.35, len(x) - 0.65], "tickvals": list(range(len(x))),
                "ticktext": [f"{at:g}" for at in x], "fixedrange": True, "showgrid": False},
-        yaxis={"title": {"text": y_title}, "range": list(span), "dtick": STEP if span[1] - span[0] < 0.31 else 2 * STEP,
+        yaxis={"title": {"text": "accuracy"}, "range": list(span),
+               "dtick": STEP if span[1] - span[0] < 0.31 else 2 * STEP,
                "tickformat": ".0%", "fixedrange": True},
     )  # fmt: skip
     ends: list[tuple[float, str, str, str]] = []
@@ -141,13 +142,13 @@ def error_ratios(mode: str, groups: Sequence[Ratios]) -> go.Figure:
     rows = [(name, value, group.card) for group in groups for name, value in group.values.items()]
     known = [value for _, value, _ in rows if math.isfinite(value) and value > 0]
     by_group = [
-        f"{group.card.label} {factor(min(v))}" + (f" to {factor(max(v))}" if max(v) > min(v) else "")
+        f"{group.card.label} {times(min(v))}" + (f" to {times(max(v))}" if max(v) > min(v) else "")
         for group in groups
         if (v := [x for x in group.values.values() if math.isfinite(x)])
     ]
     title = fitting(f"Naive error ÷ aligned error: {'; '.join(by_group)}", "Naive error ÷ aligned error")
     alt = "Naive over aligned aggregation error: " + "; ".join(
-        f"{name} {factor(value)}" if math.isfinite(value) else f"{name} not known yet" for name, value, _ in rows
+        f"{name} {times(value)}" if math.isfinite(value) else f"{name} not known yet" for name, value, _ in rows
     )
     low = math.floor(math.log10(min([*known, 0.9])) * 2) / 2
     high = math.ceil(math.log10(max([*known, 10.0])) * 2) / 2
@@ -167,7 +168,7 @@ def error_ratios(mode: str, groups: Sequence[Ratios]) -> go.Figure:
         hue = colour(group.card, mode)
         fig.add_scatter(
             x=values, y=at, mode="markers+text", name=group.card.label, uid=group.card.name, cliponaxis=False,
-            text=["" if v is None else factor(v) for v in values], textposition="middle right",
+            text=["" if v is None else times(v) for v in values], textposition="middle right",
             textfont={"size": 13, "color": INK[mode]},
             marker={"symbol": group.card.symbol, "size": 11, "color": hue},
             hovertemplate=f"{group.card.label}: %{{x:.3g}}<extra></extra>",

@@ -1,4 +1,4 @@
-"""Numbers as text, fixed ranges, arrows and marks that several figures share."""
+"""Titles that fit, fixed ranges, arrows and marks that several figures share."""
 
 from __future__ import annotations
 
@@ -18,35 +18,7 @@ TITLE_LENGTH = 90
 LABEL_WIDTH = 19
 """Characters in one line of a label beside a line's end."""
 
-EXACT = 1e-12
-"""A relative error at or below this is rounding of an exact zero."""
-
 NICE = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)
-
-
-def percent(share: float) -> str:
-    """A share as text: ``8.3 %``, ``92 %``, ``0.02 %``."""
-    value = 100 * float(share)
-    if abs(value) <= 100 * EXACT:
-        return "0\u00a0%"
-    if 99.5 <= value < 99.95:
-        return f"{value:.1f}\u00a0%"
-    if abs(value) >= 9.95:
-        return f"{value:.0f}\u00a0%"
-    return f"{float(f'{value:.{2 if abs(value) >= 0.1 else 1}g}'):g}\u00a0%"
-
-
-def degrees(angle: float) -> str:
-    """Degrees as text, whole: ``64°``."""
-    return f"{float(angle):.0f}°"
-
-
-def size(count: float) -> str:
-    """Bytes as text: ``840 B``, ``10.6 kB``, ``1.2 MB``."""
-    for unit, scale in (("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
-        if abs(count) < 999.5 * scale or unit == "GB":
-            return f"{count / scale:.3g}\u00a0{unit}"
-    raise AssertionError("unreachable")
 
 
 def fitting(*titles: str) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from fedrot_core.figures.parts import degrees
 from fedrot_core.figures.planes import arrow
 from fedrot_core.figures.theme import GRID, MUTED, SURFACE
 from fedrot_core.trace import Array
+from fedrot_core.wording import degrees
 
 F_SHAPE = np.array([(-0.3, -0.5), (-0.3, 0.5), (0.35, 0.5), (-0.3, 0.5), (-0.3, 0.05), (0.2, 0.05)])
 """A letter F as one line, in units of its height; a mirror makes another letter of it."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from fedrot_core.figures.base import View, figure
-from fedrot_core.figures.parts import layer_of, percent, plain, waiting
+from fedrot_core.figures.parts import layer_of, plain, waiting
 from fedrot_core.figures.planes import note
 from fedrot_core.figures.theme import GHOST, HUES, SURFACE, base_figure, card_of
 from fedrot_core.trace import Trace
+from fedrot_core.wording import percent
 
 TEXT_UP_TO = 12
 """Bars carry their number up to this rank."""

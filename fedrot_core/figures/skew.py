@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.figures.parts import end_labels, fitting, percent, plain
+from fedrot_core.figures.parts import end_labels, fitting, plain
 from fedrot_core.figures.theme import GHOST, HUES, INK, MUTED, SURFACE, base_figure
-from fedrot_core.figures.when import Axis, signed
+from fedrot_core.study.plotted import Axis
 from fedrot_core.trace import Array
+from fedrot_core.wording import percent, signed
 
 SMALL = 2.0
 """Gains within this many points are called no difference."""

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.figures.parts import percent
 from fedrot_core.figures.planes import arrow, heading, note, plane
 from fedrot_core.figures.theme import GHOST, HUES, INK, MUTED, base_figure
 from fedrot_core.trace import Array
+from fedrot_core.wording import percent
 
 PHASES = ("broadcast", "train", "upload", "turn", "average", "error")
 

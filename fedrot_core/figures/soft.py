@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.figures.parts import degrees, percent, plain
+from fedrot_core.figures.parts import plain
 from fedrot_core.figures.plane_parts import nothing, question
 from fedrot_core.figures.planes import heading
 from fedrot_core.figures.theme import HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.trace import Array
+from fedrot_core.wording import degrees, percent
 
 LINES = (("dot", 1.75), ("6px,3px", 2.25), ("10px,3px,3px,3px", 2.25), ("solid", 3.5))
 """Dash and width of the cliff's curves, the steepest last."""

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.figures.parts import degrees, end_labels, percent
+from fedrot_core.figures.parts import end_labels
 from fedrot_core.figures.planes import note
 from fedrot_core.figures.theme import GHOST, HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.trace import Array
+from fedrot_core.wording import degrees, percent
 
 TOP = 188.0
 """Highest angle drawn: 180° and room for its dot."""

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.figures.parts import degrees, percent
 from fedrot_core.figures.planes import arrow, heading
 from fedrot_core.figures.theme import GHOST, GRID, HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.trace import Array
+from fedrot_core.wording import degrees, percent
 
 NAMES = ("naive average", "aligned average")
 

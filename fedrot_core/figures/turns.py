@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.figures.parts import degrees, end_labels, rgba
+from fedrot_core.figures.parts import end_labels, rgba
 from fedrot_core.figures.planes import heading
 from fedrot_core.figures.theme import GHOST, HUES, MUTED, base_figure
 from fedrot_core.trace import Array
+from fedrot_core.wording import degrees
 
 HUE = {"sgd": "ink", "adam": "yellow"}
 DASH = {"sgd": "solid", "adam": "6px,3px"}

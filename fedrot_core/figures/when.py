@@ -7,87 +7,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 
-from fedrot_core.figures.parts import fitting, percent
+from fedrot_core.figures.base import Drawing
+from fedrot_core.figures.parts import fitting
 from fedrot_core.figures.theme import GRID, INK, MUTED, base_figure
+from fedrot_core.study.plotted import Axis, Cell
+from fedrot_core.study.summary import SAME_ERROR
+from fedrot_core.wording import percent, signed, times
 
 DECADES = math.log10(30)
 """Colours are fixed from thirty times worse to thirty times better; beyond that they stay as they are."""
 
-EQUAL = math.log10(1.02)
-"""Errors within 2 % of each other count as equal."""
+EQUAL = math.log10(1 + SAME_ERROR)
 
 DIVERGING = {"light": ("#EC9259", "#F3F4F6", "#6DB3E2"), "dark": ("#A94A12", "#252C37", "#17659B")}
 """Hurts, equal, helps: the hues of the naive and the aligned arm, pale or dim enough to read text on them."""
 
 
-@dataclass(frozen=True)
-class GridCell:
-    """One setting of the map.
-
-    Attributes:
-        x, y: its values on the axes.
-        key: names the setting to whoever handles a click.
-        naive_error, aligned_error: relative aggregation error of each arm in its own last round; NaN where unknown.
-        ratio: log10 of naive over aligned error: above 0 alignment helps; NaN where there is none.
-        gain: score of the aligned arm minus that of the naive one, in points; NaN where there is none.
-        done: whether the run has ended.
-        note: why a run that ended has no numbers, or empty.
-    """
-
-    x: float
-    y: float
-    key: str
-    naive_error: float = math.nan
-    aligned_error: float = math.nan
-    ratio: float = math.nan
-    gain: float = math.nan
-    done: bool = False
-    note: str = ""
-
-    @property
-    def known(self) -> bool:
-        """Whether both arms reached the last round."""
-        return math.isfinite(self.ratio) and math.isfinite(self.gain)
+def when_figure(cells: Sequence[Cell], x: Axis, y: Axis, naive: str, aligned: str, score: str) -> Drawing:
+    """The map, ready to be drawn; arguments as of :func:`when_map`."""
+    question = "When does alignment matter, and when does it hurt?"
+    return Drawing("when", "Where alignment matters", question,
+                   lambda mode: when_map(cells, x, y, naive, aligned, score, mode))  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Axis:
-    """One axis of the map: title, the letter and unit of short texts ("r 4", "θ 30°"), values in order."""
-
-    title: str
-    letter: str
-    values: tuple[float, ...]
-    unit: str = ""
-
-    def text(self, value: float) -> str:
-        """The value with letter and unit."""
-        return f"{self.letter} {value:g}{self.unit}"
-
-
-def times(ratio: float) -> str:
-    """A log10 ratio as a factor: ``7.1×``, ``0.8×``, ``>1000×``."""
-    if abs(ratio) > 3:
-        return ">1000×" if ratio > 0 else "<0.001×"
-    factor = 10**ratio
-    if factor >= 9.95:
-        return f"{factor:.0f}×"
-    if 0.945 <= factor < 1.055:
-        return f"{factor:.2f}×"
-    return f"{factor:.2g}×" if factor < 1 else f"{factor:.1f}×"
-
-
-def signed(points: float) -> str:
-    """Points with their sign: ``+42``, ``−1.2``, ``0``."""
-    size = f"{abs(points):.0f}" if abs(points) >= 9.95 else f"{abs(points):.1f}"
-    return "0" if float(size) == 0 else f"{'+' if points > 0 else '−'}{size}"
-
-
-def when_map(cells: Sequence[GridCell], x: Axis, y: Axis, naive: str, aligned: str, score: str, mode: str) -> go.Figure:
+def when_map(cells: Sequence[Cell], x: Axis, y: Axis, naive: str, aligned: str, score: str, mode: str) -> go.Figure:
     """Heatmap of log10(naive / aligned error), with a clickable square in each cell.
 
     Args:
@@ -101,7 +48,7 @@ def when_map(cells: Sequence[GridCell], x: Axis, y: Axis, naive: str, aligned: s
     for cell in cells:
         i, j = rows[cell.y], columns[cell.x]
         if cell.known:
-            z[i][j], text[i][j] = cell.ratio, f"<b>{times(cell.ratio)}</b><br>{signed(cell.gain)} pt"
+            z[i][j], text[i][j] = cell.ratio, f"<b>{times(10**cell.ratio)}</b><br>{signed(cell.gain)} pt"
     title = _finding(cells, x, y, naive, aligned)
     axis = {"showgrid": False, "fixedrange": True, "zeroline": False, "ticks": ""}
     ticks = [sign * math.log10(size) for sign, size in ((-1, 10), (-1, 3), (1, 1), (1, 3), (1, 10))]
@@ -158,7 +105,7 @@ def _ticks(axis: Axis, positions: dict[float, int], limits: list[float]) -> dict
 def _squares(
     fig: go.Figure,
     name: str,
-    cells: Sequence[GridCell],
+    cells: Sequence[Cell],
     columns: dict[float, int],
     rows: dict[float, int],
     mode: str,
@@ -175,7 +122,7 @@ def _squares(
     )  # fmt: skip
 
 
-def _finding(cells: Sequence[GridCell], x: Axis, y: Axis, naive: str, aligned: str) -> str:
+def _finding(cells: Sequence[Cell], x: Axis, y: Axis, naive: str, aligned: str) -> str:
     """What the map shows, with its numbers."""
     known = [c for c in cells if c.known]
     if len(known) < 2:
@@ -186,12 +133,12 @@ def _finding(cells: Sequence[GridCell], x: Axis, y: Axis, naive: str, aligned: s
     count = f"Error lower with {aligned} in {lower} of {len(known)} settings, higher in {higher}"
     if lower == higher == 0:
         return f"Error equal in all {len(known)} settings: {aligned} changes nothing"
-    best = f"{times(most.ratio)} at {x.text(most.x)}, {y.text(most.y)}"
-    worst = f"{times(least.ratio)} at {x.text(least.x)}, {y.text(least.y)}"
+    best = f"{times(10**most.ratio)} at {x.text(most.x)}, {y.text(most.y)}"
+    worst = f"{times(10**least.ratio)} at {x.text(least.x)}, {y.text(least.y)}"
     return fitting(f"{count}: from {worst} to {best}", f"{count}: up to {best}", count)
 
 
-def _alt(cells: Sequence[GridCell], naive: str, aligned: str, score: str, title: str) -> str:
+def _alt(cells: Sequence[Cell], naive: str, aligned: str, score: str, title: str) -> str:
     """The takeaway for people who do not see the map."""
     known = [c for c in cells if c.known]
     if not known:

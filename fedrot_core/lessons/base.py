@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError, rule
 from fedrot_core.registry import Registry
-from fedrot_core.summary import RunSummary
+from fedrot_core.study.summary import RunSummary
 from fedrot_core.trace import Trace
 
 MOST_STEPS = 8

@@ -19,9 +19,9 @@ from fedrot_core.examples.one_update import (
 from fedrot_core.figures.kept import cosine_law, crowd_keeps
 from fedrot_core.figures.matrices import Panel, product_of
 from fedrot_core.figures.pair import PairView, pair_arrows, pair_pictures
-from fedrot_core.figures.parts import degrees, percent
 from fedrot_core.figures.spin import spun_client
 from fedrot_core.lessons.base import Choice, Curve, Estimate, Knob, Lesson, Move, Runs, Scene, Step, Values, register
+from fedrot_core.wording import degrees, percent
 
 ROUNDING = 1e-9
 """A relative change below this is rounding."""

@@ -21,11 +21,11 @@ from fedrot_core.figures.everyone import everyone
 from fedrot_core.figures.fit import turned_by_hand
 from fedrot_core.figures.matrices import Panel, product_of
 from fedrot_core.figures.mirror import mirror
-from fedrot_core.figures.parts import degrees, percent
 from fedrot_core.figures.plane_parts import signed_degrees
 from fedrot_core.figures.soft import soft_cliff, soft_strength
 from fedrot_core.lessons.base import Choice, Curve, Estimate, Knob, Lesson, Move, Runs, Scene, Step, Values, register
 from fedrot_core.trace import Array
+from fedrot_core.wording import degrees, percent
 
 Rows = tuple[tuple[str, str], ...]
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from fedrot_core.examples.slow_round import CLIENTS, PARTS, ROUNDS, SlowRound, slow_rounds
-from fedrot_core.figures.parts import degrees, percent
 from fedrot_core.figures.slow import PHASES, Moment, slow_motion
 from fedrot_core.lessons.base import Choice, Estimate, Knob, Lesson, Runs, Scene, Step, Values, register
 from fedrot_core.trace import Array
+from fedrot_core.wording import degrees, percent
 
 BROADCAST, TRAIN, UPLOAD, TURN, AVERAGE, ERROR = range(len(PHASES))
 

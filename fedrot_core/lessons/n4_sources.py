@@ -9,12 +9,13 @@ import numpy as np
 
 from fedrot_core.config import FederationConfig
 from fedrot_core.examples.frame_turns import CLIENTS, PACES, PLANES, STEPS, FrameTurns, frame_turns
-from fedrot_core.figures.parts import degrees, fitting, percent
+from fedrot_core.figures.parts import fitting
 from fedrot_core.figures.sources import Score, Source, by_round, gains, strip
 from fedrot_core.figures.turns import Turning, degrees_of, turning
 from fedrot_core.lessons.base import Choice, Curve, Estimate, Knob, Lesson, Runs, Scene, Step, Values, register
-from fedrot_core.summary import RunSummary
+from fedrot_core.study.summary import RunSummary
 from fedrot_core.trace import Array, RoundRecord, Trace
+from fedrot_core.wording import degrees, percent
 
 SOURCES = {"trained": "as trained", "independent": "own starts", "svd": "SVD", "turned": "on purpose"}
 """Kinds of frames, as the config calls them, and what they are called here."""

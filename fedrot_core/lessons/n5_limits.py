@@ -13,7 +13,6 @@ from fedrot_core.figures.angles import angles, mean_pair
 from fedrot_core.figures.base import View
 from fedrot_core.figures.harm import HarmByRound, Pull, harm_bars, pulls
 from fedrot_core.figures.mismatch import Pose, Split, dials, spectrum, split_bars
-from fedrot_core.figures.parts import degrees, percent
 from fedrot_core.lessons.base import (
     Choice,
     Curve,
@@ -28,6 +27,7 @@ from fedrot_core.lessons.base import (
 )
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
+from fedrot_core.wording import degrees, percent
 
 MOST_TILT = 80
 """At 90° no row of one span meets the other, so nothing would determine the turn."""

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrot_core.config import FederationConfig
-from fedrot_core.figures.parts import percent
 from fedrot_core.figures.skew import (
     GAIN_RANGE,
     SMALL,
@@ -21,12 +20,13 @@ from fedrot_core.figures.skew import (
     ways,
     who_holds,
 )
-from fedrot_core.figures.when import Axis, signed
 from fedrot_core.lessons.base import Choice, Curve, Estimate, Knob, Lesson, Runs, Scene, Step, Values, register
 from fedrot_core.methods import METHODS
-from fedrot_core.summary import RunSummary
+from fedrot_core.study.plotted import Axis
+from fedrot_core.study.summary import RunSummary
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
+from fedrot_core.wording import percent, signed
 
 ALPHAS = (0.1, 0.3, 1.0, 10.0)
 RANKS = (1, 2, 4, 8)

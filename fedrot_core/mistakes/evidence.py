@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +21,14 @@ from fedrot_core.methods.base import residual, round_update
 from fedrot_core.mistakes.base import Mistake
 from fedrot_core.rng import stream
 from fedrot_core.trace import RoundRecord, Trace
+from fedrot_core.wording import degrees, percent, signed
 
 BENCH = (LayerSpec("square", 24, 24), LayerSpec("not square", 24, 16))
 CLIENTS, RANK = 5, 3
 WEIGHTS = (0.4, 0.25, 0.2, 0.1, 0.05)
+SAME = 1e-6
+"""Shares below this are rounding."""
+
 SKEWED = (0.05, 0.1, 0.2, 0.25, 0.4)
 
 
@@ -42,6 +47,54 @@ class Evidence:
     right: tuple[float, ...]
     wrong: tuple[float, ...]
     bench: bool
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Both measurements as text."""
+        right, wrong = (" / ".join(number(v, self.unit) for v in values) for values in (self.right, self.wrong))
+        return right, wrong
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Plain numbers, for a table."""
+        values = {
+            side if n == 0 else f"{side}_{n + 1}": value
+            for side, measured in (("right", self.right), ("wrong", self.wrong))
+            for n, value in enumerate(measured)
+        }
+        where = "bench" if self.bench else "run"
+        return {"asked": self.asked, "unit": self.unit, "where": where, "differs": self.differs, **values}
+
+    @property
+    def differs(self) -> bool:
+        """Whether the copies differ by more than the text hides."""
+        right, wrong = self.texts
+        return right != wrong
+
+
+def number(value: float, unit: str) -> str:
+    """One measurement as text."""
+    if unit == "share":
+        return percent(value if abs(value) > SAME else 0.0)
+    if unit == "factor":
+        return f"{value:.2f}×"
+    if unit == "points":
+        return f"{signed(value, 1)} points"
+    if unit == "bytes":
+        return f"{value / 1000:.1f} kB"
+    return degrees(value)
+
+
+def method_note(trace: Trace) -> str:
+    """How the evidence was made."""
+    config = trace.config
+    optimiser = next(leaf for leaf in config.leaves() if leaf.option.key == "opt").choices[config.train.optimizer]
+    return (
+        f"Both copies: same seed ({config.seed}), same split over {config.data.clients} clients, same mini-batches, "
+        f"{config.train.rounds} rounds of {config.train.local_steps} {optimiser} steps. "
+        f"{trace.task.summary} Error: ‖update − Σ wₖ Bₖ Aₖ‖ over ‖Σ wₖ Bₖ Aₖ‖. Bench: five random clients of unequal "
+        "weight handed straight to the server; one square layer, one that is not."
+    )
 
 
 @dataclass(frozen=True)
@@ -145,7 +198,7 @@ def in_run(trace: Trace) -> list[Evidence]:
     right, wrong = (trace.arm(card.name) for card in trace.arms)
     if not right or not wrong:
         return []
-    start = trace.task.start_score
+    start, name = trace.task.start_score, trace.task.score_name
 
     def row(asked: str, unit: str, measure: Callable[[list[RoundRecord]], tuple[float, ...]]) -> Evidence:
         return Evidence(asked, unit, measure(right), measure(wrong), False)
@@ -156,8 +209,8 @@ def in_run(trace: Trace) -> list[Evidence]:
         return (float(np.median(pairs)) if pairs.size else 0.0,)
 
     return [
-        row("score after the newest round", "share", lambda rs: (rs[-1].score,)),
-        row("score gained in round 0", "points", lambda rs: (100 * (rs[0].score - start),)),
+        row(f"{name} after the newest round", "share", lambda rs: (rs[-1].score,)),
+        row(f"{name} gained in round 0", "points", lambda rs: (100 * (rs[0].score - start),)),
         row("largest error in any round", "share", lambda rs: (max(float(r.error[-1]) for r in rs),)),
         row("a client sends, receives in round 0", "bytes", lambda rs: (rs[0].bytes_up, rs[0].bytes_down)),
         row("angle between two clients' A in round 0 (median)", "degrees", angle),

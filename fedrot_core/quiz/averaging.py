@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from fedrot_core.factors import Factors, ideal_product, product_norm
-from fedrot_core.figures.parts import percent
 from fedrot_core.quiz.algebra import SHARED, copies, kept, shares, shrinkage, turns
 from fedrot_core.quiz.base import Drawn, Number, register
 from fedrot_core.quiz.draws import one_of, pick_number, signed
+from fedrot_core.wording import percent
 
 PERCENT_GAP = 0.03
 

@@ -16,6 +16,9 @@ from fedrot_core.lessons import LESSONS
 from fedrot_core.registry import Registry
 from fedrot_core.rng import stream
 
+SEEDS = 9999
+"""Seeds of quizzes run from 1 to this, and so do question numbers."""
+
 EVERYTHING = "all"
 """The topic that mixes all lessons."""
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrot_core.config import DataConfig, FederationConfig, ServerConfig
-from fedrot_core.figures.parts import percent
 from fedrot_core.partition import class_counts, dirichlet
 from fedrot_core.quiz.base import Drawn, Number, register
 from fedrot_core.quiz.draws import one_of, pick, pick_number, some_of
+from fedrot_core.wording import percent
 
 Counts = NDArray[np.int64]
 

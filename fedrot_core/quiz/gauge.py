@@ -11,13 +11,13 @@ from torch import Tensor
 
 from fedrot_core.config import AlignmentConfig
 from fedrot_core.factors import Factors, concatenated, product_norm
-from fedrot_core.figures.parts import percent
 from fedrot_core.metrics import measure
 from fedrot_core.quiz.algebra import SHARED, shares, turns
 from fedrot_core.quiz.base import MOST_OPTIONS, Drawn, Number, register
 from fedrot_core.quiz.draws import latex, normal, one_of, pick, some_of
 from fedrot_core.rng import stream
 from fedrot_core.vocabulary import METRICS
+from fedrot_core.wording import percent
 
 ROUNDING = 1e-9
 

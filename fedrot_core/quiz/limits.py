@@ -9,11 +9,11 @@ import torch
 
 from fedrot_core.alignment import generalised_procrustes, planted_rotations, random_rotations
 from fedrot_core.factors import Factors, concatenated, ideal_product, leading, product_norm
-from fedrot_core.figures.parts import percent
 from fedrot_core.quiz.algebra import naive_error, shares
 from fedrot_core.quiz.base import Drawn, Number, register
 from fedrot_core.quiz.draws import normal, one_of, pick, pick_number
 from fedrot_core.rng import stream
+from fedrot_core.wording import percent
 
 PERCENT_GAP = 0.03
 

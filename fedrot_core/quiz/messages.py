@@ -9,13 +9,13 @@ import torch
 
 from fedrot_core.config import AlignmentConfig
 from fedrot_core.factors import Factors, LayerSpec
-from fedrot_core.figures.parts import percent, size
 from fedrot_core.methods import METHODS, RoundContext, ServerState
 from fedrot_core.methods.base import INDEX_BYTES, NUMBER_BYTES
 from fedrot_core.mistakes.evidence import Bench
 from fedrot_core.quiz.base import MOST_OPTIONS, Drawn, register
 from fedrot_core.quiz.draws import one_of, pick, pick_number, some_of
 from fedrot_core.rng import stream
+from fedrot_core.wording import percent, size
 
 EXACT = 1e-9
 

@@ -8,10 +8,10 @@ import torch
 from fedrot_core.alignment import random_rotations, side_of_round
 from fedrot_core.config import LoraConfig
 from fedrot_core.factors import Factors
-from fedrot_core.figures.parts import percent
 from fedrot_core.quiz.algebra import naive_error, naive_gap, shares
 from fedrot_core.quiz.base import MOST_OPTIONS, Drawn, Number, register
 from fedrot_core.quiz.draws import integers, latex, normal, one_of, pick, pick_number, some_of
+from fedrot_core.wording import percent
 
 ROUNDING = 1e-9
 

@@ -13,11 +13,11 @@ from fedrot_core.alignment import planted_rotations
 from fedrot_core.config import FederationConfig
 from fedrot_core.factors import Factors, concatenated, product_norm, weighted
 from fedrot_core.federation import Federation
-from fedrot_core.figures.parts import percent
 from fedrot_core.quiz.algebra import shares
 from fedrot_core.quiz.base import Drawn, Number, register
 from fedrot_core.quiz.draws import normal, one_of, pick, pick_number
 from fedrot_core.rng import stream
+from fedrot_core.wording import percent
 
 EXACT = 1e-9
 PERCENT_GAP = 0.03

@@ -21,7 +21,6 @@ from app import archive as place
 from app import packs, ship
 from app.archive import SHIPPED, Archive
 from app.known_arms import split
-from app.presets import PRESETS, Preset
 from app.runner import Runner
 from app.sweeps import Sweeps
 from fedrot_core import finished
@@ -32,7 +31,8 @@ from fedrot_core.federation import Federation
 from fedrot_core.lessons import LESSONS
 from fedrot_core.shipped import MANIFEST, Shipped
 from fedrot_core.store import FOLDER, Store
-from fedrot_core.sweep import summarise
+from fedrot_core.study.presets import PRESETS, Preset
+from fedrot_core.study.sweep import summarise
 from tests.core.export.forging import forged
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")

@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.comparison import as_json, plan, points, table, verdict
 from app.components import sweep_progress
 from app.components.sweep_progress import Watch
 from app.share import Selection, from_query, to_query
 from app.sweeps import SweepJob
 from fedrot_core.config import FederationConfig
 from fedrot_core.methods import METHODS
-from fedrot_core.summary import RunSummary, statistics
-from fedrot_core.sweep import summarise
+from fedrot_core.study.comparison import Comparison, plan
+from fedrot_core.study.summary import RunSummary, statistics
+from fedrot_core.study.sweep import summarise
+from fedrot_core.study.tables import as_json
+from fedrot_core.wording import percent
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 PAGE = "../pages/02_compare.py"
@@ -88,7 +90,7 @@ def test_every_seed_runs_every_arm(page: AppTest) -> None:
 
 def test_table_numbers_are_those_of_the_runs(page: AppTest) -> None:
     runs = runs_of(page)
-    frame = page.dataframe[0].value.set_index("method")
+    frame = page.dataframe[0].value.set_index("label")
     assert len(frame) == 3
     for name in ("fedit", "flexlora", "ffa"):
         row, arms = frame.loc[METHODS[name].card.label], [run.arms[name] for run in runs]
@@ -96,16 +98,19 @@ def test_table_numbers_are_those_of_the_runs(page: AppTest) -> None:
         low, middle, high = np.quantile(finals, [0.25, 0.5, 0.75])
         assert row["score"] == pytest.approx(100 * middle)
         assert row["spread"] == f"{100 * low:.1f} to {100 * high:.1f}"
-        assert row["final error"] == pytest.approx(np.median([arm.errors[-1] for arm in arms]))
-        assert row["bytes up"] == pytest.approx(arms[0].bytes_up.mean() / 1000)
-        assert row["bytes down"] == pytest.approx(arms[0].bytes_down.mean() / 1000)
-        assert row["work ms"] == pytest.approx(1000 * np.median([arm.seconds / 2 for arm in arms]))
+        assert row["error"] == pytest.approx(np.median([arm.errors[-1] for arm in arms]))
+        assert row["bytes_up"] == pytest.approx(arms[0].bytes_up.mean() / 1000)
+        assert row["bytes_down"] == pytest.approx(arms[0].bytes_down.mean() / 1000)
+        assert row["work_ms"] == pytest.approx(1000 * np.median([arm.seconds / 2 for arm in arms]))
     assert (frame["exact"] != "").to_dict() == {METHODS[n].card.label: n == "ffa" for n in ("fedit", "flexlora", "ffa")}
 
 
+def compared(runs: list[RunSummary]) -> Comparison:
+    return Comparison(plan(runs[0].config, runs[0].config.methods, len(runs)), tuple(runs))
+
+
 def test_the_answer_is_the_verdict_on_these_runs(page: AppTest) -> None:
-    runs = runs_of(page)
-    choice, caveats = verdict(runs, [METHODS[n].card for n in ("fedit", "flexlora", "ffa")])
+    choice, caveats = compared(runs_of(page)).verdict
     assert f"<b>{choice}</b>" in prose(page)
     assert caveats in prose(page)
 
@@ -143,7 +148,7 @@ def test_an_added_method_runs_alone_and_a_known_one_not_at_all() -> None:
     at.multiselect(key="compare_arms").set_value(["fedex", "ffa"]).run()
     assert watch_of(at).job is None
     assert len(at.dataframe[0].value) == 2
-    at.slider(key="compare_seeds").set_value(3).run()
+    at.number_input(key="compare_seeds").set_value(3).run()
     assert [(c.methods, c.seed) for c in job_of(at).configs] == [(("fedex", "ffa"), 52)]
     awaited(at)
 
@@ -233,9 +238,9 @@ def test_a_link_brings_back_methods_and_seeds_and_names_what_it_cannot_use() -> 
     query = to_query(FederationConfig(), selection)
     assert query == {"compare": "ffa,fedex", "seeds": "7"}
     assert from_query(query) == (FederationConfig(), selection, [])
-    _, found, problems = from_query({"compare": "ffa,nobody", "seeds": "21"})
+    _, found, problems = from_query({"compare": "ffa,nobody", "seeds": "101"})
     assert found == Selection(compare=("ffa",))
-    assert "seeds must be in 1..20; the link's '21'" in problems[0]
+    assert "seeds must be in 1..100; the link's '101'" in problems[0]
     assert "'nobody' was left out" in problems[1]
     _, found, problems = from_query({"compare": ""})
     assert found == Selection()
@@ -257,25 +262,26 @@ def summary(scores: dict[str, list[float]], seed: int) -> list[RunSummary]:
 
 
 def test_the_verdict_is_honest_about_the_spread() -> None:
-    cards = [METHODS[name].card for name in ("fedit", "ffa")]
     close = summary({"fedit": [0.90, 0.92, 0.91] * 2, "ffa": [0.92, 0.90, 0.91] * 2}, 6)
-    choice, caveats = verdict(close, cards)
+    choice, caveats = compared(close).verdict
     assert choice.startswith("With α = 0.5, rank 4 and factors re-factorised by SVD, ")
     assert "choose FFA-LoRA: " in choice  # equal score, less traffic
-    assert f"FedIT (naive) ({points(0.91)}, at least as good in 4 of 6)" in caveats
+    assert f"FedIT (naive) ({percent(0.91, 1)}, at least as good in 4 of 6)" in caveats
     far = summary({"fedit": [0.90, 0.92, 0.91] * 2, "ffa": [0.6] * 6}, 6)
-    choice, caveats = verdict(far, cards)
+    choice, caveats = compared(far).verdict
     assert "choose FedIT (naive): best score (91.0" in choice
     assert "The other differs from it beyond chance (sign test over 6 paired seeds" in caveats
     assert "Best exact method: FFA-LoRA" in caveats
     for n, what in ((1, "One seed shows too little"), (5, "5 seeds show too little")):
-        assert what in verdict(far[:n], cards)[1]
+        assert what in compared(far[:n]).verdict[1]
 
 
 def test_json_holds_every_seed_and_table_is_plain(page: AppTest) -> None:
-    runs, cards = runs_of(page), plan(FederationConfig(), ("fedit", "flexlora", "ffa"), 1).cards
-    content = json.loads(as_json(runs, cards))
+    runs = runs_of(page)
+    content = json.loads(as_json(compared(runs).content))
     assert content["seeds"] == [0, 1, 2]
-    assert content["runs"][1]["arms"]["ffa"]["scores"] == runs[1].arms["ffa"].scores.tolist()
+    assert content["runs"][1]["methods"]["ffa"]["scores"] == runs[1].arms["ffa"].scores.tolist()
     assert FederationConfig.from_dict(content["config"]) == runs[0].config
-    assert [row["score"] for row in table(runs, cards)] == [statistics(runs, card.name).score.median for card in cards]
+    assert [row["score"] for row in content["methods"]] == [
+        statistics(runs, name).score.median for name in runs[0].config.methods
+    ]

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.runner import runner
 from fedrot_core.config import FederationConfig
-from fedrot_core.figures.parts import percent
+from fedrot_core.wording import percent
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 

@@ -11,8 +11,8 @@ import pytest
 from app import known_arms
 from app.known_arms import KnownArms, merged, split
 from fedrot_core.config import FederationConfig
-from fedrot_core.summary import ArmSummary, RunSummary
-from fedrot_core.sweep import sweep
+from fedrot_core.study.summary import ArmSummary, RunSummary
+from fedrot_core.study.sweep import sweep
 
 ARMS = ("fedit", "fedrot", "ffa")
 CONFIG = FederationConfig().with_values({"arms": ARMS, "rounds": 2, "steps": 2, "clients": 3})

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.presets import PRESETS
 from app.runner import runner
 from app.text import plain
 from fedrot_core.config import FederationConfig, leaves
-from fedrot_core.figures.parts import percent
+from fedrot_core.study.presets import PRESETS
+from fedrot_core.wording import percent
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 LAB = "../pages/01_lab.py"

@@ -13,7 +13,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import packs
-from app.comparison import plan
 from app.components import pack_parts
 from app.packs import LessonSource, PackJob, RunSource
 from fedrot_core.config import FederationConfig
@@ -21,7 +20,8 @@ from fedrot_core.errors import Cancelled, ConfigError
 from fedrot_core.export import pack
 from fedrot_core.export.pack import Options
 from fedrot_core.lessons import LESSONS
-from fedrot_core.sweep import sweep
+from fedrot_core.study.comparison import Comparison, plan
+from fedrot_core.study.sweep import sweep
 
 PAGE = str(Path(__file__).resolve().parents[2] / "pages" / "31_lecture_pack.py")
 SMALL = {"task": "teacher", "clients": 3, "rounds": 2, "steps": 2, "rank": 2, "device": "cpu"}
@@ -101,7 +101,7 @@ def test_the_labs_run_is_trained_where_it_is_not_at_hand() -> None:
 def test_the_comparison_on_screen_is_offered() -> None:
     chosen = plan(FederationConfig().with_values(SMALL), ("fedit", "fedrot"), 2)
     at = AppTest.from_file(PAGE, default_timeout=60)
-    at.session_state["compare_last"] = (chosen, list(sweep(chosen.configs)))
+    at.session_state["compare_last"] = Comparison(chosen, tuple(sweep(chosen.configs)))
     at.run()
     at.selectbox(key="pack_what").set_value(pack_parts.COMPARISON).run()
     at.button(key="pack_build").click().run()

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import replica
-from fedrot_core import paper
-from fedrot_core.figures.paper import Line, Ratios, curves, error_ratios, gap_title, shared_span
+from app.components.paper_parts import read_link
+from fedrot_core.figures.paper import curves, error_ratios, gap_title, shared_span
 from fedrot_core.methods import METHODS
-from fedrot_core.sweep import summarise
+from fedrot_core.study import paper, replica
+from fedrot_core.study.plotted import Line, Ratios
+from fedrot_core.study.replica import PaperCard
+from fedrot_core.study.sweep import summarise
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 
@@ -36,7 +38,7 @@ def test_tables_of_the_paper_are_complete() -> None:
 
 
 def test_runs_of_ours_are_the_papers_settings() -> None:
-    runs = replica.replica({}, 2)
+    runs = replica.plan({}, 2)
     assert [cell[0].data.clients for cell in runs.clients] == list(paper.CLIENTS)
     assert [cell[0].align.strength for cell in runs.strengths] == list(paper.STRENGTHS)
     assert [cell[0].lora.rank for cell in runs.ranks] == list(paper.RANKS)
@@ -48,14 +50,15 @@ def test_runs_of_ours_are_the_papers_settings() -> None:
 
 
 def test_our_numbers_come_from_the_runs() -> None:
-    runs = replica.replica({"rounds": 2, "steps": 2, "batch": 8}, 2)
+    runs = replica.plan({"rounds": 2, "steps": 2, "batch": 8}, 2)
     found = {c.hash: summarise([c])[0] for c in runs.clients[1]}
-    lines = replica.our_lines(runs.clients, found, ("fedit", "fedrot"))
+    card = PaperCard.of(runs, found.values())
+    lines = card.lines(runs.clients, ("fedit", "fedrot"))
     scores = [found[c.hash].arms["fedit"].scores[-1] for c in runs.clients[1]]
     assert lines[0].values[1] == pytest.approx(sum(scores) / 2)
     assert (lines[0].low[1], lines[0].high[1]) == (min(scores), max(scores))
     assert math.isnan(lines[0].values[0])
-    theirs, ours = replica.ratios(runs, found)
+    theirs, ours = card.ratios
     assert theirs.values["paper, SST-2"] == pytest.approx(7.49 / 0.472, rel=1e-3)
     a, b = (sorted(x) for x in zip(*((r.arms["fedit"].errors[1], r.arms["fedrot"].errors[1]) for r in found.values()),
                                    strict=True))  # fmt: skip
@@ -64,10 +67,11 @@ def test_our_numbers_come_from_the_runs() -> None:
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_figures_state_the_finding_and_name_their_source(mode: str) -> None:
-    lines = replica.paper_lines(paper.ACCURACY)
-    title = gap_title("Paper", lines, "at 3, 10, 50 clients")
+    table = PaperCard.of(replica.plan({}), ()).tables[0]
+    lines = table.theirs
+    title = gap_title("Paper", lines, table)
     assert title == "Paper: FedRot-LoRA against FedIT +2.2, +4.6, +10.5 points at 3, 10, 50 clients"
-    fig = curves(mode, title, lines, paper.CLIENTS, "clients", "accuracy", "GLUE, from the paper", (0.7, 0.9))
+    fig = curves(mode, title, lines, paper.CLIENTS, "clients", "GLUE, from the paper", (0.7, 0.9))
     assert {t.name for t in fig.data} == {METHODS[m].card.label for m in paper.ACCURACY}
     assert tuple(fig.layout.yaxis.range) == (0.7, 0.9)
     assert any(a.text == "GLUE, from the paper" for a in fig.layout.annotations)
@@ -110,7 +114,7 @@ def test_the_page_runs_ours_and_says_what_differs() -> None:
 
 
 def test_bad_links_are_explained() -> None:
-    settings, seeds, problems = replica.read_link({"seeds": "9", "rounds": "x", "frames": "svd"})
+    settings, seeds, problems = read_link({"seeds": "9", "rounds": "x", "frames": "svd"})
     assert settings["frames"] == "svd"
     assert seeds == replica.SEEDS
     assert len(problems) == 2

@@ -12,12 +12,13 @@ from streamlit.testing.v1 import AppTest
 import app.spins as spins_module
 from app.components.live_figure import Badge
 from app.components.spin_dialog import KEY, Asked, ask
-from app.components.spin_table import conclusion, number, pair, rounding, table, what_is_done
+from app.components.spin_table import concluded, table
 from app.spins import Question, SpinJob, Spins
 from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
 from fedrot_core.figures import FIGURES, View
 from fedrot_core.gauge import Spin, replay, spin
+from fedrot_core.study.spin import number, pair, rounding, what_is_done
 from fedrot_core.vocabulary import METRICS
 from tests.app.test_lab_page import QUICK, opened, text
 
@@ -131,17 +132,17 @@ def test_badges_say_what_a_turn_does(name: str) -> None:
 
 def test_the_conclusion_names_a_metric_of_each_kind() -> None:
     naive = found()
-    said = conclusion(naive, FIGURES["retention"].metrics)
+    said = concluded(naive, FIGURES["retention"].metrics)
     assert "Retention moved from" in said
     assert "Principal angles did not move" in said
-    said = conclusion(naive, ("principal_angles",))
+    said = concluded(naive, ("principal_angles",))
     assert "Aggregation error moved from" in said
-    assert conclusion(naive, FIGURES["angles"].metrics).count("<b>") == 2
-    assert "rank 1" in conclusion(found(rank=1), ("error",))
+    assert concluded(naive, FIGURES["angles"].metrics).count("<b>") == 2
+    assert "rank 1" in concluded(found(rank=1), ("error",))
 
 
 def test_a_gauge_invariant_rule_is_named_as_the_reason() -> None:
-    said = conclusion(found("gpa"), FIGURES["errors"].metrics)
+    said = concluded(found("gpa"), FIGURES["errors"].metrics)
     assert "Aggregation error did not move" in said
     assert "Generalised Procrustes is gauge-invariant" in said
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import grid
 from app.components.sweep_progress import Watch
-from app.grid import Finding, Setting, finding_of, grid_of, headline, search_of, verdict, worst
 from app.share import GRID_CHOICES, from_query
 from fedrot_core.config import FederationConfig
-from fedrot_core.figures.when import GridCell
-from fedrot_core.summary import RunSummary
-from fedrot_core.sweep import summarise
+from fedrot_core.study import when
+from fedrot_core.study.plotted import Cell
+from fedrot_core.study.summary import RunSummary
+from fedrot_core.study.sweep import summarise
+from fedrot_core.study.when import Finding, Findings, Setting, plan
 from fedrot_core.workloads.sampled import SampledConfig
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
@@ -31,9 +31,9 @@ BASE = FederationConfig().with_values({"rounds": 2, "steps": 2, "clients": 4})
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """A 2 x 2 map and two further settings."""
     monkeypatch.setattr(SampledConfig, "skew", dataclasses.replace(SampledConfig.skew, values=(0.1, 1.0)))
-    monkeypatch.setattr(grid, "RANKS", (1, 2))
-    monkeypatch.setattr(grid, "TURNS", (0.0, 90.0))
-    monkeypatch.setattr(grid, "SEARCHED", grid.SEARCHED[:2])
+    monkeypatch.setattr(when, "RANKS", (1, 2))
+    monkeypatch.setattr(when, "TURNS", (0.0, 90.0))
+    monkeypatch.setattr(when, "SEARCHED", when.SEARCHED[:2])
 
 
 def opened(**query: str) -> AppTest:
@@ -71,12 +71,10 @@ def test_the_page_runs_the_map_and_links_every_setting() -> None:
     watch = at.session_state["sweep_grid"]
     assert len(watch.runs) == 4
     assert all(r.config.methods == ("fedit", "fedrot") for r in watch.runs)
-    findings = [
-        finding_of(s, watch.result(s.config), "fedrot") for s in grid_of(BASE, "rank", "fedrot", "quick").settings
-    ]
-    assert headline(findings, "fedrot", "accuracy") in prose(at)
+    findings = Findings.of(plan(BASE), watch.runs)
+    assert findings.headline in prose(at)
     links = at.get("page_link")
-    assert len(links) == 1 + 2 * len(findings)
+    assert len(links) == 1 + 2 * len(findings.mapped)
     for link in links:
         config, _, problems = from_query(dict(parse_qsl(link.proto.query_string)))
         assert not problems
@@ -88,7 +86,7 @@ def test_searching_adds_what_it_finds() -> None:
     at = opened(**QUICK)
     at.button(key="search").click().run()
     at = done(at)
-    names = [s.name for s in search_of(BASE, "fedrot", "quick")]
+    names = [s.name for s in plan(BASE).search]
     assert len(at.session_state["sweep_search"].runs) == len(names) == 2
     assert "of 6 settings" in prose(at)
 
@@ -126,57 +124,57 @@ def test_a_cancelled_map_says_so_and_runs_again_only_when_asked() -> None:
 
 
 def test_every_choice_of_the_link_is_one_of_the_page() -> None:
-    assert GRID_CHOICES["aligned"] == grid.ALIGNED
+    assert GRID_CHOICES["aligned"] == when.ALIGNED
 
 
 @pytest.mark.parametrize("rows", GRID_CHOICES["grid"])
 @pytest.mark.parametrize("task", ["digits", "teacher"])
 def test_the_map_holds_each_pair_of_values_once(rows: str, task: str) -> None:
     base = BASE.with_values({"task": task, "split": "iid"})
-    found = grid_of(base, rows, "gpa", "quick")
+    found = plan(base, rows, "gpa")
     assert len({s.config for s in found.settings}) == len(found.x.values) * len(found.y.values)
     assert all(c.methods == ("fedit", "gpa") for c in found.configs)
 
 
 def test_the_map_leaves_out_ranks_that_the_layers_cannot_hold() -> None:
-    found = grid_of(FederationConfig().with_values({"task": "digits", "width": 16}), "rank", "fedrot", "quick")
+    found = plan(FederationConfig().with_values({"task": "digits", "width": 16}))
     assert found.y.values[-1] == 16
-    assert len(search_of(BASE, "fedrot", "quick")) >= 15
+    assert len(plan(BASE).search) >= 15
 
 
 def test_a_finding_is_computed_from_the_last_round_of_each_arm() -> None:
     config = BASE.with_values({"frames": "turned", "theta": 90.0})
     (summary,) = summarise([config])
-    found = finding_of(Setting("x", config, 1, 2), summary, "fedrot")
+    found = Finding.of(Setting("x", config, 1, 2), summary, "fedrot")
     naive, aligned = summary.arms["fedit"], summary.arms["fedrot"]
     assert found.cell.ratio == pytest.approx(np.log10(naive.errors[-1] / aligned.errors[-1]))
     assert found.cell.gain == pytest.approx(100 * (aligned.scores[-1] - naive.scores[-1]))
 
 
 def test_a_run_without_result_is_done_and_says_why() -> None:
-    found = finding_of(Setting("x", BASE), RunSummary(BASE, {}, math.nan, np.zeros(0), "too few samples"), "fedrot")
+    found = Finding.of(Setting("x", BASE), RunSummary(BASE, {}, math.nan, np.zeros(0), "too few samples"), "fedrot")
     assert found.cell.done
     assert not found.cell.known
     assert found.cell.note == "too few samples"
-    assert not finding_of(Setting("x", BASE), None, "fedrot").cell.done
+    assert not Finding.of(Setting("x", BASE), None, "fedrot").cell.done
 
 
 def made(gain: float, ratio: float) -> Finding:
-    cell = GridCell(1, 1, "k", 0.1, 0.1 / 10**ratio, ratio, gain, done=True)
-    return Finding(Setting("x", BASE), cell, 0.9, 0.9 + gain / 100)
+    cell = Cell(1, 1, "k", 0.1, 0.1 / 10**ratio, ratio, gain, done=True)
+    return Finding(Setting("x", BASE), cell, 0.9, 0.9 + gain / 100, "accuracy")
 
 
 def test_words_follow_from_the_numbers() -> None:
-    assert "alignment costs 1.2 points here (accuracy 90\u00a0% → 89\u00a0%)" in verdict(made(-1.2, 0), "accuracy")
-    assert "costs 0.4 points here, within a tie" in verdict(made(-0.4, 0), "accuracy")
-    assert "gains 5.0 points here (" in verdict(made(5, 1), "accuracy")
-    assert "by less than 0.05 points" in verdict(made(0.0, 0), "accuracy")
-    text = headline([made(-1.2, 0), made(0.5, 0), made(5, 1), made(3, -1)], "fedrot", "accuracy")
+    assert "alignment costs 1.2 points here (accuracy 90\u00a0% → 89\u00a0%)" in made(-1.2, 0).verdict
+    assert "costs 0.4 points here, within a tie" in made(-0.4, 0).verdict
+    assert "gains 5.0 points here (" in made(5, 1).verdict
+    assert "by less than 0.05 points" in made(0.0, 0).verdict
+    text = Findings(plan(BASE), (made(-1.2, 0), made(0.5, 0), made(5, 1), made(3, -1))).headline
     assert "In 2 of 4 settings" in text
     assert "in 1 the two tie, in 1 it loses" in text
 
 
 def test_worst_come_first_by_either_measure() -> None:
-    found = [made(-1.2, 0.3), made(0.5, -0.2), made(5, 1)]
-    assert [f.cell.gain for f in worst(found, "gain", 2)] == [-1.2, 0.5]
-    assert [f.cell.ratio for f in worst(found, "ratio", 2)] == [-0.2, 0.3]
+    found = Findings(plan(BASE), (made(-1.2, 0.3), made(0.5, -0.2)), (made(5, 1),))
+    assert [f.cell.gain for f in found.worst("gain", 2)] == [-1.2, 0.5]
+    assert [f.cell.ratio for f in found.worst("ratio", 2)] == [-0.2, 0.3]

@@ -25,11 +25,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from app.presets import PRESETS
 from fedrot_core.compute import torch_threads
 from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS
+from fedrot_core.study.presets import PRESETS
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALLEST_ERROR = 1e-6

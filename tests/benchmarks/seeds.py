@@ -18,7 +18,7 @@ import torch
 
 from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
-from fedrot_core.sweep import summarise, sweep
+from fedrot_core.study.sweep import summarise, sweep
 
 SEEDS = 20
 REPEATS = 2

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.export.take_home import TINY, numbers, written
 from fedrot_core.export.take_home_steps import STEPS
-from fedrot_core.figures.parts import percent
+from fedrot_core.wording import percent
 
 READY = "html[data-ready]"
 """Set by the page. Waiting for a selector, not for a function: the page's policy forbids to evaluate text."""

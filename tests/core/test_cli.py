@@ -21,7 +21,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fedrot_core.cli import output
-from fedrot_core.cli.flags import LEAVES, described, flag
+from fedrot_core.cli.flags import LEAVES, Setting, described, flag
 from fedrot_core.cli.program import BAD_INPUT, FAILED, STOPPED, group
 from fedrot_core.config import FederationConfig, Leaf
 from fedrot_core.errors import ConfigError
@@ -29,8 +29,12 @@ from fedrot_core.export.link_check import link_check
 from fedrot_core.federation import Federation
 from fedrot_core.figures import FIGURES
 from fedrot_core.methods import METHODS
-from fedrot_core.summary import RunSummary
-from fedrot_core.sweep import summarise
+from fedrot_core.mistakes import MISTAKES, game
+from fedrot_core.study import comparison, replica, when
+from fedrot_core.study.presets import PRESETS, sentence
+from fedrot_core.study.summary import RunSummary
+from fedrot_core.study.sweep import summarise
+from fedrot_core.study.tables import as_csv, as_json
 from fedrot_core.trace import Trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +83,7 @@ def test_every_command_is_listed_and_teaches(call: Call) -> None:
         assert f"\n  {name} " in text
         assert f"python -m fedrot_core {name}" in ok(call(name, "--help"))
     assert "Exit codes: 0 done; 1 a check differs" in text
-    assert set(COMMANDS) == set(group.commands) >= {"compare", "figure", "run", "sweep", "verify"}
+    assert set(COMMANDS) == set(group.commands) >= {"compare", "figure", "run", "sweep", "take-home", "verify"}
 
 
 def test_an_unknown_command_is_refused(call: Call) -> None:
@@ -87,10 +91,13 @@ def test_an_unknown_command_is_refused(call: Call) -> None:
         refused(call(name), "No such command")
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "verify"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_setting_is_a_flag_with_its_own_help(call: Call, command: str) -> None:
     text = " ".join(ok(call(command, "--help")).split())
-    for leaf in LEAVES.values():
+    taken = [param.leaf for param in group.commands[command].params if isinstance(param, Setting)]
+    some = {"bug": len(game.SETTINGS), "paper": len(replica.SETTINGS), "quiz": 0, "take-home": 0, "verify": 0}
+    assert len(taken) == some.get(command, len(LEAVES))
+    for leaf in taken:
         opt = leaf.option
         assert f"{flag(leaf)} " in text
         assert f"{opt.label}. {' '.join(opt.help.split())}" in text
@@ -100,7 +107,7 @@ def test_every_setting_is_a_flag_with_its_own_help(call: Call, command: str) -> 
         for choice in opt.choices:
             assert f"{choice}: " in described(leaf)
         assert "default" in described(leaf)
-    assert "only with --frames turned" in text
+    assert ("only with --frames turned" in text) == (command not in some)
 
 
 def test_flags_are_unique_and_hide_no_other_option() -> None:
@@ -322,15 +329,16 @@ def test_compare_gives_medians_quartiles_and_a_recommendation(call: Call, tmp_pa
     assert content["seeds"] == [0, 1, 2]
     table = rows((tmp_path / "c.csv").read_text())
     for row, line in zip(content["methods"], table, strict=True):
-        finals = content["scores"][row["method"]]
+        finals = [run["methods"][row["method"]]["scores"][-1] for run in content["runs"]]
         assert row["score"] == pytest.approx(np.median(finals))
         assert (row["score_low"], row["score_high"]) == pytest.approx(tuple(np.quantile(finals, [0.25, 0.75])))
         assert float(line["score"]) == row["score"]
     text = ok(call(*args, "--out", "c.json"))
-    assert content["recommendation"] in text
-    assert re.match(r"Choose .+: median \S.* [\d.]+ %", content["recommendation"])
+    assert content["recommendation"].replace("\u00a0", " ") in text
+    assert re.search(r", choose .+: .*%", content["recommendation"])
     written = json.loads((tmp_path / "c.json").read_bytes())
-    for row in [*written["methods"], *content["methods"]]:
+    arms = [arm for c in (written, content) for run in c["runs"] for arm in run["methods"].values()]
+    for row in [*written["methods"], *content["methods"], *arms]:
         assert row.pop("work_seconds") >= 0  # measured, so it differs from run to run
     assert written == content
     assert all(METHODS[m].card.label in text for m in ("fedit", "fedrot", "flora"))
@@ -339,10 +347,90 @@ def test_compare_gives_medians_quartiles_and_a_recommendation(call: Call, tmp_pa
 def test_compare_leaves_out_what_cannot_run_and_says_why(call: Call) -> None:
     args = ["compare", *SMALL, "--server", "adam", "--seeds", "1"]
     result = call(*args, "--arms", "fedit,flora")
-    assert "Left out: Server optimiser must be FedAvg for FLoRA (stacking); got 'adam'." in ok(result)
-    assert "FedIT (naive) alone" in result.stdout
+    assert "Left out: FLoRA (stacking). Server optimiser must be FedAvg for FLoRA (stacking); got 'adam'." in ok(result)
+    assert "FedIT (naive) is the only method here" in result.stdout
     refused(call(*args, "--arms", "flora"), "Server optimiser must be FedAvg")
     refused(call(*args, "--seeds", "0"), "Invalid value for '--seeds'")
+
+
+def test_compare_prints_the_verdict_and_rows_of_the_study(call: Call, tmp_path: Path) -> None:
+    """The page shows the same object: see tests/app/test_compare_page.py."""
+    args = ["compare", *SMALL, "--seeds", "2", "--margin", "0.05", "--draw", f"compare_cost={tmp_path / 'cost.csv'}"]
+    found = comparison.compare(CONFIG, CONFIG.methods, 2, margin=0.05)
+    text = ok(call(*args))
+    for sentence_ in found.verdict:
+        assert sentence_.replace("\u00a0", " ") in text
+    assert {row["series"] for row in rows((tmp_path / "cost.csv").read_text())} >= {r["label"] for r in found.rows}
+
+
+def test_when_writes_the_map_and_the_search(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(when, "RANKS", (1, 2))
+    monkeypatch.setattr(when, "SEARCHED", when.SEARCHED[:2])
+    args = ["when", *SMALL, "--search", "--out", "w.csv", "--draw", "when=w.json"]
+    planned = when.plan(CONFIG)
+    runs = [run for config in (*planned.configs, *planned.further) for run in summarise([config])]
+    found = when.Findings.of(planned, runs, searched=True)
+    content = json.loads(ok(call(*args, "--json")))
+    assert content == json.loads(as_json(found.content))
+    table = rows((tmp_path / "w.csv").read_text())
+    assert [row["setting"] for row in table] == [row["setting"] for row in found.rows]
+    assert len(table) == len(planned.settings) + len(planned.search)
+    assert found.headline.replace("\u00a0", " ") in ok(call(*args))
+    assert "FedRot Lab" in json.loads((tmp_path / "w.json").read_bytes())["layout"]["meta"]["footer"]
+
+
+def test_paper_sets_its_numbers_beside_ours(call: Call, tmp_path: Path) -> None:
+    args = ["paper", "--seeds", "1", "--rounds", "2", "--steps", "1", "--batch", "4", "--quiet", "--out", "p.csv"]
+    text = ok(call(*args, "--draw", "paper_clients=p.csv"))
+    assert "+2.2, +4.6, +10.5 points in the paper" in text
+    assert "70.2 against 70.0" in text
+    assert "What differs:" in text
+    refused(call("paper", "--draw", "nothing=x.csv"), "--draw must read NAME=FILE with a NAME among paper_clients")
+    refused(call("paper", "--clients", "3"), "No such option")
+
+
+def test_bug_shows_the_evidence_of_a_mistake_or_of_a_case(call: Call) -> None:
+    small = ["--rounds", "2", "--steps", "2", "--clients", "3", "--quiet"]
+    content = json.loads(ok(call("bug", "transposed", *small, "--json")))
+    assert content["mistake"] == "transposed"
+    differ = {row["asked"] for row in content["evidence"] if row["differs"]}
+    assert "error on a square layer, on one that is not square" in differ
+    assert MISTAKES["transposed"].title in ok(call("bug", "transposed", *small))
+    case = next(n for n in range(1, game.CASES) if game.hidden(n).name == "order")
+    content = json.loads(ok(call("bug", "--case", str(case), *small, "--json")))
+    assert (content["mistake"], content["config"]["seed"]) == ("order", case)
+    refused(call("bug"), "bug must have a NAME or a --case, and not both")
+    refused(call("bug", "transposed", "--case", "1"), "and not both")
+
+
+def test_spin_says_which_metrics_move(call: Call, tmp_path: Path) -> None:
+    content = json.loads(ok(call("spin", *SMALL, "--client", "1", "--json", "--out", "s.csv")))
+    moved = {row["metric"] for row in content["metrics"] if row["moved"]}
+    assert "naive_error" in moved
+    assert not moved & {"floor", "best_error", "principal_angles"}
+    assert len(rows((tmp_path / "s.csv").read_text())) == len(content["metrics"])
+    assert content["conclusion"].replace("\u00a0", " ") in ok(call("spin", *SMALL, "--client", "1"))
+    assert "Aggregation error moved from" in content["conclusion"]
+    refused(call("spin", *SMALL, "--client", "9"), "Client must be")
+
+
+def test_quiz_prints_questions_and_keeps_answers_apart(call: Call, tmp_path: Path) -> None:
+    asked, key = (ok(call("quiz", "--topic", "procrustes", *more)) for more in ([], ["--answers"]))
+    assert asked.count("**") == key.split("# ")[1].count("**1.**") + 2 * 6 - 1
+    assert not ok(call("quiz", "--out", "q.html", "--key", "k.md"))
+    assert "<html" in (tmp_path / "q.html").read_text()
+    assert ": answers" in (tmp_path / "k.md").read_text()
+    refused(call("quiz", "--seed", "0"), "Invalid value for '--seed'")
+
+
+def test_a_preset_is_where_flags_start_and_run_says_what_to_look_for(call: Call) -> None:
+    small = ["--rounds", "2", "--steps", "2", "--clients", "3", "--quiet", "--json"]
+    for preset in PRESETS:
+        content = json.loads(ok(call("run", "--preset", preset.name, *small)))
+        config = preset.config.with_values({"rounds": 2, "steps": 2, "clients": 3})
+        assert FederationConfig.from_dict(content["config"]) == config
+    assert content["look"] == sentence(Federation(config).run(), 1)
+    refused(call("run", "--preset", "svd", "--from", "a.json"), "does not exist|--preset must stand without --from")
 
 
 def test_sweep_writes_a_row_for_each_run_and_method_in_grid_order(call: Call, tmp_path: Path) -> None:
@@ -461,8 +549,8 @@ def test_tables_keep_their_columns() -> None:
     lines = output.table([{"a": "x", "b": "1"}, {"a": "long", "b": "100"}]).splitlines()
     assert lines == ["a       b", "x       1", "long  100"]
     assert output.table([]) == ""
-    assert output.as_csv([{"a": 1}, {"b": float("nan")}]) == "a,b\n1,\n,\n"
-    assert json.loads(output.as_json({"a": [float("inf"), (1.5,)]})) == {"a": [None, [1.5]]}
+    assert as_csv([{"a": 1}, {"b": float("nan")}]) == "a,b\n1,\n,\n"
+    assert json.loads(as_json({"a": [float("inf"), (1.5,)]})) == {"a": [None, [1.5]]}
 
 
 def test_control_c_ends_with_130_and_leaves_files_alone(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from fedrot_core.errors import ConfigError, StoreError
 from fedrot_core.federation import Federation
 from fedrot_core.finished import arm_key, arm_of, arm_row, pack_row, pack_run, run_key, unpack_row, unpack_run
 from fedrot_core.shipped import MANIFEST, Shipped, write
-from fedrot_core.summary import ArmSummary, RunSummary
-from fedrot_core.sweep import summarise
+from fedrot_core.study.summary import ArmSummary, RunSummary
+from fedrot_core.study.sweep import summarise
 from fedrot_core.trace import Trace
 
 CONFIG = FederationConfig().with_values({"rounds": 2, "steps": 2, "clients": 4, "ranks": "mixed", "drop": 0.4,

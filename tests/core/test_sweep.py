@@ -11,14 +11,14 @@ import joblib
 import numpy as np
 import pytest
 
-import fedrot_core.sweep as sweep_module
+import fedrot_core.study.sweep as sweep_module
 from fedrot_core.arm import Combined
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError
 from fedrot_core.federation import Federation, lockstep
 from fedrot_core.methods import METHODS
-from fedrot_core.summary import RunSummary
-from fedrot_core.sweep import ROWS_AT_ONCE, batches, summarise, sweep
+from fedrot_core.study.summary import RunSummary
+from fedrot_core.study.sweep import ROWS_AT_ONCE, batches, summarise, sweep
 from fedrot_core.trace import RoundRecord
 from fedrot_core.vocabulary import RUNGS
 

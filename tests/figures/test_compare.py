@@ -11,17 +11,17 @@ import plotly.graph_objects as go
 import pytest
 
 from fedrot_core.config import FederationConfig
-from fedrot_core.figures.compare import COMPARE_FIGURES
+from fedrot_core.figures.compare import compare_figures
 from fedrot_core.figures.compare_base import CompareView
 from fedrot_core.figures.compare_cost import cost
 from fedrot_core.figures.compare_curves import learning_grid
 from fedrot_core.figures.compare_errors import error_curves
-from fedrot_core.figures.parts import size
 from fedrot_core.figures.table import figure_rows
 from fedrot_core.figures.theme import HUES
 from fedrot_core.methods import METHODS
-from fedrot_core.summary import ArmStatistics, RunSummary, choose, quartiles, sign_test, statistics
-from fedrot_core.sweep import summarise
+from fedrot_core.study.summary import ArmStatistics, RunSummary, choose, quartiles, sign_test, statistics
+from fedrot_core.study.sweep import summarise
+from fedrot_core.wording import size
 
 ARMS = ("fedit", "fedrot", "flexlora", "fedex", "ffa")
 ROUNDS, SEEDS = 3, 3
@@ -39,9 +39,10 @@ def series(figure: go.Figure, name: str) -> list[go.Scatter]:
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("figure", COMPARE_FIGURES, ids=lambda f: f.name)
-def test_contract(figure, mode: str, runs: list[RunSummary]) -> None:  # type: ignore[no-untyped-def]
-    drawn = figure.draw(runs, dataclasses.replace(VIEW, mode=mode))
+@pytest.mark.parametrize("place", range(3))
+def test_contract(place: int, mode: str, runs: list[RunSummary]) -> None:
+    drawing = compare_figures(runs, VIEW.cards, SEEDS)[place]
+    drawn = drawing.draw(mode)
     assert 0 < len(drawn.layout.title.text) <= 90
     assert any(char.isdigit() for char in drawn.layout.title.text)
     assert drawn.layout.meta["alt"].endswith(".")
@@ -51,14 +52,14 @@ def test_contract(figure, mode: str, runs: list[RunSummary]) -> None:  # type: i
         assert trace.marker.symbol == card.symbol
         assert trace.marker.color == HUES[mode][card.hue]
         assert card.label in drawn.layout.meta["alt"]
-    assert figure.draw(runs, dataclasses.replace(VIEW, mode=mode)).to_json() == drawn.to_json()
+    assert drawing.draw(mode).to_json() == drawn.to_json()
 
 
-@pytest.mark.parametrize("figure", COMPARE_FIGURES, ids=lambda f: f.name)
-def test_before_the_first_seed_the_figure_says_so(figure) -> None:  # type: ignore[no-untyped-def]
-    drawn = figure.draw([], VIEW)
-    assert "first seed is running" in drawn.layout.title.text
-    assert not drawn.data
+def test_before_the_first_seed_every_figure_says_so() -> None:
+    for drawing in compare_figures([], VIEW.cards, SEEDS):
+        drawn = drawing.draw("light")
+        assert "first seed is running" in drawn.layout.title.text
+        assert not drawn.data
 
 
 def test_learning_grid_has_a_panel_an_arm_on_the_same_axes(runs: list[RunSummary]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fedrot_core.figures.skew import Series, Way, error_lines, gain_line, score_lines, ways, who_holds
 from fedrot_core.figures.theme import INK
-from fedrot_core.figures.when import Axis
+from fedrot_core.study.plotted import Axis
 
 ALPHA = Axis("Dirichlet α (small: few classes each)", "α", (0.1, 0.3, 1.0, 10.0))
 RANK = Axis("rank r", "rank", (1.0, 2.0, 4.0))

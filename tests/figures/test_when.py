@@ -9,13 +9,15 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
-from fedrot_core.figures.when import DIVERGING, Axis, GridCell, signed, times, when_map
+from fedrot_core.figures.when import DIVERGING, when_map
+from fedrot_core.study.plotted import Axis, Cell
+from fedrot_core.wording import signed, times
 
 X, Y = Axis("Dirichlet α", "α", (0.05, 10.0)), Axis("rank r", "r", (1.0, 2.0, 4.0))
 
 
-def cell(x: float, y: float, ratio: float, gain: float) -> GridCell:
-    return GridCell(x, y, f"{x}/{y}", 0.1 * 10**ratio, 0.1, ratio, gain, done=True)
+def cell(x: float, y: float, ratio: float, gain: float) -> Cell:
+    return Cell(x, y, f"{x}/{y}", 0.1 * 10**ratio, 0.1, ratio, gain, done=True)
 
 
 CELLS = (
@@ -23,8 +25,8 @@ CELLS = (
     cell(10.0, 1, -0.2, -1.2),
     cell(0.05, 2, 0.9, 42.4),
     cell(10.0, 2, 1.2, 3.0),
-    GridCell(0.05, 4, "stopped", done=True, note="FedIT stopped in round 3."),
-    GridCell(10.0, 4, "pending"),
+    Cell(0.05, 4, "stopped", done=True, note="FedIT stopped in round 3."),
+    Cell(10.0, 4, "pending"),
 )
 
 
@@ -94,7 +96,7 @@ def test_equal_everywhere_is_said_plainly() -> None:
 
 
 def test_nothing_done_yet_is_a_figure_too() -> None:
-    cells = [GridCell(c.x, c.y, c.key) for c in CELLS]
+    cells = [Cell(c.x, c.y, c.key) for c in CELLS]
     figure = drawn(cells)
     assert figure.layout.title.text == "0 of 6 settings computed"
     assert len(named(figure, "pending").x) == 6
@@ -103,7 +105,7 @@ def test_nothing_done_yet_is_a_figure_too() -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "text"),
-    [(0, "1.00×"), (0.9, "7.9×"), (1.5, "32×"), (-0.2, "0.63×"), (-0.01, "0.98×"), (9, ">1000×"), (-9, "<0.001×")],
+    [(1, "1.00×"), (7.94, "7.9×"), (31.6, "32×"), (0.63, "0.63×"), (0.977, "0.98×"), (1e9, ">1000×"), (0, "<0.001×")],
 )
 def test_ratios_read_as_factors(ratio: float, text: str) -> None:
     assert times(ratio) == text

@@ -10,14 +10,13 @@ from pathlib import Path
 from click.testing import CliRunner
 from streamlit.testing.v1 import AppTest
 
-from app import presets
-from app.grid import grid_of, search_of
 from app.navigation import sections
 from app.quiz import topic_titles
 from app.share import Selection, from_query, to_query
 from fedrot_core.cli.program import group
 from fedrot_core.config import FederationConfig
 from fedrot_core.export.code import script
+from fedrot_core.study import presets, when
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 SMALL = {"task": "toy", "spread": "0.7", "arms": "fedit,toy_mean", "rounds": "2", "steps": "3", "clients": "3"}
@@ -74,8 +73,9 @@ def test_a_link_holds_them_and_code_rebuilds_them() -> None:
 
 def test_maps_and_searches_run_along_the_workloads_own_axis() -> None:
     config = FederationConfig().with_values({"task": "toy"})
-    assert grid_of(config, "rank", "fedrot", "quick").x.values == (0.0, 0.5, 1.0)
-    assert {s.config.values()["spread"] for s in search_of(config, "fedrot", "quick")} == {0.0, 0.5, 1.0}
+    mapped = when.plan(config)
+    assert mapped.x.values == (0.0, 0.5, 1.0)
+    assert {s.config.values()["spread"] for s in mapped.search} == {0.0, 0.5, 1.0}
     assert presets.matching(config) is None
 
 

@@ -32,9 +32,8 @@ from fedrot_core.export.tex import UNKNOWN, escaped
 from fedrot_core.figures import FIGURES
 from fedrot_core.lessons import LESSONS
 from fedrot_core.lessons.glossary import GLOSSARY, unmarked
-from fedrot_core.methods import METHODS
 from fedrot_core.quiz import TEMPLATES, ask
-from fedrot_core.sweep import sweep
+from fedrot_core.study.comparison import compare
 from fedrot_core.trace import Trace
 from tests.core.export.small import config
 
@@ -73,15 +72,9 @@ def plain(lesson: Outline) -> Files:
 
 @pytest.fixture(scope="module")
 def comparison() -> Outline:
-    runs = sorted(sweep([config(seed=n) for n in range(2)]), key=lambda run: run.config.seed)
-    names = config().methods
-    rows: list[dict[str, Any]] = [
-        {"method": METHODS[name].card.label, "score": 0.5, "score lower quartile": 0.4, "score upper quartile": 0.6,
-         "exact": name == names[0], "final error": float("nan"), "bytes up": 10.0, "bytes down": 2e4}
-        for name in names
-    ]  # fmt: skip
-    cards = tuple(METHODS[name].card for name in names)
-    return comparison_outline(runs, cards, ("Choose <b>this</b> & that: 50 %.", "Two seeds say little."), rows, "{}")
+    found = compare(config(), config().methods, 2)
+    vars(found)["verdict"] = ("Choose <b>this</b> & that: 50 %.", "Two seeds say little.")
+    return comparison_outline(found)
 
 
 @pytest.fixture(scope="module", params=["run", "lesson"])

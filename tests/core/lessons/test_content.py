@@ -16,8 +16,8 @@ from fedrot_core.figures.theme import HUES
 from fedrot_core.lessons import LESSONS, Lesson, Step
 from fedrot_core.lessons.base import MOST_STEPS, MOST_WORDS, Choice, Curve, Estimate, Runs
 from fedrot_core.lessons.glossary import GLOSSARY, MARK, unmarked
-from fedrot_core.summary import RunSummary
-from fedrot_core.sweep import summarise
+from fedrot_core.study.summary import RunSummary
+from fedrot_core.study.sweep import summarise
 from fedrot_core.trace import Trace
 
 STEPS = [(lesson, n) for lesson in LESSONS.values() for n in range(len(lesson.steps))]

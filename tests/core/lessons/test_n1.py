@@ -10,9 +10,9 @@ import pytest
 from fedrot_core.alignment import random_rotations
 from fedrot_core.examples.one_update import DRAWS, MOST_CLIENTS, SPUN_CLIENT, crowd, law, letter, pair, spun, turned
 from fedrot_core.examples.small_federation import plane_turn, second_round
-from fedrot_core.figures.parts import degrees, percent
 from fedrot_core.lessons import LESSONS
 from fedrot_core.rng import stream
+from fedrot_core.wording import degrees, percent
 from tests.core import dense
 from tests.core.lessons.reveal import answer, no_answer_in_question
 

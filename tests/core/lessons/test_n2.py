@@ -12,8 +12,8 @@ import pytest
 from fedrot_core.examples.latex import bmatrix, number
 from fedrot_core.examples.procrustes_steps import CLIFF_ANGLES, STRENGTHS, by_hand, cliff, fit, outcome, soft
 from fedrot_core.examples.small_federation import CLIENTS, SEED, second_round
-from fedrot_core.figures.parts import percent
 from fedrot_core.lessons import LESSONS
+from fedrot_core.wording import percent
 from tests.core import dense
 from tests.core.lessons.reveal import answer, no_answer_in_question
 

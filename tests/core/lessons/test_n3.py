@@ -13,10 +13,10 @@ from fedrot_core.arm import Combined
 from fedrot_core.examples.slow_round import CLIENTS, PARTS, ROUNDS, config_of, slow_rounds
 from fedrot_core.factors import UPLOAD_STEP, Factors
 from fedrot_core.federation import Federation, lockstep
-from fedrot_core.figures.parts import degrees, percent
 from fedrot_core.figures.slow import PHASES
 from fedrot_core.lessons import LESSONS, Step
 from fedrot_core.lessons.n3_slow_motion import REACH, moment
+from fedrot_core.wording import degrees, percent
 from tests.core import dense
 
 LESSON = LESSONS["slow_motion"]

@@ -14,12 +14,12 @@ from fedrot_core.compute import CPU
 from fedrot_core.config import FederationConfig
 from fedrot_core.examples.frame_turns import CLIENTS, PACES, PLANES, RANK, STEPS, config_of, frame_turns
 from fedrot_core.federation import Federation
-from fedrot_core.figures.parts import degrees, percent
 from fedrot_core.lessons import LESSONS, Step
 from fedrot_core.lessons.base import Curve
 from fedrot_core.lessons.n4_sources import CLEAR, LAST, LIMIT, SEEDS, SOURCES, TOP, VERDICTS
-from fedrot_core.summary import ArmSummary, RunSummary
+from fedrot_core.study.summary import ArmSummary, RunSummary
 from fedrot_core.trace import Trace
+from fedrot_core.wording import degrees, percent
 from fedrot_core.workloads import build_task
 from fedrot_core.workloads.teacher import Teacher
 from tests.core import dense

@@ -13,10 +13,10 @@ import pytest
 from fedrot_core.config import FederationConfig
 from fedrot_core.examples.mismatch import RANK, STRENGTHS, mismatch, shared_b
 from fedrot_core.federation import Federation
-from fedrot_core.figures.parts import degrees, percent
 from fedrot_core.lessons import LESSONS, Step
 from fedrot_core.lessons.base import Curve
 from fedrot_core.trace import Trace
+from fedrot_core.wording import degrees, percent
 
 LESSON = LESSONS["limits"]
 CASES = [(60, 30), (0, 0), (180, 80), (0, 45), (125, 0), (15, 75)]

@@ -11,12 +11,11 @@ import pytest
 
 from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
-from fedrot_core.figures.parts import percent
-from fedrot_core.figures.when import signed
 from fedrot_core.lessons import LESSONS, Step
 from fedrot_core.lessons.base import Curve
-from fedrot_core.summary import ArmSummary, RunSummary
+from fedrot_core.study.summary import ArmSummary, RunSummary
 from fedrot_core.trace import Trace
+from fedrot_core.wording import percent, signed
 
 LESSON = LESSONS["heterogeneity"]
 START = 0.5

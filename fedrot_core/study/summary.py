@@ -15,6 +15,12 @@ from fedrot_core.config import FederationConfig
 EXACT_BELOW = 1e-9
 """A median relative error below this counts as exact: float64 rounding is far below it, every approximation above."""
 
+TIE = 0.01
+"""Median scores within this share, one point, of each other are a tie."""
+
+SAME_ERROR = 0.02
+"""Aggregation errors within this share of each other count as equal."""
+
 SIGNIFICANT = 0.05
 """Two arms differ if a sign test over paired seeds gives at most this."""
 
@@ -176,7 +182,7 @@ def sign_test(gains: Array) -> float:
     return min(1.0, 2 * tail)
 
 
-def choose(arms: Sequence[ArmStatistics], margin: float = 0.01) -> Choice | None:
+def choose(arms: Sequence[ArmStatistics], margin: float = TIE) -> Choice | None:
     """The recommendation; None while no arm has run to its end. Arms share their seeds, so differences are paired."""
     able = [arm for arm in arms if not arm.stopped and np.isfinite(arm.score.median)]
     if not able:

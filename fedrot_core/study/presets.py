@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from fedrot_core.config import FederationConfig
-from fedrot_core.figures.parts import percent
 from fedrot_core.trace import RoundRecord, Trace
 from fedrot_core.vocabulary import RUNGS
+from fedrot_core.wording import percent
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from fedrot_core.errors import FedRotError
 from fedrot_core.factors import Factors
 from fedrot_core.federation import Federation, lockstep
 from fedrot_core.metrics import relative_errors
-from fedrot_core.summary import ArmSummary, RunSummary
+from fedrot_core.study.summary import ArmSummary, RunSummary
 from fedrot_core.trace import CentralisedRecord
 
 __all__ = ["ArmSummary", "RunSummary", "batches", "summarise", "sweep"]

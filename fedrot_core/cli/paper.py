@@ -1,0 +1,75 @@
+"""``paper``: the paper's numbers beside ours."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import click
+
+from fedrot_core.cli.flags import Teaching, some_settings
+from fedrot_core.cli.output import summaries, table
+from fedrot_core.cli.program import FAILED, group
+from fedrot_core.cli.results import Wanted, results
+from fedrot_core.export.figures import Footer
+from fedrot_core.figures.paper import paper_figures
+from fedrot_core.study import paper as reported
+from fedrot_core.study.replica import MOST_SEEDS, SEEDS, SETTINGS, PaperCard, plan
+from fedrot_core.wording import percent, times
+
+TABLES = ("clients", "strength", "rank")
+FIGURES = (*(f"{whose}_{name}" for name in TABLES for whose in ("paper", "ours")), "error_ratios")
+
+EPILOG = """\b
+Examples:
+  python -m fedrot_core paper
+  python -m fedrot_core paper --frames svd --seeds 1 --out paper.csv
+  python -m fedrot_core paper --rounds 5 --draw ours_clients=ours.svg --draw paper_clients=paper.svg
+"""
+
+
+@group.command(cls=Teaching, epilog=EPILOG)
+@click.option(
+    "--seeds", type=click.IntRange(1, MOST_SEEDS), metavar="N", default=SEEDS, show_default=True,
+    help="How many seeds a setting, from --seed on.",
+)  # fmt: skip
+@some_settings(SETTINGS)
+@results(FIGURES)
+def paper(seeds: int, settings: dict[str, Any], wanted: Wanted) -> int | None:
+    """Set the paper's numbers beside ours, as on the page Paper card.
+
+    Skew, rank, scaling and local steps are as in the paper as far as a small model can; the rest may be set below.
+    """
+    planned = plan(settings, seeds)
+    runs = summaries(planned.configs, f"Running {len(planned.configs)} runs", wanted.quiet)
+    card = PaperCard.of(planned, runs)
+    ours = Footer.of(planned.base, "runs beside the paper", f"{len(runs)} runs")
+    theirs = Footer(f"FedRot Lab · numbers of {reported.SOURCE}")
+    drawings = paper_figures(card.tables, card.ratios)
+    wanted.deliver(_text(card), card.rows, card.content, drawings, lambda n: theirs if n.startswith("paper") else ours)
+    for trouble in card.troubles:
+        click.echo(trouble, err=True)
+    return FAILED if any(run.error for run in runs) else None
+
+
+def _text(card: PaperCard) -> str:
+    lines = [f"{card.headline} {card.elsewhere}"]
+    for found in card.tables:
+        rows = [
+            {
+                found.what: f"{whose}, {line.card.label}",
+                **{f"{at:g}": percent(v, 1) for at, v in zip(found.x, line.values, strict=True)},
+            }
+            for whose, drawn in (("paper", found.theirs), ("ours", found.ours))
+            for line in drawn
+        ]
+        lines += ["", table(rows)]
+    ratios = [
+        {"naive error ÷ aligned error": name, "": times(value) if math.isfinite(value) else "–"}
+        for group in card.ratios
+        for name, value in group.values.items()
+    ]
+    differences = [
+        f"{what}. Paper: {theirs.rstrip('.')}. Here: {ours.rstrip('.')}." for what, theirs, ours in card.differences
+    ]
+    return "\n".join([*lines, "", table(ratios), "", card.note, "", "What differs:", *differences])

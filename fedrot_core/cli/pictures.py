@@ -1,0 +1,43 @@
+"""Options of every command that draws: how large, in which colours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from fedrot_core.export.sizes import SIZES, STYLES
+
+
+class SizeType(click.ParamType[Any]):
+    """A registered size, or ``1600x900``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | tuple[int, int]:
+        """A name, or (width, height) in pixels."""
+        if value in SIZES:
+            return str(value)
+        parts = re.fullmatch(r"(\d{3,5})x(\d{3,5})", str(value))
+        if parts is None:
+            known = ", ".join(SIZES)
+            self.fail(
+                f"A size must be one of {known}, or WIDTHxHEIGHT in pixels; got {value!r}. Use slide.", param, ctx
+            )
+        return int(parts[1]), int(parts[2])
+
+
+def _labels(registry: Any) -> str:
+    return "; ".join(f"{entry.name}: {entry.label}" for entry in registry.values())
+
+
+def style_and_size(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--style`` and ``--size``."""
+    command = click.option(
+        "--size", type=SizeType(), metavar="SIZE", default="slide",
+        help=f"Of pictures. {_labels(SIZES)}; or WIDTHxHEIGHT in px. [slide]",
+    )(command)  # fmt: skip
+    colours = f"Colours of pictures. [{_labels(STYLES)}]"
+    return click.option("--style", type=click.Choice(list(STYLES)), default="light", help=colours)(command)

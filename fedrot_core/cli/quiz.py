@@ -1,0 +1,46 @@
+"""``quiz``: a worksheet of questions, and its key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fedrot_core.cli.flags import Teaching
+from fedrot_core.cli.output import check_out, say, write_file
+from fedrot_core.cli.program import group
+from fedrot_core.export.worksheet import MOST, as_html, as_markdown, questions
+from fedrot_core.quiz import topics
+from fedrot_core.quiz.base import EVERYTHING, SEEDS
+
+EPILOG = """\b
+Examples:
+  python -m fedrot_core quiz --topic procrustes --seed 7
+  python -m fedrot_core quiz --questions 12 --out sheet.html --key key.html
+"""
+
+
+@group.command(cls=Teaching, epilog=EPILOG)
+@click.option(
+    "--topic", type=click.Choice([EVERYTHING, *topics()]), default=EVERYTHING, show_default=True, help="What it is on."
+)
+@click.option(
+    "--seed", type=click.IntRange(1, SEEDS), metavar="N", default=1, show_default=True,
+    help="The same seed gives everyone the same questions, here and on the page Quiz.",
+)  # fmt: skip
+@click.option("--questions", "count", type=click.IntRange(1, MOST), metavar="N", default=6, show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the questions as .html or .md.")
+@click.option("--key", type=click.Path(dir_okay=False, path_type=Path), help="Write the answers as .html or .md.")
+@click.option("--answers", is_flag=True, help="Print the answers instead of the questions.")
+def quiz(topic: str, seed: int, count: int, out: Path | None, key: Path | None, answers: bool) -> None:
+    """Make questions with numbers of their own from a seed, as on the page Quiz."""
+    files = [(file, is_key) for file, is_key in ((out, False), (key, True)) if file is not None]
+    for file, _ in files:
+        check_out(file, (".html", ".md"))
+    asked = questions(seed, count, topic)
+    title, source = "FedRot Lab quiz", f"topic {topic}, seed {seed}"
+    for file, is_key in files:
+        write = as_html if file.suffix.lower() == ".html" else as_markdown
+        write_file(file, write(title, source, asked, is_key).encode())
+    if not files:
+        say(as_markdown(title, source, asked, answers))

@@ -1,0 +1,115 @@
+"""What every command that runs a study does with its results: print, save rows, draw pictures."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fedrot_core.cli.output import check_out, json_option, quiet_option, say, write_file
+from fedrot_core.cli.pictures import style_and_size
+from fedrot_core.errors import rule
+from fedrot_core.export.figures import Footer, write_figure
+from fedrot_core.export.sizes import FORMATS, STYLES
+from fedrot_core.figures.base import Drawing
+from fedrot_core.study.tables import as_csv, as_json
+
+TABLES = (".csv", ".json")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person wants of the results.
+
+    Attributes:
+        out: file for the rows (.csv) or for everything (.json); pictures: (name of a figure, file).
+        style, size: of the pictures.
+        as_json: print everything as JSON instead of text; quiet: no progress.
+    """
+
+    out: Path | None
+    pictures: tuple[tuple[str, Path], ...]
+    style: str
+    size: str | tuple[int, int]
+    as_json: bool
+    quiet: bool
+
+    def deliver(
+        self, text: str, rows: Sequence[Mapping[str, Any]], content: Mapping[str, Any], drawings: Sequence[Drawing],
+        footer: Callable[[str], Footer | str],
+    ) -> None:  # fmt: skip
+        """Write and print.
+
+        Args:
+            footer: what stands under the figure of a name.
+        """
+        if self.out:
+            whole = as_csv(rows) if self.out.suffix.lower() == ".csv" else as_json(content)
+            write_file(self.out, whole.encode())
+        by_name = {drawing.name: drawing for drawing in drawings}
+        for name, file in self.pictures:
+            figure = by_name[name].draw(STYLES[self.style].mode)
+            picture = write_figure(figure, file.suffix.lower()[1:], self.size, self.style, footer(name))
+            write_file(file, picture)
+        if self.as_json:
+            click.echo(as_json(content), nl=False)
+        else:
+            say(text)
+
+
+class Picture(click.ParamType[Any]):
+    """``NAME=FILE``: a figure and where it goes. Refused before anything runs if it could not be written."""
+
+    name = "NAME=FILE"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """(name, path)."""
+        if isinstance(value, tuple):
+            return value
+        name, _, file = str(value).partition("=")
+        if name not in self.names or not file:
+            wanted = rule("--draw", f"read NAME=FILE with a NAME among {', '.join(self.names)}", value,
+                          f"Write for example {self.names[0]}={self.names[0]}.svg.")  # fmt: skip
+            self.fail(str(wanted), param, ctx)
+        return name, Path(file)
+
+
+def results(figures: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command ``--out``, ``--draw``, ``--style``, ``--size``, ``--json`` and ``--quiet``, as ``wanted``.
+
+    Args:
+        figures: names of the figures that it can draw.
+    """
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def wrapped(
+            out: Path | None, as_json: bool, quiet: bool, pictures: tuple[tuple[str, Path], ...] = (),
+            style: str = "light", size: str | tuple[int, int] = "slide", **arguments: Any,
+        ) -> Any:  # fmt: skip
+            if out:
+                check_out(out, TABLES)
+            for _, file in pictures:
+                check_out(file, [f".{format}" for format in FORMATS])
+            return command(wanted=Wanted(out, pictures, style, size, as_json, quiet), **arguments)
+
+        found: Callable[..., Any] = quiet_option(json_option(wrapped))
+        if figures:
+            found = click.option(
+                "--draw", "pictures", multiple=True, type=Picture(figures), metavar="NAME=FILE",
+                help=f"Draw a figure to a file; may be given several times. NAME: {', '.join(figures)}; the file's "
+                f"ending says the format: {', '.join(FORMATS)}. svg, pdf and png need Chrome or Chromium.",
+            )(style_and_size(found))  # fmt: skip
+        return click.option(
+            "--out", type=click.Path(dir_okay=False, path_type=Path),
+            help="Write the rows as .csv, or everything as .json.",
+        )(found)  # fmt: skip
+
+    return add

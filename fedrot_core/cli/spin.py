@@ -1,0 +1,47 @@
+"""``spin``: turn one client's frame and see which metrics move."""
+
+from __future__ import annotations
+
+import click
+
+from fedrot_core.cli.flags import Teaching, configured
+from fedrot_core.cli.output import table
+from fedrot_core.cli.program import FAILED, group
+from fedrot_core.cli.results import Wanted, results
+from fedrot_core.config import FederationConfig
+from fedrot_core.study.spin import Turned, pair
+
+EPILOG = """\b
+Examples:
+  python -m fedrot_core spin
+  python -m fedrot_core spin --show gpa --round 3 --client 2 --out metrics.csv
+"""
+
+
+@group.command(cls=Teaching, epilog=EPILOG)
+@configured
+@click.option(
+    "--round", "round_index", type=int, metavar="N", default=0, show_default=True, help="Which round, from 0."
+)
+@click.option("--show", metavar="METHOD", help="Which method's client; the first one by default.")
+@click.option("--client", type=int, metavar="N", default=0, show_default=True, help="Which client is turned.")
+@click.option(
+    "--turn", type=click.IntRange(0), metavar="N", default=0, show_default=True, help="Which random rotation."
+)
+@results(())
+def spin(
+    config: FederationConfig, round_index: int, show: str | None, client: int, turn: int, wanted: Wanted
+) -> int | None:
+    """Turn one client's frame, which changes nothing it learned, and see which metrics move, as the lab's badges do."""
+    found = Turned.of(config, show or config.methods[0], round_index, client, turn)
+    lines = [
+        {
+            "metric": row.label,
+            "gauge": row.claim,
+            "as sent → turned": " → ".join(pair(row)),
+            "moved": "against its badge" if not row.holds else "yes" if row.moved else "no",
+        }
+        for row in found.turn.rows
+    ]
+    wanted.deliver(f"{found.text}\n\n{table(lines)}", found.rows, found.content, (), lambda _: "")
+    return None if all(row.holds for row in found.turn.rows) else FAILED

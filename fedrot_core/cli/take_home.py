@@ -1,0 +1,27 @@
+"""``take-home``: one offline page with a small grid of runs, for students without Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fedrot_core.cli.flags import Teaching
+from fedrot_core.cli.output import check_out, progress, quiet_option, write_file
+from fedrot_core.cli.program import group
+from fedrot_core.export.take_home import GRID_OF_PAGE, build
+
+EPILOG = """\b
+Examples:
+  python -m fedrot_core take-home --out take-home.html
+"""
+
+
+@group.command("take-home", cls=Teaching, epilog=EPILOG)
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file, an .html.")
+@quiet_option
+def take_home(out: Path, quiet: bool) -> None:
+    """Make the page that students open without Python and without a network, as on the page Take home."""
+    check_out(out, (".html",))
+    with progress(len(GRID_OF_PAGE.settings), "Training the page's settings", quiet) as bar:
+        write_file(out, build(GRID_OF_PAGE, on_progress=lambda done, total: bar.update(done - bar.pos)))

@@ -1,0 +1,82 @@
+"""``when``: a map of settings around a config; where does alignment matter, and where does it hurt?"""
+
+from __future__ import annotations
+
+import click
+
+from fedrot_core.cli.flags import Teaching, configured
+from fedrot_core.cli.output import summaries, table
+from fedrot_core.cli.program import FAILED, group
+from fedrot_core.cli.results import Wanted, results
+from fedrot_core.config import FederationConfig
+from fedrot_core.errors import rule
+from fedrot_core.export.figures import Footer
+from fedrot_core.figures.when import when_figure
+from fedrot_core.study.when import ALIGNED, DEPTHS, NAIVE, ROWS, Finding, Findings, label, plan
+from fedrot_core.wording import percent, signed, times
+
+EPILOG = """\b
+Examples:
+  python -m fedrot_core when
+  python -m fedrot_core when --map theta --aligned gpa --out map.csv
+  python -m fedrot_core when --frames trained --search --draw when=map.svg
+"""
+
+
+@group.command(cls=Teaching, epilog=EPILOG)
+@configured
+@click.option(
+    "--map", "rows", type=click.Choice(list(ROWS)), default=next(iter(ROWS)), show_default=True,
+    help="Rows of the map: "
+    + ", ".join(f"{key}: {text}" for key, text in ROWS.items())
+    + ". Its columns are the task's heterogeneity.",
+)  # fmt: skip
+@click.option(
+    "--aligned", type=click.Choice(ALIGNED), default=ALIGNED[0], show_default=True,
+    help=f"The method that stands against {NAIVE}.",
+)  # fmt: skip
+@click.option(
+    "--depth", type=click.Choice(DEPTHS), default=DEPTHS[0], show_default=True,
+    help="quick: a few rounds a setting; full: all of --rounds.",
+)  # fmt: skip
+@click.option("--search", is_flag=True, help="Run further settings too, in which alignment may fail.")
+@results(("when",))
+def when(config: FederationConfig, rows: str, aligned: str, depth: str, search: bool, wanted: Wanted) -> int | None:
+    """Map where alignment matters and where it hurts, as on the page When.
+
+    Every cell is one run of naive averaging against an aligned method, around the settings below; --arms is not used.
+    """
+    planned = plan(config, rows, aligned, depth)
+    if not planned.settings:
+        raise rule("A map", "hold at least one possible setting", "none", "Change a setting.")
+    configs = dict.fromkeys([*planned.configs, *(planned.further if search else ())])
+    runs = summaries(list(configs), f"Running {len(configs)} settings", wanted.quiet)
+    found = Findings.of(planned, runs, search)
+    first = planned.settings[0].config
+    footer = Footer.of(first, f"map {planned.key}", f"{len(planned.settings)} settings")
+    score = config.task.score
+    drawing = when_figure(found.cells, planned.x, planned.y, label(NAIVE), label(aligned), score)
+    wanted.deliver(_text(found), found.rows, found.content, [drawing], lambda name: footer)
+    for finding in found.every:
+        if not finding.cell.known:
+            click.echo(f"{finding.setting.name}: {finding.verdict}", err=True)
+    return FAILED if any(run.error for run in runs) else None
+
+
+def _text(found: Findings) -> str:
+    lines = [found.plan.around, found.headline, "", table([_row(f) for f in found.every])]
+    lines += ["", f"By {found.plan.base.task.score}: {found.by_score}. By error: {found.by_error}.", found.plan.limits]
+    return "\n".join(lines)
+
+
+def _row(f: Finding) -> dict[str, str]:
+    known = f.cell.known
+    return {
+        "setting": f.setting.name,
+        "naive error": percent(f.cell.naive_error),
+        "aligned error": percent(f.cell.aligned_error),
+        "naive ÷ aligned": times(10**f.cell.ratio) if known else "–",
+        "naive": percent(f.naive_score, 1),
+        "aligned": percent(f.aligned_score, 1),
+        "points": signed(f.cell.gain) if known else "–",
+    }

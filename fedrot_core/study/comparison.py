@@ -1,0 +1,298 @@
+"""Comparing methods over seeds: which runs that takes, which methods cannot, and what the results say in words.
+
+Page, command line and lecture pack show the same plan, verdict, rows and content.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fedrot_core import ENGINE_VERSION
+from fedrot_core.config import FederationConfig
+from fedrot_core.errors import ConfigError
+from fedrot_core.federation import Federation
+from fedrot_core.methods import METHODS, Method
+from fedrot_core.study.seeds import over_seeds
+from fedrot_core.study.summary import SIGNIFICANT, TIE, ArmStatistics, Choice, RunSummary, choose, statistics
+from fedrot_core.study.sweep import sweep
+from fedrot_core.trace import ArmCard
+from fedrot_core.wording import percent, size
+
+FEWEST_SEEDS = 6
+"""Below this, a sign test over seeds can separate nothing at :data:`fedrot_core.study.summary.SIGNIFICANT`."""
+
+FRAMES = {
+    "svd": "re-factorised by SVD",
+    "trained": "sent as trained",
+    "independent": "from independent starts",
+    "turned": "turned {angle} apart",
+}
+"""How factors reach the server, in mid-sentence, by kind of :class:`fedrot_core.config.FramesConfig`."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a comparison runs.
+
+    Attributes:
+        configs: one run a seed, each with every possible arm.
+        cards: the arms that run.
+        refused: method name -> why it cannot.
+        margin: a method whose median score is within this much of the best one's is good enough to be chosen for its
+            traffic; a share.
+    """
+
+    configs: tuple[FederationConfig, ...]
+    cards: tuple[ArmCard, ...]
+    refused: Mapping[str, str]
+    margin: float = TIE
+
+    @property
+    def key(self) -> str:
+        """Names this comparison."""
+        return f"{self.configs[0].hash}-{len(self.configs)}" if self.configs else "none"
+
+    @property
+    def left_out(self) -> list[str]:
+        """A sentence for each reason for which methods cannot run, with their labels."""
+        by_reason: dict[str, list[str]] = {}
+        for name, why in self.refused.items():
+            by_reason.setdefault(why, []).append(METHODS[name].card.label)
+        return [f"Left out: {', '.join(labels)}. {why}" for why, labels in by_reason.items()]
+
+
+def plan(
+    base: FederationConfig,
+    names: Sequence[str],
+    seeds: int,
+    margin: float = TIE,
+    ran: Callable[[FederationConfig, str], bool] = lambda config, name: False,
+) -> Plan:
+    """The runs that compare ``names`` on ``seeds`` seeds from the config's own on; impossible arms are left out.
+
+    Args:
+        ran: whether an arm of a config is known to be possible; a server's first refusal takes a second or two, since
+            it loads the data and pretrains the frozen network.
+    """
+    alone = {name: base.with_values({"arms": (name,)}) for name in names}
+    refused = {name: why for name, own in alone.items() if not ran(own, name) and (why := refusal(own))}
+    able = tuple(name for name in names if name not in refused)
+    configs = over_seeds(base.with_values({"arms": able}), seeds) if able else ()
+    return Plan(configs, tuple(METHODS[name].card for name in able), refused, margin)
+
+
+@functools.lru_cache(maxsize=512)
+def refusal(config: FederationConfig) -> str:
+    """Why ``config`` cannot run, in the config error's own words; empty if it can. Takes 2 ms: nothing is trained."""
+    try:
+        Federation(config)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def compare(
+    base: FederationConfig,
+    names: Sequence[str],
+    seeds: int = 5,
+    margin: float = TIE,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Comparison:
+    """Run the methods ``names`` on ``seeds`` seeds and say what that shows.
+
+    Raises:
+        ConfigError: when none of them can run; Cancelled: once ``should_stop()`` is true.
+    """
+    planned = plan(base, names, seeds, margin)
+    if not planned.configs:
+        raise ConfigError(" ".join(planned.refused.values()), "arms")
+    found = {run.config.hash: run for run in sweep(planned.configs, should_stop)}
+    return Comparison(planned, tuple(found[config.hash] for config in planned.configs))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A plan and its runs, as far as they are done; at least one is.
+
+    Attributes:
+        runs: in the order of the plan's seeds.
+    """
+
+    plan: Plan
+    runs: tuple[RunSummary, ...]
+
+    @property
+    def score_name(self) -> str:
+        """What the task calls its score."""
+        return self.runs[0].score_name
+
+    @functools.cached_property
+    def every(self) -> tuple[ArmStatistics, ...]:
+        """Statistics of every arm."""
+        return tuple(statistics(self.runs, card.name) for card in self.plan.cards)
+
+    @property
+    def arms(self) -> tuple[ArmStatistics, ...]:
+        """Statistics of every arm that has finished a round."""
+        return tuple(arm for arm in self.every if len(arm.finals) and np.isfinite(arm.scores.median).any())
+
+    @functools.cached_property
+    def choice(self) -> Choice | None:
+        """The recommendation; None where no method ran to its last round on every seed."""
+        return choose(self.arms, self.plan.margin)
+
+    @functools.cached_property
+    def verdict(self) -> tuple[str, str]:
+        """Which method to choose here and why, and what the seeds do not settle; both from the numbers alone."""
+        choice = self.choice
+        if choice is None:
+            return "No method ran to its last round on every seed, so there is nothing to choose between.", ""
+        chosen, n, within = choice.chosen, len(self.runs), _points(self.plan.margin)
+        label = _label(chosen)
+        score = f"{_score(chosen)} {self.score_name}{f', median of {n} seeds' if n > 1 else ' on one seed'}"
+        cost = f"{size(chosen.traffic)} per client and round"
+        exact = "exact" if chosen.exact else f"its update misses the ideal by {percent(chosen.error.median)}"
+        if len(self.arms) == 1:
+            return f"{label} is the only method here: {score}; {cost}; {exact}.", ""
+        if chosen is choice.best:
+            why = f"best score ({score}), and nobody within {within} of it is cheaper ({cost})"
+        else:
+            best = choice.best
+            why = (
+                f"{score}, within {within} of the best ({_label(best)}, {_score(best)}), "
+                f"at {percent(chosen.traffic / best.traffic)} of its traffic ({cost})"
+            )
+        return f"{setting(self.runs[0].config)}, choose {label}: {why}; {exact}.", self._caveats(choice)
+
+    def _caveats(self, choice: Choice) -> str:
+        """What else a person should know before choosing."""
+        chosen, arms, n = choice.chosen, self.arms, len(self.runs)
+        test = f"{percent(SIGNIFICANT)}"
+        parts = []
+        if n < FEWEST_SEEDS:
+            what = "One seed shows" if n == 1 else f"{n} seeds show"
+            more = f"run {FEWEST_SEEDS} or more, and the order may still change"
+            parts.append(f"{what} too little to call a winner: {more}.")
+        elif choice.tied:
+            listed = ", ".join(
+                f"{_label(arm)} ({_score(arm)}, at least as good in {k} of {n})" for arm, k in choice.tied
+            )
+            parts.append(f"Not separated from it by these seeds (sign test over pairs, {test}): {listed}.")
+        else:
+            rest = "The other differs" if len(arms) == 2 else f"The {len(arms) - 1} others differ"
+            parts.append(f"{rest} from it beyond chance (sign test over {n} paired seeds, {test}).")
+        exact = [arm for arm in arms if arm.exact and not arm.stopped]
+        if not chosen.exact and exact:
+            best = max(exact, key=lambda arm: float(arm.score.median))
+            parts.append(f"Best exact method: {_label(best)}, {_score(best)} at {size(best.traffic)}.")
+        able = [arm for arm in arms if not arm.stopped]
+        worst = min(able, key=lambda arm: float(arm.score.median))
+        if worst is not chosen:
+            gap = 100 * (chosen.score.median - worst.score.median)
+            parts.append(f"Last: {_label(worst)}, {_score(worst)}, {gap:.0f} points behind.")
+        own = [_label(arm) for arm in arms if type(METHODS[arm.name]).models is not Method.models]
+        if own:
+            parts.append(f"{', '.join(own)} scores clients' own models: there is no single global one.")
+        stopped = [f"{_label(arm)} (in {len(arm.stopped)} of {n})" for arm in self.every if arm.stopped]
+        if stopped:
+            parts.append(f"Stopped early, so not to be chosen: {', '.join(stopped)}.")
+        return " ".join(parts)
+
+    @property
+    def note(self) -> str:
+        """How the numbers are to be read."""
+        return (
+            "Quartiles are over seeds. Error: distance of a round's global update from the ideal Σ w B A of the same "
+            "clients' factors, over its norm; each method is measured on the clients it trained itself. "
+            f"{len(self.runs)} of {len(self.plan.configs)} seeds, comparison {self.plan.key}. A small model, not an "
+            "LLM."
+        )
+
+    @functools.cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """One row an arm, plain numbers: shares as shares, bytes, seconds; NaN where an arm never ended."""
+        return [
+            {
+                "method": arm.name,
+                "label": _label(arm),
+                "trains": METHODS[arm.name].trained,
+                "sends": METHODS[arm.name].sends,
+                "exact": arm.exact,
+                "score": float(arm.score.median),
+                "score_low": float(arm.score.low),
+                "score_high": float(arm.score.high),
+                "error": float(arm.error.median),
+                "error_low": float(arm.error.low),
+                "error_high": float(arm.error.high),
+                "bytes_up": arm.bytes_up,
+                "bytes_down": arm.bytes_down,
+                "work_seconds": arm.work,
+                "seeds": len(arm.finals),
+                "stopped_seeds": len(arm.stopped),
+                "paper": METHODS[arm.name].paper,
+            }
+            for arm in self.every
+        ]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Everything: engine, config, seeds, verdict, rows, and each seed's numbers by round; for JSON."""
+        verdict, open_questions = self.verdict
+        return {
+            "engine": ENGINE_VERSION,
+            "config": self.runs[0].config.to_dict(),
+            "seeds": [run.config.seed for run in self.runs],
+            "score_name": self.score_name,
+            "recommendation": verdict,
+            "caveats": open_questions,
+            "margin": self.plan.margin,
+            "refused": dict(self.plan.refused),
+            "methods": self.rows,
+            "runs": [_by_round(run) for run in self.runs],
+        }
+
+
+def _by_round(run: RunSummary) -> dict[str, Any]:
+    return {
+        "seed": run.config.seed,
+        "problem": run.error,
+        "start": run.start_score,
+        "centralised": run.ceiling.tolist(),
+        "methods": {
+            name: {
+                "scores": arm.scores.tolist(),
+                "losses": arm.losses.tolist(),
+                "errors": arm.errors.tolist(),
+                "bytes_up": arm.bytes_up.tolist(),
+                "bytes_down": arm.bytes_down.tolist(),
+                "work_seconds": arm.seconds,
+                "stopped": arm.stopped,
+            }
+            for name, arm in run.arms.items()
+        },
+    }
+
+
+def setting(config: FederationConfig) -> str:
+    """What decides most about a comparison, in words: the skew, the rank, and in which frames factors arrive."""
+    sent = FRAMES[config.frames.kind].format(angle=f"{config.frames.angle:g}°")
+    skew = f"{config.task.skew_in_words}, " if config.task.skew_in_words else ""
+    return f"With {skew}rank {config.lora.rank} and factors {sent}"
+
+
+def _score(arm: ArmStatistics) -> str:
+    """One decimal, since methods within a point of each other are told apart."""
+    return percent(arm.score.median, 1)
+
+
+def _points(share: float) -> str:
+    return "1 point" if share == 0.01 else f"{100 * share:g} points"
+
+
+def _label(arm: ArmStatistics) -> str:
+    return METHODS[arm.name].card.label

@@ -1,0 +1,147 @@
+"""What one turn of a client did, in words and rows: for the lab's dialog and the command line."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fedrot_core import ENGINE_VERSION
+from fedrot_core.config import FederationConfig
+from fedrot_core.gauge import MetricChange, Spin, replay, spin
+from fedrot_core.wording import percent
+
+CONTRAST = ("principal_angles", "error")
+"""What the conclusion adds to a figure that is drawn from metrics of one kind only: a metric of the other kind."""
+
+IN_CONCLUSION = 2
+"""Metrics of the figure that the conclusion names."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence: its first words carry the finding and may be set in bold."""
+
+    finding: str
+    rest: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.finding}{self.rest}"
+
+
+def number(value: float, unit: str, digits: int = 0) -> str:
+    """A metric's value as text; ``digits`` more than usual."""
+    if unit == "degrees":
+        return f"{value:.{1 + digits}f}°"
+    if unit in ("relative", "share"):
+        return percent(value, digits) if digits else percent(value)
+    return f"{value:.{3 + digits}g}"
+
+
+def pair(row: MetricChange) -> tuple[str, str]:
+    """Both values, with so many digits that a movement shows."""
+    for digits in range(8):
+        before, after = (number(value, row.unit, digits) for value in (row.before, row.after))
+        if before != after or not row.moved:
+            break
+    return before, after
+
+
+def rounding(value: float, unit: str = "") -> str:
+    """A change at rounding level: ``2e-15``, ``1e-13°``, or plainly 0."""
+    return f"{f'{value:.0e}' if value else '0'}{'°' if unit == 'degrees' else ''}"
+
+
+def what_is_done(turn: Spin, layers: int) -> str:
+    """One sentence before the numbers."""
+    everywhere = "" if layers == 1 else f" in all {layers} layers"
+    text = (
+        f"Client {turn.client} sends B R and Rᵀ A in place of B and A, with one random rotation R{everywhere}. What it "
+        f"learned, B A, stays the same. {turn.label} combines all clients once more."
+    )
+    if turn.frozen:
+        text += (
+            f" Clients of {turn.label} share {turn.frozen} in this round, so none turns by itself: here the server "
+            "reads the turned factor in the wrong frame."
+        )
+    return text
+
+
+def conclusion(turn: Spin, first: Sequence[str]) -> list[Said]:
+    """What moved and what did not, with the numbers.
+
+    Args:
+        first: metrics of the figure that was asked about.
+    """
+    if not turn.degrees:
+        who = f"client {turn.client} has rank 1"
+        return [Said("Nothing can move:", f" {who}, where the only rotation is to leave it as it is.")]
+    named = [turn[key] for key in first[:IN_CONCLUSION]]
+    claims = {row.claim for row in named}
+    others = (turn[key] for key in CONTRAST if turn[key].claim not in claims and turn[key] not in named)
+    named += [row for row in others if len(claims) < 2][:1]
+    done = (
+        f"Client {turn.client} was turned by {turn.degrees:.0f}° (largest eigen-angle); its B A changed by "
+        f"{rounding(turn.product_change)}, which is rounding."
+    )
+    return [Said("", done), *(_said(row) for row in named)]
+
+
+def _said(row: MetricChange) -> Said:
+    before, after = pair(row)
+    if row.moved:
+        return Said(f"{row.label} moved from {before} to {after}", f"{f' ({row.where})' if row.where else ''}.")
+    why = f"; {row.note}" if row.note else ""
+    return Said(f"{row.label} did not move", f" (largest change {rounding(row.change, row.unit)}{why}).")
+
+
+@dataclass(frozen=True)
+class Turned:
+    """One answer: a client of one round of one arm, turned.
+
+    Attributes:
+        config: of the run; layers: how many it has.
+    """
+
+    config: FederationConfig
+    layers: int
+    turn: Spin
+
+    @classmethod
+    def of(cls, config: FederationConfig, arm: str, round_index: int, client: int, seed: int = 0) -> Turned:
+        """Train the arm again up to the round, then turn.
+
+        Raises:
+            ConfigError: when the client's factors did not reach the server in that round.
+        """
+        played = replay(config, arm, round_index)
+        return cls(config, len(played.task.layers), spin(played, client, seed))
+
+    @property
+    def text(self) -> str:
+        """What was done, and what moved."""
+        said = [str(sentence) for sentence in conclusion(self.turn, CONTRAST)]
+        return " ".join([what_is_done(self.turn, self.layers), *said]) if self.turn.degrees else " ".join(said)
+
+    @functools.cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a metric: its badge, both values, the largest change, and whether that is a movement."""
+        return [
+            {
+                "metric": row.key, "label": row.label, "gauge": row.claim, "unit": row.unit, "as_sent": row.before,
+                "turned": row.after, "where": row.where, "change": row.change, "moved": row.moved, "holds": row.holds,
+                "note": row.note,
+            }
+            for row in self.turn.rows
+        ]  # fmt: skip
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Everything, for JSON."""
+        turn = self.turn
+        return {
+            "engine": ENGINE_VERSION, "config": self.config.to_dict(), "method": turn.arm, "round": turn.round_index,
+            "client": turn.client, "turn": turn.seed, "degrees": turn.degrees, "product_change": turn.product_change,
+            "conclusion": self.text, "metrics": self.rows,
+        }  # fmt: skip

@@ -1,0 +1,360 @@
+"""Where alignment matters: which settings are compared, and what their results say in words.
+
+Page and command line show the same map, search, verdicts, rows and content.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fedrot_core import ENGINE_VERSION
+from fedrot_core.config import FederationConfig, Skew, leaves
+from fedrot_core.errors import ConfigError
+from fedrot_core.methods import METHODS
+from fedrot_core.study.plotted import Axis, Cell
+from fedrot_core.study.summary import SAME_ERROR, TIE, RunSummary
+from fedrot_core.wording import percent, signed, times
+from fedrot_core.workloads import WORKLOADS
+
+NAIVE = "fedit"
+ALIGNED = ("fedrot", "fedrot_code", "gpa")
+"""Methods that can stand against the naive average; the first is the default."""
+
+ROWS: Mapping[str, str] = {"rank": "rank r", "theta": "turn θ"}
+"""What the rows of the map may be, and their labels; the first is the default."""
+
+DEPTHS = ("quick", "full")
+"""How many rounds a setting runs: few for a quick look, or all of the config; the first is the default."""
+
+NO_SKEW = Skew("steps", "local steps (right: clients drift apart)", "steps", (1, 5, 10, 20, 50), 50, 1)
+"""Across the map where a workload has no axis of heterogeneity: the more steps, the more clients part."""
+
+SKEW = "skew"
+"""In :data:`SEARCHED`: "strongest" or "none", on the workload's own axis; left out where it has none."""
+
+RANKS: tuple[int, ...] = (1, 2, 4, 8, 16)
+TURNS: tuple[float, ...] = (0, 30, 60, 90, 120, 150, 180)
+QUICK_ROUNDS = 8
+
+TIE_POINTS = 100 * TIE
+"""Score differences up to this many points are ties."""
+
+TINY = 1e-12
+"""Relative errors below this are rounding of an exact zero; ratios are taken against it."""
+
+SEARCHED: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    ("as trained", {"frames": "trained"}),
+    ("as trained, SGD", {"frames": "trained", "opt": "sgd", "lr": 0.1}),
+    ("as trained, strongest skew", {"frames": "trained", SKEW: "strongest"}),
+    ("as trained, no skew", {"frames": "trained", SKEW: "none"}),
+    ("as trained, rank 16", {"frames": "trained", "rank": 16}),
+    ("as trained, 1 local step", {"frames": "trained", "steps": 1}),
+    ("as trained, full turn λ = 1", {"frames": "trained", "lam": 1.0}),
+    ("as trained, 2 clients", {"frames": "trained", "clients": 2}),
+    ("as trained, 3 in 10 clients a round, strongest skew",
+     {"frames": "trained", "part": 0.3, SKEW: "strongest"}),
+    ("independent random starts", {"frames": "independent"}),
+    ("SGD", {"opt": "sgd", "lr": 0.1}),
+    ("strongest skew", {SKEW: "strongest"}),
+    ("rank 1", {"rank": 1}),
+    ("1 local step", {"steps": 1}),
+    ("full turn λ = 1", {"lam": 1.0}),
+    ("2 clients", {"clients": 2}),
+    ("3 in 10 clients a round", {"part": 0.3}),
+    ("half of the uploads lost", {"drop": 0.5}),
+    ("reference 3 rounds old", {"stale": 3}),
+    ("A matched in every round", {"side": "A"}),
+)  # fmt: skip
+"""Further settings in which alignment may fail, each a change of the session's config."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One run to compare: its name in lists, its config, and its place on the map if it has one."""
+
+    name: str
+    config: FederationConfig
+    x: float = math.nan
+    y: float = math.nan
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of the map and of the search beside it.
+
+    Attributes:
+        base: the config around which they stand; aligned: the method that stands against the naive average.
+        rows, depth: entries of :data:`ROWS` and :data:`DEPTHS`.
+        x, y: axes of the map.
+        settings: of the map; search: further ones in which alignment may fail.
+    """
+
+    base: FederationConfig
+    aligned: str
+    rows: str
+    depth: str
+    x: Axis
+    y: Axis
+    settings: tuple[Setting, ...]
+    search: tuple[Setting, ...]
+
+    @property
+    def configs(self) -> tuple[FederationConfig, ...]:
+        """One run for each setting of the map."""
+        return tuple(setting.config for setting in self.settings)
+
+    @property
+    def further(self) -> tuple[FederationConfig, ...]:
+        """One run for each setting of the search."""
+        return tuple(setting.config for setting in self.search)
+
+    @property
+    def key(self) -> str:
+        """Names this map."""
+        return "-".join((self.rows, self.aligned, self.settings[0].config.hash))
+
+    @property
+    def around(self) -> str:
+        """What all settings of the map share, in one sentence."""
+        train = self.base.train
+        optimizer = next(leaf.option for leaf in leaves() if leaf.option.key == "opt").choices[train.optimizer]
+        return (
+            f"Each cell is one run around the lab's present config: {WORKLOADS[self.base.task.name].label}, "
+            f"{self.base.data.clients} clients, {train.local_steps} local steps, {optimizer}, "
+            f"{rounds_of(self.base, self.depth)} rounds."
+        )
+
+    @property
+    def note(self) -> str:
+        """How the map's colours and numbers are to be read."""
+        return (
+            f"Colour and first line: naive over aligned aggregation error, each arm's own on its own clients' factors, "
+            f"all layers pooled, in round {rounds_of(self.base, self.depth) - 1} (the last). Second line: "
+            f"{self.base.task.score} of the aligned arm minus the naive one, in points."
+        )
+
+    @property
+    def limits(self) -> str:
+        """What the numbers cannot say."""
+        applies = self.rows == "rank" and self.aligned == "fedrot" and self.base.align.group == "SO"
+        alone = " At r = 1 the only rotation is the identity, so FedRot-LoRA in SO(r) cannot turn anything."
+        return (
+            f"One seed ({self.base.seed}): a difference of a point or two may flip with another."
+            f"{alone if applies else ''}"
+        )
+
+
+def rounds_of(base: FederationConfig, depth: str) -> int:
+    """How many rounds a setting runs."""
+    return min(QUICK_ROUNDS, base.train.rounds) if depth == "quick" else base.train.rounds
+
+
+def plan(base: FederationConfig, rows: str = "rank", aligned: str = ALIGNED[0], depth: str = DEPTHS[0]) -> Plan:
+    """The map around ``base``: skew against rank, or against the turn θ between two halves of the clients."""
+    return Plan(base, aligned, rows, depth, *_map(base, rows, aligned, depth), _search(base, aligned, depth))
+
+
+def _map(base: FederationConfig, rows: str, aligned: str, depth: str) -> tuple[Axis, Axis, tuple[Setting, ...]]:
+    common: dict[str, Any] = {"arms": (NAIVE, aligned), "rounds": rounds_of(base, depth)}
+    skew = base.task.skew or NO_SKEW
+    x, x_key = Axis(skew.title, skew.letter, skew.values), skew.key
+    common |= skew.also
+    if rows == "theta":
+        y, y_key = Axis("turn θ between two halves", "θ", TURNS, "°"), "theta"
+        common["frames"] = "turned"
+    else:
+        y, y_key = Axis("rank r", "r", tuple(float(rank) for rank in RANKS)), "rank"
+    settings: list[Setting] = []
+    for row in y.values:
+        for column in x.values:
+            try:
+                config = base.with_values({**common, x_key: column, y_key: row})
+            except ConfigError:  # a rank wider than the layers, say: the map leaves it out
+                continue
+            settings.append(Setting(f"{x.text(column)}, {y.text(row)}", config, column, row))
+    able = tuple(row for row in y.values if any(s.y == row for s in settings))
+    return x, Axis(y.title, y.letter, able, y.unit), tuple(settings)
+
+
+def _search(base: FederationConfig, aligned: str, depth: str) -> tuple[Setting, ...]:
+    """The settings of :data:`SEARCHED` that are possible here and differ from ``base``."""
+    plain = base.with_values({"arms": (NAIVE, aligned), "rounds": rounds_of(base, depth)})
+    settings: list[Setting] = []
+    for name, changes in SEARCHED:
+        wanted = dict(changes)
+        skew, how = base.task.skew, wanted.pop(SKEW, None)
+        if skew is not None and how is not None:
+            wanted |= {skew.key: getattr(skew, how), **skew.also}
+        try:
+            config = plain.with_values(wanted)
+        except ConfigError:
+            continue
+        if config not in [plain, *(s.config for s in settings)]:
+            settings.append(Setting(name, config))
+    return tuple(settings)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A setting and its numbers, as far as they are known; ``score``: what the task calls its score."""
+
+    setting: Setting
+    cell: Cell
+    naive_score: float
+    aligned_score: float
+    score: str
+
+    @classmethod
+    def of(cls, setting: Setting, run: RunSummary | None, aligned: str) -> Finding:
+        """From what its run gave: pending, without result, or two errors and two scores."""
+        key, score = setting.config.hash, setting.config.task.score
+        if run is None:
+            return cls(setting, Cell(setting.x, setting.y, key), math.nan, math.nan, score)
+        rounds, notes = setting.config.train.rounds, [run.error]
+        arms = [run.arms.get(name) for name in (NAIVE, aligned)]
+        notes += [arm.stopped for arm in arms if arm is not None]
+        naive, turned = arms
+        if naive is None or turned is None or min(len(naive.errors), len(turned.errors)) < rounds:
+            note = next((text for text in notes if text), "An arm ended early.")
+            return cls(setting, Cell(setting.x, setting.y, key, done=True, note=note), math.nan, math.nan, score)
+        errors = float(naive.errors[-1]), float(turned.errors[-1])
+        scores = float(naive.scores[-1]), float(turned.scores[-1])
+        cell = Cell(
+            setting.x, setting.y, key, *errors, ratio=math.log10(max(errors[0], TINY) / max(errors[1], TINY)),
+            gain=100 * (scores[1] - scores[0]), done=True,
+        )  # fmt: skip
+        return cls(setting, cell, *scores, score)
+
+    @property
+    def verdict(self) -> str:
+        """What alignment does here, in words that follow from the numbers; or why there are none."""
+        if not self.cell.known:
+            return self.cell.note or "not run yet"
+        gain, amount = self.cell.gain, signed(abs(self.cell.gain)).lstrip("+")
+        within = ", within a tie" if abs(gain) <= TIE_POINTS else ""
+        if amount == "0":
+            text = f"alignment changes {self.score} by less than 0.05 points"
+        else:
+            verb, unit = "costs" if gain < 0 else "gains", "point" if amount == "1.0" else "points"
+            text = f"alignment {verb} {amount} {unit} here{within}"
+        scores = f"{percent(self.naive_score)} → {percent(self.aligned_score)}"
+        errors = f"{percent(self.cell.naive_error)} → {percent(self.cell.aligned_error)}"
+        return f"{text} ({self.score} {scores}); error {errors}, naive ÷ aligned {times(10**self.cell.ratio)}"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the settings of a plan gave so far.
+
+    Attributes:
+        mapped: one finding for each setting of the map; searched: of the search, empty until somebody asks for it.
+    """
+
+    plan: Plan
+    mapped: tuple[Finding, ...]
+    searched: tuple[Finding, ...] = ()
+
+    @classmethod
+    def of(cls, plan: Plan, runs: Iterable[RunSummary], searched: bool = False) -> Findings:
+        """From the runs that are done; ``searched``: whether the search was asked for."""
+        by_hash = {run.config.hash: run for run in runs}
+
+        def found(settings: Sequence[Setting]) -> tuple[Finding, ...]:
+            return tuple(Finding.of(s, by_hash.get(s.config.hash), plan.aligned) for s in settings)
+
+        return cls(plan, found(plan.settings), found(plan.search) if searched else ())
+
+    @property
+    def every(self) -> tuple[Finding, ...]:
+        """Map and search."""
+        return self.mapped + self.searched
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Of the map."""
+        return [finding.cell for finding in self.mapped]
+
+    @property
+    def headline(self) -> str:
+        """In how many settings of the map alignment wins, ties and loses."""
+        gains = [f.cell.gain for f in self.mapped if f.cell.known]
+        if not gains:
+            return f"None of the {len(self.mapped)} settings is done yet."
+        wins, losses = sum(g > TIE_POINTS for g in gains), sum(g < -TIE_POINTS for g in gains)
+        ties = len(gains) - wins - losses
+        without = sum(f.cell.done and not f.cell.known for f in self.mapped)
+        text = (
+            f"In {wins} of {len(gains)} settings {label(self.plan.aligned)} wins by more than {TIE_POINTS:g} point of "
+            f"{self.plan.base.task.score}, in {ties} the two tie, in {losses} it loses by more than that "
+            f"(from {signed(min(gains))} to {signed(max(gains))} points)."
+        )
+        if without:
+            text += f" {without} could not be compared, because a run or an arm ended early."
+        return text
+
+    @property
+    def by_score(self) -> str:
+        """In how many settings, searched ones too, the score is lower with alignment."""
+        gains = [f.cell.gain for f in self.every if f.cell.known]
+        return (
+            f"lower with alignment in {sum(g < 0 for g in gains)} of {len(gains)} settings, "
+            f"by more than {TIE_POINTS:g} point in {sum(g < -TIE_POINTS for g in gains)}"
+        )
+
+    @property
+    def by_error(self) -> str:
+        """In how many settings, searched ones too, the aggregation error is higher with alignment."""
+        ratios = [f.cell.ratio for f in self.every if f.cell.known]
+        markedly = sum(r < -math.log10(1 + SAME_ERROR) for r in ratios)
+        return (
+            f"higher with alignment in {sum(r < 0 for r in ratios)} of {len(ratios)} settings, "
+            f"by more than {percent(SAME_ERROR)} in {markedly}"
+        )
+
+    def worst(self, by: str, count: int) -> list[Finding]:
+        """The settings in which alignment helps least or hurts most, by ``"gain"`` or ``"ratio"``, worst first."""
+        value: Callable[[Finding], float] = lambda f: float(getattr(f.cell, by))  # noqa: E731
+        return sorted((f for f in self.every if f.cell.known), key=value)[:count]
+
+    @functools.cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a setting, plain numbers: shares as shares, gains in points; NaN where there are none."""
+        return [
+            {
+                "setting": f.setting.name,
+                "naive_error": f.cell.naive_error,
+                "aligned_error": f.cell.aligned_error,
+                "error_ratio": 10**f.cell.ratio,
+                "naive_score": f.naive_score,
+                "aligned_score": f.aligned_score,
+                "gain_points": f.cell.gain,
+                "problem": f.cell.note if f.cell.done else "not run yet",
+            }
+            for f in self.every
+        ]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Everything: engine, config, methods, headline, counts and rows; for JSON."""
+        return {
+            "engine": ENGINE_VERSION,
+            "config": self.plan.base.to_dict(),
+            "naive": NAIVE,
+            "aligned": self.plan.aligned,
+            "rows": self.plan.rows,
+            "rounds": rounds_of(self.plan.base, self.plan.depth),
+            "score_name": self.plan.base.task.score,
+            "headline": self.headline,
+            "by_score": self.by_score,
+            "by_error": self.by_error,
+            "settings": self.rows,
+        }
+
+
+def label(method: str) -> str:
+    """A method's name for people."""
+    return METHODS[method].card.label
