@@ -15,9 +15,9 @@ from app.runner import RunJob, runner
 from app.share import settings_from
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
-from fedrot_core.mistakes import MISTAKES, Mistake
-from fedrot_core.mistakes.evidence import Evidence, in_run, on_bench
-from fedrot_core.mistakes.game import CASES, SETTINGS, config_of, hidden
+from fedrot_core.learn.mistakes import MISTAKES, Mistake
+from fedrot_core.learn.mistakes.evidence import Evidence, in_run, on_bench
+from fedrot_core.learn.mistakes.game import CASES, SETTINGS, config_of, hidden
 from fedrot_core.trace import Trace
 
 

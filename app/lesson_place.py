@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fedrot_core.errors import ConfigError
-from fedrot_core.lessons import Lesson
+from fedrot_core.learn.lessons import Lesson
 
 FLAGS = {"present": "present", "hide": "hide", "skip": "skip"}
 

@@ -13,7 +13,7 @@ from app import link, state
 from app.components.sweep_progress import held
 from app.lesson_place import Place, from_query, to_query
 from app.runner import runner
-from fedrot_core.lessons.base import Choice, Curve, Estimate, Lesson, Runs, Step
+from fedrot_core.learn.lessons.base import Choice, Curve, Estimate, Lesson, Runs, Step
 
 PLAY_SECONDS = 0.6
 PLAY_FRAMES = 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedrot_core.lessons import LESSONS
+from fedrot_core.learn.lessons import LESSONS
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 HOME = "00_home.py"

@@ -13,13 +13,13 @@ from app.background import Job
 from app.known_arms import merged, split
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled
-from fedrot_core.export.outline_lesson import lesson_outline
-from fedrot_core.export.outlines import comparison_outline, run_outline
-from fedrot_core.export.pack import Options, build
-from fedrot_core.export.pack_runs import ShouldStop, Tell, runs_of, trained
-from fedrot_core.export.slides import Outline
+from fedrot_core.export.lecture.outline_lesson import lesson_outline
+from fedrot_core.export.lecture.outlines import comparison_outline, run_outline
+from fedrot_core.export.lecture.pack import Options, build
+from fedrot_core.export.lecture.pack_runs import ShouldStop, Tell, runs_of, trained
+from fedrot_core.export.lecture.slides import Outline
 from fedrot_core.figures import View
-from fedrot_core.lessons import LESSONS
+from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.study.comparison import Comparison
 from fedrot_core.study.summary import RunSummary
 from fedrot_core.trace import Trace

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from fedrot_core.lessons import LESSONS
-from fedrot_core.quiz import Number, Pick, Question, nth, topics
-from fedrot_core.quiz.base import EVERYTHING, SEEDS
+from fedrot_core.learn.lessons import LESSONS
+from fedrot_core.learn.quiz import Number, Pick, Question, nth, topics
+from fedrot_core.learn.quiz.base import EVERYTHING, SEEDS
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Place:
 
     Attributes:
         seed: everyone with the same one gets the same questions.
-        topic: a lesson's name, or :data:`fedrot_core.quiz.base.EVERYTHING`.
+        topic: a lesson's name, or :data:`fedrot_core.learn.quiz.base.EVERYTHING`.
         n: which question, from 0.
     """
 

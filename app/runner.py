@@ -15,8 +15,8 @@ from app.archive import Archive, Origin, archive
 from app.background import Job, Jobs
 from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
+from fedrot_core.learn.mistakes import MISTAKES
 from fedrot_core.methods import Method
-from fedrot_core.mistakes import MISTAKES
 from fedrot_core.trace import Trace
 
 KEPT_RUNS = 24
@@ -140,8 +140,8 @@ class Runner:
         """The run of ``config``, started if nobody has yet or if it was cancelled.
 
         Args:
-            mistake: entry of :data:`fedrot_core.mistakes.MISTAKES`, whose correct and faulty copy are then the arms;
-                such a run is neither recalled nor kept.
+            mistake: entry of :data:`fedrot_core.learn.mistakes.MISTAKES`, whose correct and faulty copy are then the
+                arms; such a run is neither recalled nor kept.
             anew: whether it must be computed for this session.
         """
 

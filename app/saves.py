@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 
 from app.background import Job
-from fedrot_core.export.figures import Draw, Footer, write
-from fedrot_core.export.sizes import FORMATS
+from fedrot_core.export.picture.files import Draw, write
+from fedrot_core.export.picture.sizes import FORMATS
+from fedrot_core.export.provenance import Provenance
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class SaveJob(Job):
     kind = "file"
     advice = "Try another format."
 
-    def __init__(self, draw: Draw, choice: Choice, footer: Footer) -> None:
+    def __init__(self, draw: Draw, choice: Choice, footer: Provenance) -> None:
         super().__init__()
         self.choice = choice
         self.step = "Laying out the figure"

@@ -27,7 +27,7 @@ class Selection:
         tab: name of the figure in the lower panel.
         grid, aligned, depth: rows of the map of settings, its aligned method, and how many rounds it runs.
         compare: names of the methods that the comparison runs; seeds: on how many seeds.
-        check: what the link's run gave where it was shared, by :func:`fedrot_core.export.link_check.link_check`.
+        check: what the link's run gave where it was shared, by :func:`fedrot_core.export.run.link_check.link_check`.
     """
 
     round_index: int | None = None

@@ -6,8 +6,8 @@ import streamlit as st
 
 from app.archive import archive
 from app.background import Job, Jobs
-from fedrot_core.export.take_home import GRID_OF_PAGE, Grid, build
-from fedrot_core.export.take_home_runs import Rows
+from fedrot_core.export.take_home.build import GRID_OF_PAGE, Grid, build
+from fedrot_core.export.take_home.runs import Rows
 
 KEPT_PAGES = 4
 

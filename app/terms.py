@@ -7,8 +7,8 @@ import re
 
 import streamlit as st
 
-from fedrot_core.figures.theme import HUES
-from fedrot_core.lessons.glossary import GLOSSARY, MARK
+from fedrot_core.figures.kit.theme import HUES
+from fedrot_core.learn.lessons.glossary import GLOSSARY, MARK
 
 BOLD = re.compile(r"\*\*(.+?)\*\*")
 

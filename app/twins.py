@@ -7,7 +7,7 @@ import os
 import streamlit as st
 
 from app.background import Job, Jobs
-from fedrot_core.export.verify import steady_rounds
+from fedrot_core.export.run.verify import steady_rounds
 from fedrot_core.trace import Trace
 
 KEPT_TWINS = 64
@@ -17,8 +17,8 @@ class TwinJob(Job):
     """The twin of one finished run.
 
     Attributes:
-        steady: rounds that can be compared with another machine's, by :func:`fedrot_core.export.verify.steady_rounds`;
-            None until that is known.
+        steady: rounds that can be compared with another machine's, by
+            :func:`fedrot_core.export.run.verify.steady_rounds`; None until that is known.
     """
 
     kind = "twin run"

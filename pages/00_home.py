@@ -11,7 +11,7 @@ from app.runner import runner
 from app.terms import rich, theme_mode
 from fedrot_core.config import FederationConfig
 from fedrot_core.figures import View
-from fedrot_core.lessons import LESSONS
+from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.study import presets
 
 WHAT = (

@@ -11,7 +11,7 @@ from app.components.transport import POLL_SECONDS
 from app.terms import theme_mode
 from app.text import plain
 from fedrot_core.figures import View
-from fedrot_core.mistakes.evidence import method_note
+from fedrot_core.learn.mistakes.evidence import method_note
 from fedrot_core.trace import Trace
 
 MODES = {"explore": "Look at each", "play": "Find the hidden one"}

@@ -10,10 +10,10 @@ from app.components.paper_parts import differences, follow_link, head, lead
 from app.components.sweep_progress import POLL_SECONDS, held, progress
 from app.terms import theme_mode
 from app.text import plain
-from fedrot_core.export.figures import Footer
-from fedrot_core.figures.paper import paper_figures
+from fedrot_core.export.provenance import Provenance, line
+from fedrot_core.figures.study.paper import paper_figures
 from fedrot_core.study import paper
-from fedrot_core.study.replica import PaperCard
+from fedrot_core.study.replica import VARIED, PaperCard
 
 
 def stage() -> None:
@@ -25,7 +25,7 @@ def stage() -> None:
     lead(card)
     drawings = paper_figures(card.tables, card.ratios)
     places = [place for _ in range(len(drawings) // 2) for place in st.columns(2, gap="large")] + [st.container()]
-    ours = Footer.of(plan.base, "runs beside the paper", f"{done} of {len(plan.configs)} runs")
+    ours = Provenance.of_study("runs beside the paper", plan.base, f"{done} of {len(plan.configs)} runs", VARIED)
     for place, drawing in zip(places, drawings, strict=True):
         name = drawing.name
         with place:
@@ -33,7 +33,7 @@ def stage() -> None:
                 f"figure_{name}", drawing.draw, height=330 if name == "error_ratios" else 270, label=drawing.label,
                 filename=f"fedrot-paper-{name}", uirevision=name, version=f"{name}:{done}:{theme_mode()}",
                 triggers={"table": functools.partial(ask_table, name)},
-                footer=Footer(f"FedRot Lab · numbers of {paper.SOURCE}") if name.startswith("paper") else ours,
+                footer=Provenance(line(f"numbers of {paper.SOURCE}")) if name.startswith("paper") else ours,
             )  # fmt: skip
         if table_wanted() == name:
             numbers_dialog(drawing.label, paper.SOURCE, drawing.draw(theme_mode()), f"fedrot-paper-{name}")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import take_home
 from app.components.take_home_parts import card, contents
-from fedrot_core.export.take_home_steps import STEPS
+from fedrot_core.export.take_home.steps import STEPS
 
 for sheet in ("style.css", "lesson.css"):
     st.html(Path(__file__).parents[1] / "app" / sheet)

@@ -13,6 +13,7 @@ RANKS: dict[int, tuple[str, ...]] = {
     0: (
         "fedrot_core",
         "fedrot_core.errors",
+        "fedrot_core.learn",
         "fedrot_core.rng",
         "fedrot_core.study",
         "fedrot_core.study.paper",
@@ -36,10 +37,14 @@ RANKS: dict[int, tuple[str, ...]] = {
     4: (
         "fedrot_core.alignment",
         "fedrot_core.engine",
+        "fedrot_core.figures.kit",
         "fedrot_core.store",
         "fedrot_core.study.plotted",
     ),
     5: (
+        "fedrot_core.figures.lesson",
+        "fedrot_core.figures.run",
+        "fedrot_core.figures.study",
         "fedrot_core.finished",
         "fedrot_core.frames",
         "fedrot_core.metrics",
@@ -47,11 +52,11 @@ RANKS: dict[int, tuple[str, ...]] = {
         "fedrot_core.workloads",
     ),
     6: (
-        "fedrot_core.shipped",
-        "fedrot_core.server",
         "fedrot_core.figures",
-        "fedrot_core.examples",
-        "fedrot_core.mistakes",
+        "fedrot_core.learn.examples",
+        "fedrot_core.learn.mistakes",
+        "fedrot_core.server",
+        "fedrot_core.shipped",
     ),
     7: ("fedrot_core.arm",),
     8: ("fedrot_core.federation",),
@@ -60,19 +65,28 @@ RANKS: dict[int, tuple[str, ...]] = {
         "fedrot_core.study.sweep",
     ),
     10: (
-        "fedrot_core.lessons",
+        "fedrot_core.learn.lessons",
         "fedrot_core.study.comparison",
         "fedrot_core.study.presets",
         "fedrot_core.study.replica",
         "fedrot_core.study.spin",
         "fedrot_core.study.when",
     ),
-    11: ("fedrot_core.quiz",),
-    12: ("fedrot_core.export",),
-    13: ("fedrot_core.cli",),
-    14: ("fedrot_core.__main__",),
-    15: ("app",),
-    16: ("pages",),
+    11: ("fedrot_core.learn.quiz",),
+    12: (
+        "fedrot_core.export",
+        "fedrot_core.export.provenance",
+    ),
+    13: ("fedrot_core.export.picture",),
+    14: ("fedrot_core.export.run",),
+    15: (
+        "fedrot_core.export.lecture",
+        "fedrot_core.export.take_home",
+    ),
+    16: ("fedrot_core.cli",),
+    17: ("fedrot_core.__main__",),
+    18: ("app",),
+    19: ("pages",),
 }
 """Rank -> modules or packages. A file may import its own package, and otherwise lower ranks only."""
 
@@ -185,7 +199,7 @@ def test_the_reader_of_imports_sees_what_it_should(tmp_path: Path) -> None:
         "import torch.nn as nn\nfrom fedrot_core import config\ndef f():\n    from fedrot_core.rng import stream\n"
     )
     assert imports(file) == {"torch.nn", "fedrot_core.config", "fedrot_core.rng"}
-    assert unit("fedrot_core.figures.theme") == "fedrot_core.figures"
+    assert unit("fedrot_core.figures.kit.theme") == "fedrot_core.figures.kit"
     assert unit("fedrot_core.unheard_of") is None
     assert unit("numpy.linalg") is None
     assert "torch" in tops(reachable("fedrot_core.federation"))

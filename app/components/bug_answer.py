@@ -7,8 +7,8 @@ import html
 import streamlit as st
 
 from app import bugs
+from fedrot_core.learn.mistakes import MISTAKES, Mistake
 from fedrot_core.methods import METHODS
-from fedrot_core.mistakes import MISTAKES, Mistake
 
 TITLES = {name: MISTAKES[name].title for name in MISTAKES}
 

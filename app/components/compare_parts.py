@@ -14,11 +14,11 @@ from app.components.method_list import method_list
 from app.controls import skew_key, widgets
 from app.share import Selection
 from app.terms import theme_mode
-from fedrot_core.export.figures import Footer
-from fedrot_core.figures.base import Drawing
-from fedrot_core.figures.compare import compare_figures
-from fedrot_core.figures.compare_base import plot_height
-from fedrot_core.figures.compare_curves import grid_height
+from fedrot_core.export.provenance import Provenance
+from fedrot_core.figures.kit.base import Drawing
+from fedrot_core.figures.study.comparison import compare_figures
+from fedrot_core.figures.study.comparison_kit import plot_height
+from fedrot_core.figures.study.learning_grid import grid_height
 from fedrot_core.methods import METHODS
 from fedrot_core.study.comparison import Comparison, Plan
 from fedrot_core.study.seeds import MOST_SEEDS
@@ -97,7 +97,7 @@ def _card(drawing: Drawing, shown: Comparison, height: int) -> None:
         f"figure_{drawing.name}", drawing.draw, height=height, label=drawing.label,
         filename=f"fedrot-{drawing.name}-{key}", uirevision=key, version=f"{key}:{done}:{theme_mode()}",
         triggers={"table": functools.partial(ask_table, drawing.name)},
-        footer=Footer.of(shown.plan.configs[0], f"comparison {key}", f"{done} of {total} seeds"),
+        footer=Provenance.of_study(f"comparison {key}", shown.plan.configs[0], f"{done} of {total} seeds"),
     )  # fmt: skip
 
 

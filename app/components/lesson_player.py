@@ -14,12 +14,11 @@ from app.components.live_figure import ask_table, chart, numbers_dialog, table_w
 from app.lessons import PLAY_SECONDS
 from app.terms import rich, theme_mode
 from app.text import plain
-from fedrot_core import ENGINE_VERSION
 from fedrot_core.errors import FedRotError
-from fedrot_core.export.figures import Footer
-from fedrot_core.lessons import LESSONS
-from fedrot_core.lessons.base import Choice, Curve, Estimate, Knob, Lesson, Prediction, Runs, Scene, Step
-from fedrot_core.lessons.glossary import unmarked
+from fedrot_core.export.provenance import Provenance, line
+from fedrot_core.learn.lessons import LESSONS
+from fedrot_core.learn.lessons.base import Choice, Curve, Estimate, Knob, Lesson, Prediction, Runs, Scene, Step
+from fedrot_core.learn.lessons.glossary import unmarked
 
 HERE = Path(__file__).parent
 WAIT_SECONDS = 0.25
@@ -340,13 +339,12 @@ def _picture(lesson: Lesson, step: int, scene: Scene) -> None:
             st.code("\n".join(latex for _, latex in scene.worked), language="latex", wrap_lines=True)
 
 
-def _footer(lesson: Lesson, step: int) -> Footer:
+def _footer(lesson: Lesson, step: int) -> Provenance:
     """Lesson, step, and where its knobs stand."""
     values = lessons.place(lesson).values
     knobs = [lesson.knob(key) for key in lesson.steps[step].knobs]
     set_to = (f"{k.label} {k.choices[values[k.key]] if k.choices else f'{values[k.key]:g}{k.unit}'}" for k in knobs)
-    parts = ("FedRot Lab", f"{lesson.title}, step {step + 1}", ", ".join(set_to), f"engine {ENGINE_VERSION}")
-    return Footer(" · ".join(filter(None, parts)))
+    return Provenance(line(f"{lesson.title}, step {step + 1}", ", ".join(set_to)))
 
 
 def _dialog(lesson: Lesson, scene: Scene | None) -> None:

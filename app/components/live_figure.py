@@ -14,10 +14,11 @@ import streamlit as st
 
 from app.components.save_dialog import Asked, ask, page_path, save_dialog
 from app.terms import theme_mode
-from fedrot_core.export.figures import Draw, Footer, table_csv
+from fedrot_core.export.picture.files import Draw, table_csv
+from fedrot_core.export.provenance import Provenance
 from fedrot_core.figures import FIGURES, FigureEntry, View
-from fedrot_core.figures.table import figure_rows
-from fedrot_core.figures.theme import GAUGE_HUES, HUES
+from fedrot_core.figures.kit.rows import figure_rows
+from fedrot_core.figures.kit.theme import GAUGE_HUES, HUES
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import METRICS, Gauge
 
@@ -81,7 +82,7 @@ def chart(
     uirevision: str,
     version: str,
     triggers: Mapping[str, Callable[[], None]],
-    footer: Footer = Footer(),  # noqa: B008
+    footer: Provenance = Provenance(),  # noqa: B008
     presented: bool = False,
     badge: Badge | None = None,
 ) -> None:
@@ -191,11 +192,11 @@ def figure_card(
     )
 
 
-def _footer(trace: Trace, view: View) -> Footer:
+def _footer(trace: Trace, view: View) -> Provenance:
     """Run, seed and selection, for saved pictures."""
     arm = next(card.label for card in trace.arms if card.name == view.arm)
     shown = f"{arm}, {trace.task.layers[view.layer]}, client {view.client}, round {view.round_index}"
-    return Footer.of(trace.config, shown=shown, version=trace.engine)
+    return Provenance.of_run(trace.config, shown, trace.engine)
 
 
 def data_dialog(trace: Trace, view: View) -> bool:

@@ -10,13 +10,13 @@ from app import state
 from app.components.selectors import current_view
 from app.packs import ComparisonSource, LessonSource, PackJob, RunSource, Source
 from app.text import plain
-from fedrot_core.export.browser import REMEDY, chrome_available
-from fedrot_core.export.pack import Options
-from fedrot_core.export.sizes import STYLES
-from fedrot_core.export.worksheet import MOST
-from fedrot_core.lessons import LESSONS
+from fedrot_core.export.lecture.pack import Options
+from fedrot_core.export.lecture.worksheet import MOST
+from fedrot_core.export.picture.browser import REMEDY, chrome_available
+from fedrot_core.export.picture.sizes import STYLES
+from fedrot_core.learn.lessons import LESSONS
+from fedrot_core.learn.quiz.base import SEEDS
 from fedrot_core.methods import METHODS
-from fedrot_core.quiz.base import SEEDS
 from fedrot_core.study.comparison import Comparison
 from fedrot_core.wording import size
 

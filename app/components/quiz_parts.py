@@ -12,10 +12,10 @@ from app.navigation import lesson_file
 from app.quiz import Place
 from app.terms import rich
 from app.text import plain
-from fedrot_core.lessons import LESSONS
-from fedrot_core.lessons.glossary import unmarked
-from fedrot_core.quiz import Number, Pick, Question
-from fedrot_core.quiz.base import SEEDS
+from fedrot_core.learn.lessons import LESSONS
+from fedrot_core.learn.lessons.glossary import unmarked
+from fedrot_core.learn.quiz import Number, Pick, Question
+from fedrot_core.learn.quiz.base import SEEDS
 
 
 def open_link() -> None:

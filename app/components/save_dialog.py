@@ -19,10 +19,11 @@ from app import state
 from app.saves import Choice, SaveJob
 from app.terms import theme_mode
 from app.text import plain
-from fedrot_core.export.browser import REMEDY, chrome_available
-from fedrot_core.export.figures import Draw, Footer, styled
-from fedrot_core.export.sizes import FORMATS, SCALES, SIZES, STYLES, Size
-from fedrot_core.figures.table import figure_rows
+from fedrot_core.export.picture.browser import REMEDY, chrome_available
+from fedrot_core.export.picture.files import Draw, styled
+from fedrot_core.export.picture.sizes import FORMATS, SCALES, SIZES, STYLES, Size
+from fedrot_core.export.provenance import Provenance
+from fedrot_core.figures.kit.rows import figure_rows
 from fedrot_core.wording import size as size_text
 
 POLL_SECONDS = 0.25
@@ -55,7 +56,7 @@ class Asked:
     label: str
     filename: str
     draw: Draw
-    footer: Footer
+    footer: Provenance
     page: str
 
 

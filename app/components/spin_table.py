@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from fedrot_core.figures.theme import GAUGE_HUES, HUES
+from fedrot_core.figures.kit.theme import GAUGE_HUES, HUES
 from fedrot_core.gauge import MetricChange, Spin
 from fedrot_core.study.spin import conclusion, pair, rounding
 

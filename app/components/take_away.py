@@ -13,11 +13,11 @@ from app.share import to_query
 from app.text import plain
 from app.twins import twins
 from fedrot_core.errors import FedRotError
-from fedrot_core.export import code, run_file, trace_file
-from fedrot_core.export.link_check import compare_link, link_check
-from fedrot_core.export.run_file import RunFile
-from fedrot_core.export.verdict import Verdict
-from fedrot_core.export.verify import compare
+from fedrot_core.export.run import code, run_file, trace_file
+from fedrot_core.export.run.link_check import compare_link, link_check
+from fedrot_core.export.run.run_file import RunFile
+from fedrot_core.export.run.verdict import Verdict
+from fedrot_core.export.run.verify import compare
 from fedrot_core.trace import Trace
 
 LARGEST_MB = 20

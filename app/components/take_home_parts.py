@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import state, take_home
 from app.take_home import PageJob
-from fedrot_core.export.take_home import Grid
+from fedrot_core.export.take_home.build import Grid
 from fedrot_core.wording import size
 
 FILE = "fedrot-take-home.html"

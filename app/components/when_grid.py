@@ -15,10 +15,9 @@ from app.components.live_figure import ask_table, chart, table_wanted
 from app.share import to_query
 from app.terms import theme_mode
 from app.text import plain
-from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig, leaves
-from fedrot_core.export.figures import Footer
-from fedrot_core.figures.when import when_figure
+from fedrot_core.export.provenance import Provenance
+from fedrot_core.figures.study.when import when_figure
 from fedrot_core.study.tables import as_csv, as_json
 from fedrot_core.study.when import ALIGNED, NAIVE, ROWS, Findings, label, rounds_of
 
@@ -95,8 +94,9 @@ def map_card(findings: Findings) -> None:
         "figure_when", drawing.draw, height=430, label=drawing.label, filename=f"fedrot-when-{plan.key}",
         uirevision=plan.key, version=f"{plan.key}:{done}:{theme_mode()}",
         triggers={"pick": picked, "table": functools.partial(ask_table, drawing.name)},
-        footer=Footer(f"FedRot Lab · map {plan.key}, {done} of {len(cells)} settings, seed {plan.base.seed}, "
-                      f"{first.train.rounds} rounds · engine {ENGINE_VERSION}", first.hash, plan.base.seed),
+        footer=Provenance.of_study(
+            f"map {plan.key}", first, f"{done} of {len(cells)} settings, {first.train.rounds} rounds", plan.varied
+        ),
     )  # fmt: skip
     if table_wanted() == drawing.name:
         st.dialog(f"{drawing.label}: the numbers", width="large")(table)(findings)

@@ -12,12 +12,12 @@ from fedrot_core.cli.output import table, train
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.cli.results import Wanted, results
 from fedrot_core.errors import rule
-from fedrot_core.export.figures import Footer
+from fedrot_core.export.provenance import Provenance
 from fedrot_core.figures import View
-from fedrot_core.figures.base import FIGURES, of_run
-from fedrot_core.mistakes import MISTAKES
-from fedrot_core.mistakes.evidence import in_run, method_note, on_bench
-from fedrot_core.mistakes.game import CASES, SETTINGS, config_of, hidden
+from fedrot_core.figures.kit.base import FIGURES, of_run
+from fedrot_core.learn.mistakes import MISTAKES
+from fedrot_core.learn.mistakes.evidence import in_run, method_note, on_bench
+from fedrot_core.learn.mistakes.game import CASES, SETTINGS, config_of, hidden
 
 DRAWN = ("learning", "errors")
 
@@ -60,7 +60,7 @@ def bug(name: str | None, case: int | None, settings: dict[str, Any], wanted: Wa
     told = [f"{mistake.title}.", table(lines), "", f"Right: {mistake.right}", f"Wrong: {mistake.wrong}", mistake.why]
     text = "\n".join([*told, f"What gives it away: {mistake.tell}", method_note(trace)])
     view = View(trace.arms[0].name, trace.rounds_done - 1)
-    footer = Footer.of(config, f"mistake {mistake.name}")
+    footer = Provenance.of_run(config, f"mistake {mistake.name}", checksum=trace.checksum)
     wanted.deliver(text, rows, content, [of_run(FIGURES[n], trace, view) for n in DRAWN], lambda _: footer)
     for stop in trace.stopped:
         click.echo(stop.message, err=True)

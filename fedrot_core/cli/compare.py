@@ -11,8 +11,8 @@ from fedrot_core.cli.program import FAILED, group
 from fedrot_core.cli.results import Wanted, results
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
-from fedrot_core.export.figures import Footer
-from fedrot_core.figures.compare import compare_figures
+from fedrot_core.export.provenance import Provenance
+from fedrot_core.figures.study.comparison import compare_figures
 from fedrot_core.study.comparison import Comparison, plan
 from fedrot_core.study.seeds import MOST_SEEDS
 from fedrot_core.study.summary import TIE
@@ -59,7 +59,7 @@ def compare(config: FederationConfig, seeds: int, margin: float, wanted: Wanted)
         raise ConfigError(" ".join(planned.refused.values()), "arms")
     runs = summaries(planned.configs, f"Running {len(planned.cards)} methods on {seeds} seeds", wanted.quiet)
     found = Comparison(planned, tuple(runs))
-    footer = Footer.of(planned.configs[0], f"comparison {planned.key}", f"{len(runs)} of {seeds} seeds")
+    footer = Provenance.of_study(f"comparison {planned.key}", planned.configs[0], f"{len(runs)} of {seeds} seeds")
     drawings = compare_figures(found.runs, planned.cards, seeds)
     wanted.deliver(_text(found), found.rows, found.content, drawings, lambda name: footer)
     for run in runs:

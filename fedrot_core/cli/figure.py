@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,9 +13,10 @@ from fedrot_core.cli.pictures import style_and_size
 from fedrot_core.cli.program import group
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import rule
-from fedrot_core.export.figures import Footer, write_figure
-from fedrot_core.export.run_file import RunFile
-from fedrot_core.export.sizes import FORMATS, SCALES, STYLES
+from fedrot_core.export.picture.files import write_figure
+from fedrot_core.export.picture.sizes import FORMATS, SCALES, STYLES
+from fedrot_core.export.provenance import Provenance
+from fedrot_core.export.run.run_file import RunFile
 from fedrot_core.figures import FIGURES, View, drawn
 from fedrot_core.trace import Trace
 
@@ -83,8 +85,8 @@ def figure(
     trace = source if isinstance(source, Trace) and held else train(config, quiet)
     _within("--layer", layer, len(trace.task.layers))
     fig = drawn(name, trace, view)
-    text = "" if no_footer else described(trace)
-    footer = Footer(text, config.hash, config.seed, trace.engine)
+    footer = Provenance.of_run(config, version=trace.engine, checksum=trace.checksum)
+    footer = replace(footer, text="") if no_footer else footer
     write_file(out, write_figure(fig, out.suffix.lower()[1:], size, style, footer, scale))
     click.echo(fig.layout.meta["alt"])
 
@@ -101,15 +103,3 @@ def _check(view: View, config: FederationConfig) -> None:
 def _within(name: str, value: int, end: int) -> None:
     if not 0 <= value < end:
         raise rule(name, f"be in 0..{end - 1}", value, "Use 0, for example.")
-
-
-def described(trace: Trace) -> str:
-    """One line that says which run it is: what differs from the defaults, seed, engine and checksum."""
-    values = trace.config.values()
-    parts = [
-        f"{leaf.option.key}={'+'.join(v) if isinstance(v := leaf.get(trace.config), tuple) else v}"
-        for leaf in trace.config.leaves()
-        if leaf.get(trace.config) != leaf.default and leaf.active(values) and leaf.option.key != "seed"
-    ]
-    settings = ", ".join(parts) or "default settings"
-    return f"FedRot Lab: {settings}; seed {trace.config.seed}, engine {trace.engine}, checksum {trace.checksum}"

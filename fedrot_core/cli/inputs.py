@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fedrot_core.errors import rule
-from fedrot_core.export import run_file, trace_file
-from fedrot_core.export.run_file import RunFile
+from fedrot_core.export.run import run_file, trace_file
+from fedrot_core.export.run.run_file import RunFile
 from fedrot_core.trace import Trace
 
 

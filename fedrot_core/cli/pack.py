@@ -10,15 +10,15 @@ from fedrot_core.cli.flags import Teaching, configured
 from fedrot_core.cli.output import check_out, progress, quiet_option, write_file
 from fedrot_core.cli.program import group
 from fedrot_core.config import FederationConfig
-from fedrot_core.export.outline_lesson import lesson_outline
-from fedrot_core.export.outlines import run_outline
-from fedrot_core.export.pack import Options, build
-from fedrot_core.export.pack_runs import ShouldStop, Tell, runs_of, trained
-from fedrot_core.export.run_file import RunFile
-from fedrot_core.export.sizes import STYLES
-from fedrot_core.export.slides import Outline
-from fedrot_core.export.worksheet import MOST
-from fedrot_core.lessons import LESSONS
+from fedrot_core.export.lecture.outline_lesson import lesson_outline
+from fedrot_core.export.lecture.outlines import run_outline
+from fedrot_core.export.lecture.pack import Options, build
+from fedrot_core.export.lecture.pack_runs import ShouldStop, Tell, runs_of, trained
+from fedrot_core.export.lecture.slides import Outline
+from fedrot_core.export.lecture.worksheet import MOST
+from fedrot_core.export.picture.sizes import STYLES
+from fedrot_core.export.run.run_file import RunFile
+from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.trace import Trace
 
 EPILOG = """\b

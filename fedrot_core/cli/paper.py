@@ -11,10 +11,10 @@ from fedrot_core.cli.flags import Teaching, some_settings
 from fedrot_core.cli.output import summaries, table
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.cli.results import Wanted, results
-from fedrot_core.export.figures import Footer
-from fedrot_core.figures.paper import paper_figures
+from fedrot_core.export.provenance import Provenance, line
+from fedrot_core.figures.study.paper import paper_figures
 from fedrot_core.study import paper as reported
-from fedrot_core.study.replica import MOST_SEEDS, SEEDS, SETTINGS, PaperCard, plan
+from fedrot_core.study.replica import MOST_SEEDS, SEEDS, SETTINGS, VARIED, PaperCard, plan
 from fedrot_core.wording import percent, times
 
 TABLES = ("clients", "strength", "rank")
@@ -43,8 +43,8 @@ def paper(seeds: int, settings: dict[str, Any], wanted: Wanted) -> int | None:
     planned = plan(settings, seeds)
     runs = summaries(planned.configs, f"Running {len(planned.configs)} runs", wanted.quiet)
     card = PaperCard.of(planned, runs)
-    ours = Footer.of(planned.base, "runs beside the paper", f"{len(runs)} runs")
-    theirs = Footer(f"FedRot Lab · numbers of {reported.SOURCE}")
+    ours = Provenance.of_study("runs beside the paper", planned.base, f"{len(runs)} runs", VARIED)
+    theirs = Provenance(line(f"numbers of {reported.SOURCE}"))
     drawings = paper_figures(card.tables, card.ratios)
     wanted.deliver(_text(card), card.rows, card.content, drawings, lambda n: theirs if n.startswith("paper") else ours)
     for trouble in card.troubles:

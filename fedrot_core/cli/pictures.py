@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from fedrot_core.export.sizes import SIZES, STYLES
+from fedrot_core.export.picture.sizes import SIZES, STYLES
 
 
 class SizeType(click.ParamType[Any]):

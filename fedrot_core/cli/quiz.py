@@ -9,9 +9,10 @@ import click
 from fedrot_core.cli.flags import Teaching
 from fedrot_core.cli.output import check_out, say, write_file
 from fedrot_core.cli.program import group
-from fedrot_core.export.worksheet import MOST, as_html, as_markdown, questions
-from fedrot_core.quiz import topics
-from fedrot_core.quiz.base import EVERYTHING, SEEDS
+from fedrot_core.export.lecture.worksheet import MOST, as_html, as_markdown, questions
+from fedrot_core.export.provenance import line
+from fedrot_core.learn.quiz import topics
+from fedrot_core.learn.quiz.base import EVERYTHING, SEEDS
 
 EPILOG = """\b
 Examples:
@@ -38,7 +39,7 @@ def quiz(topic: str, seed: int, count: int, out: Path | None, key: Path | None, 
     for file, _ in files:
         check_out(file, (".html", ".md"))
     asked = questions(seed, count, topic)
-    title, source = "FedRot Lab quiz", f"topic {topic}, seed {seed}"
+    title, source = "Quiz: federated LoRA", line(f"topic {topic}, seed {seed}, {count} questions")
     for file, is_key in files:
         write = as_html if file.suffix.lower() == ".html" else as_markdown
         write_file(file, write(title, source, asked, is_key).encode())

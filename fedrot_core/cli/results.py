@@ -13,9 +13,10 @@ import click
 from fedrot_core.cli.output import check_out, json_option, quiet_option, say, write_file
 from fedrot_core.cli.pictures import style_and_size
 from fedrot_core.errors import rule
-from fedrot_core.export.figures import Footer, write_figure
-from fedrot_core.export.sizes import FORMATS, STYLES
-from fedrot_core.figures.base import Drawing
+from fedrot_core.export.picture.files import write_figure
+from fedrot_core.export.picture.sizes import FORMATS, STYLES
+from fedrot_core.export.provenance import Provenance
+from fedrot_core.figures.kit.base import Drawing
 from fedrot_core.study.tables import as_csv, as_json
 
 TABLES = (".csv", ".json")
@@ -40,7 +41,7 @@ class Wanted:
 
     def deliver(
         self, text: str, rows: Sequence[Mapping[str, Any]], content: Mapping[str, Any], drawings: Sequence[Drawing],
-        footer: Callable[[str], Footer | str],
+        footer: Callable[[str], Provenance | str],
     ) -> None:  # fmt: skip
         """Write and print.
 

@@ -22,8 +22,8 @@ from fedrot_core.cli.output import (
 )
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.config import FederationConfig
-from fedrot_core.export import code, run_file
-from fedrot_core.export.link_check import link_check
+from fedrot_core.export.run import code, run_file
+from fedrot_core.export.run.link_check import link_check
 from fedrot_core.study import tables
 from fedrot_core.study.presets import sentence
 from fedrot_core.trace import Trace

@@ -9,7 +9,7 @@ import click
 from fedrot_core.cli.flags import Teaching
 from fedrot_core.cli.output import check_out, progress, quiet_option, write_file
 from fedrot_core.cli.program import group
-from fedrot_core.export.take_home import GRID_OF_PAGE, build
+from fedrot_core.export.take_home.build import GRID_OF_PAGE, build
 
 EPILOG = """\b
 Examples:

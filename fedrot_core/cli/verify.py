@@ -14,12 +14,12 @@ from fedrot_core.cli.output import json_option, progress, quiet_option, train
 from fedrot_core.cli.program import FAILED, UNDECIDED, group
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import rule
-from fedrot_core.export.link_check import compare_link
-from fedrot_core.export.run_file import RunFile
-from fedrot_core.export.take_home_check import SAMPLE, PageVerdict, check_page
-from fedrot_core.export.verdict import Verdict
-from fedrot_core.export.verify import steady_rounds
-from fedrot_core.export.verify import verify as rerun
+from fedrot_core.export.run.link_check import compare_link
+from fedrot_core.export.run.run_file import RunFile
+from fedrot_core.export.run.verdict import Verdict
+from fedrot_core.export.run.verify import steady_rounds
+from fedrot_core.export.run.verify import verify as rerun
+from fedrot_core.export.take_home.check import SAMPLE, PageVerdict, check_page
 from fedrot_core.study.tables import as_json as json_text
 
 EPILOG = """\b

@@ -10,8 +10,8 @@ from fedrot_core.cli.program import FAILED, group
 from fedrot_core.cli.results import Wanted, results
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import rule
-from fedrot_core.export.figures import Footer
-from fedrot_core.figures.when import when_figure
+from fedrot_core.export.provenance import Provenance
+from fedrot_core.figures.study.when import when_figure
 from fedrot_core.study.when import ALIGNED, DEPTHS, NAIVE, ROWS, Finding, Findings, label, plan
 from fedrot_core.wording import percent, signed, times
 
@@ -53,7 +53,7 @@ def when(config: FederationConfig, rows: str, aligned: str, depth: str, search: 
     runs = summaries(list(configs), f"Running {len(configs)} settings", wanted.quiet)
     found = Findings.of(planned, runs, search)
     first = planned.settings[0].config
-    footer = Footer.of(first, f"map {planned.key}", f"{len(planned.settings)} settings")
+    footer = Provenance.of_study(f"map {planned.key}", first, f"{len(planned.settings)} settings", planned.varied)
     score = config.task.score
     drawing = when_figure(found.cells, planned.x, planned.y, label(NAIVE), label(aligned), score)
     wanted.deliver(_text(found), found.rows, found.content, [drawing], lambda name: footer)

@@ -1,13 +1,12 @@
-"""Figures: a trace and a view in, a Plotly figure out. Adding one is adding a file that registers a function.
+"""Figures in families: of a run (registered; a trace and a view in), of a study, of a lesson; and the kit they share.
 
 No figure computes a metric: everything drawn is in the records. Neither torch nor Streamlit is imported here.
 """
 
-import sys
-
-from fedrot_core.figures.base import FIGURES, FigureEntry, View, drawn
+from fedrot_core.figures import run
+from fedrot_core.figures.kit.base import FIGURES, FigureEntry, View, drawn
 from fedrot_core.registry import import_all
 
-import_all(sys.modules[__name__])
+import_all(run)
 
 __all__ = ["FIGURES", "FigureEntry", "View", "drawn"]

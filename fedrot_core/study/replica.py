@@ -37,6 +37,10 @@ SETTINGS = ("frames", "rounds", "steps", "batch", "opt", "lr", "seed")
 """What a person may set besides the number of seeds; the rest is the paper's."""
 
 
+VARIED = ("clients", "lam", "rank")
+"""URL keys in which the runs differ from one another."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """Our runs: (setting, seed) -> config.

@@ -118,6 +118,12 @@ class Plan:
         return "-".join((self.rows, self.aligned, self.settings[0].config.hash))
 
     @property
+    def varied(self) -> tuple[str, ...]:
+        """URL keys in which the settings of the map differ from one another."""
+        skew = self.base.task.skew or NO_SKEW
+        return skew.key, *skew.also, self.rows
+
+    @property
     def around(self) -> str:
         """What all settings of the map share, in one sentence."""
         train = self.base.train

@@ -25,10 +25,10 @@ from app.runner import Runner
 from app.sweeps import Sweeps
 from fedrot_core import finished
 from fedrot_core.config import FederationConfig
-from fedrot_core.export.link_check import link_check, read_check
-from fedrot_core.export.pack_runs import runs_of
+from fedrot_core.export.lecture.pack_runs import runs_of
+from fedrot_core.export.run.link_check import link_check, read_check
 from fedrot_core.federation import Federation
-from fedrot_core.lessons import LESSONS
+from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.shipped import MANIFEST, Shipped
 from fedrot_core.store import FOLDER, Store
 from fedrot_core.study.presets import PRESETS, Preset

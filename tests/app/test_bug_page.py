@@ -9,9 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.bugs import Scene, read_link
+from fedrot_core.learn.mistakes import MISTAKES
+from fedrot_core.learn.mistakes.game import hidden
 from fedrot_core.methods import METHODS
-from fedrot_core.mistakes import MISTAKES
-from fedrot_core.mistakes.game import hidden
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 QUICK = {"rounds": "2", "steps": "2", "clients": "10"}

@@ -17,9 +17,9 @@ from app.components import pack_parts
 from app.packs import LessonSource, PackJob, RunSource
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError
-from fedrot_core.export import pack
-from fedrot_core.export.pack import Options
-from fedrot_core.lessons import LESSONS
+from fedrot_core.export.lecture import pack
+from fedrot_core.export.lecture.pack import Options
+from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.study.comparison import Comparison, plan
 from fedrot_core.study.sweep import sweep
 

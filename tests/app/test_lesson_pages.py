@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 from app import lesson_place
 from app.lesson_place import Place
 from app.navigation import lesson_file
-from fedrot_core.lessons import LESSONS, Lesson
-from fedrot_core.lessons.base import Choice, Curve, Estimate
+from fedrot_core.learn.lessons import LESSONS, Lesson
+from fedrot_core.learn.lessons.base import Choice, Curve, Estimate
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 

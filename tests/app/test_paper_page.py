@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.components.paper_parts import read_link
-from fedrot_core.figures.paper import curves, error_ratios, gap_title, shared_span
+from fedrot_core.figures.study.paper import curves, error_ratios, gap_title, shared_span
 from fedrot_core.methods import METHODS
 from fedrot_core.study import paper, replica
 from fedrot_core.study.plotted import Line, Ratios

@@ -12,9 +12,9 @@ from streamlit.testing.v1 import AppTest
 from app.navigation import PAGES, lesson_file
 from app.quiz import Place, from_query, score, to_query, topic_titles, verdict
 from app.text import plain
-from fedrot_core.lessons.glossary import unmarked
-from fedrot_core.quiz import TEMPLATES, Number, Pick, Question, topics
-from fedrot_core.quiz.base import SEEDS
+from fedrot_core.learn.lessons.glossary import unmarked
+from fedrot_core.learn.quiz import TEMPLATES, Number, Pick, Question, topics
+from fedrot_core.learn.quiz.base import SEEDS
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 PAGE = "../pages/20_quiz.py"

@@ -16,9 +16,9 @@ from app.components import save_dialog
 from app.components.save_dialog import Asked
 from app.saves import Choice, SaveJob
 from fedrot_core.errors import Cancelled, ExportError
-from fedrot_core.export.figures import Footer
-from fedrot_core.export.sizes import FORMATS, SIZES, STYLES
-from fedrot_core.figures.theme import base_figure
+from fedrot_core.export.picture.sizes import FORMATS, SIZES, STYLES
+from fedrot_core.export.provenance import Provenance
+from fedrot_core.figures.kit.theme import base_figure
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 HERO = "figure_latent"
@@ -29,7 +29,7 @@ def draw(mode: str) -> go.Figure:
 
 
 def asked(key: str = HERO, page: str = "") -> Asked:
-    return Asked(key, "Latent arrows", "fedrot-latent-abc", draw, Footer("FedRot Lab · run abc"), page)
+    return Asked(key, "Latent arrows", "fedrot-latent-abc", draw, Provenance("FedRot Lab · run abc"), page)
 
 
 def opened(monkeypatch: pytest.MonkeyPatch, wish: Asked | None = None, chrome: bool = True) -> AppTest:

@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fedrot_core.config import FederationConfig
-from fedrot_core.export import run_file
+from fedrot_core.export.run import run_file
 from fedrot_core.federation import Federation
 from fedrot_core.trace import Trace
 from tests.core.export.forging import forged

@@ -14,9 +14,9 @@ from app.archive import archive
 from app.components.take_home_parts import FILE, contents
 from app.take_home import PageJob, Pages
 from fedrot_core.errors import Cancelled
-from fedrot_core.export import take_home_runs
-from fedrot_core.export.take_home import TINY, Grid
-from fedrot_core.export.take_home_runs import Rows
+from fedrot_core.export.take_home import runs as take_home_runs
+from fedrot_core.export.take_home.build import TINY, Grid
+from fedrot_core.export.take_home.runs import Rows
 
 PAGE = str(Path(__file__).resolve().parents[2] / "pages" / "30_take_home.py")
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 import torch
 
 from fedrot_core.config import FederationConfig
-from fedrot_core.export.browser import chrome_path
-from fedrot_core.export.outlines import run_outline
-from fedrot_core.export.pack import build
+from fedrot_core.export.lecture.outlines import run_outline
+from fedrot_core.export.lecture.pack import build
+from fedrot_core.export.picture.browser import chrome_path
 from fedrot_core.federation import Federation
 
 FIGURES = 10

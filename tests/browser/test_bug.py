@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from fedrot_core.mistakes.game import hidden
+from fedrot_core.learn.mistakes.game import hidden
 from tests.browser.lab_driver import query, settled
 
 CASE = 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from fedrot_core.lessons import LESSONS
-from fedrot_core.lessons.base import Choice, Curve, Estimate
+from fedrot_core.learn.lessons import LESSONS
+from fedrot_core.learn.lessons.base import Choice, Curve, Estimate
 from tests.browser.lab_driver import (
     hold_answers,
     query,

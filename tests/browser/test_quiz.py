@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from app.quiz import Place
-from fedrot_core.quiz import Pick
+from fedrot_core.learn.quiz import Pick
 from tests.browser.lab_driver import query, settled
 
 SEED = 7

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from fedrot_core import ENGINE_VERSION
-from fedrot_core.export.take_home import TINY, numbers, written
-from fedrot_core.export.take_home_steps import STEPS
+from fedrot_core.export.take_home.build import TINY, numbers, written
+from fedrot_core.export.take_home.steps import STEPS
 from fedrot_core.wording import percent
 
 READY = "html[data-ready]"

@@ -25,11 +25,11 @@ from fedrot_core.cli.flags import LEAVES, Setting, described, flag
 from fedrot_core.cli.program import BAD_INPUT, FAILED, STOPPED, group
 from fedrot_core.config import FederationConfig, Leaf
 from fedrot_core.errors import ConfigError
-from fedrot_core.export.link_check import link_check
+from fedrot_core.export.run.link_check import link_check
 from fedrot_core.federation import Federation
 from fedrot_core.figures import FIGURES
+from fedrot_core.learn.mistakes import MISTAKES, game
 from fedrot_core.methods import METHODS
-from fedrot_core.mistakes import MISTAKES, game
 from fedrot_core.study import comparison, replica, when
 from fedrot_core.study.presets import PRESETS, sentence
 from fedrot_core.study.summary import RunSummary

@@ -11,13 +11,13 @@ import plotly.graph_objects as go
 import pytest
 
 from fedrot_core.config import FederationConfig
-from fedrot_core.figures.compare import compare_figures
-from fedrot_core.figures.compare_base import CompareView
-from fedrot_core.figures.compare_cost import cost
-from fedrot_core.figures.compare_curves import learning_grid
-from fedrot_core.figures.compare_errors import error_curves
-from fedrot_core.figures.table import figure_rows
-from fedrot_core.figures.theme import HUES
+from fedrot_core.figures.kit.rows import figure_rows
+from fedrot_core.figures.kit.theme import HUES
+from fedrot_core.figures.study.comparison import compare_figures
+from fedrot_core.figures.study.comparison_kit import CompareView
+from fedrot_core.figures.study.cost import cost
+from fedrot_core.figures.study.error_curves import error_curves
+from fedrot_core.figures.study.learning_grid import learning_grid
 from fedrot_core.methods import METHODS
 from fedrot_core.study.summary import ArmStatistics, RunSummary, choose, quartiles, sign_test, statistics
 from fedrot_core.study.sweep import summarise

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fedrot_core.figures import FIGURES, View, drawn
-from fedrot_core.figures.theme import SURFACE
+from fedrot_core.figures.kit.theme import SURFACE
 from fedrot_core.trace import ArmStopped, Trace
 
 KINDS = ("plain", "four arms", "rank 1", "rank 2", "teacher", "many")

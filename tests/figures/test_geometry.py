@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fedrot_core.figures import View, drawn
-from fedrot_core.figures.clock import stacked_radii
+from fedrot_core.figures.run.clock import stacked_radii
 from fedrot_core.trace import RoundRecord, Trace
 from tests.figures.conftest import shown_percent
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fedrot_core.figures import View, drawn
-from fedrot_core.figures.theme import HUES
+from fedrot_core.figures.kit.theme import HUES
 from fedrot_core.metrics import PATH_STEPS
 from fedrot_core.trace import RoundRecord, Trace
 from tests.figures.conftest import shown_percent

@@ -10,9 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from fedrot_core.figures.table import figure_rows
-from fedrot_core.lessons import LESSONS
-from fedrot_core.lessons.base import Knob
+from fedrot_core.figures.kit.rows import figure_rows
+from fedrot_core.learn.lessons import LESSONS
+from fedrot_core.learn.lessons.base import Knob
 
 NAMES = ("one_update", "procrustes")
 STEPS = [(name, n) for name in NAMES for n in range(len(LESSONS[name].steps))]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedrot_core.figures.harm import HarmByRound, Pull, harm_bars, pulls
-from fedrot_core.figures.mismatch import Pose, Split, dials, spectrum, split_bars
-from fedrot_core.figures.theme import INK, SURFACE
+from fedrot_core.figures.kit.theme import INK, SURFACE
+from fedrot_core.figures.lesson.alignment_hurts import HarmByRound, Pull, harm_bars, pulls
+from fedrot_core.figures.lesson.mismatch import Pose, Split, dials, spectrum, split_bars
 
 
 def pose(turn: float, tilt: float) -> Pose:

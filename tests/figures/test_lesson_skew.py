@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from fedrot_core.figures.skew import Series, Way, error_lines, gain_line, score_lines, ways, who_holds
-from fedrot_core.figures.theme import INK
+from fedrot_core.figures.kit.theme import INK
+from fedrot_core.figures.lesson.skew import Series, Way, error_lines, gain_line, score_lines, ways, who_holds
 from fedrot_core.study.plotted import Axis
 
 ALPHA = Axis("Dirichlet α (small: few classes each)", "α", (0.1, 0.3, 1.0, 10.0))

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedrot_core.figures.slow import LABEL_GAP, PHASES, Moment, apart, numbers, slow_motion
-from fedrot_core.figures.theme import HUES
+from fedrot_core.figures.kit.theme import HUES
+from fedrot_core.figures.lesson.slow import LABEL_GAP, PHASES, Moment, apart, numbers, slow_motion
 
 TIPS = np.array([[0.2, 0.1], [0.1, 0.22], [-0.2, 0.05], [0.0, -0.2]])
 

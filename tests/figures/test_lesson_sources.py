@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedrot_core.figures.sources import STYLE, Score, Source, by_round, gains, strip
-from fedrot_core.figures.turns import HUE, Turning, degrees_of, turning
+from fedrot_core.figures.lesson.sources import STYLE, Score, Source, by_round, gains, strip
+from fedrot_core.figures.lesson.turns import HUE, Turning, degrees_of, turning
 
 ANGLES = np.array([2.0, 2.5, 90.0, 180.0])
 MIRRORED = np.array([False, False, False, True])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fedrot_core.figures import View, drawn
-from fedrot_core.figures.parts import nice, spread
+from fedrot_core.figures.kit.layout import nice, spread
 from fedrot_core.trace import RoundRecord, Trace
 from fedrot_core.vocabulary import RUNGS
 from fedrot_core.wording import percent

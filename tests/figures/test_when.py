@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
-from fedrot_core.figures.when import DIVERGING, when_map
+from fedrot_core.figures.study.when import DIVERGING, when_map
 from fedrot_core.study.plotted import Axis, Cell
 from fedrot_core.wording import signed, times
 

@@ -15,7 +15,7 @@ from app.quiz import topic_titles
 from app.share import Selection, from_query, to_query
 from fedrot_core.cli.program import group
 from fedrot_core.config import FederationConfig
-from fedrot_core.export.code import script
+from fedrot_core.export.run.code import script
 from fedrot_core.study import presets, when
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")

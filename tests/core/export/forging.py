@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 
-from fedrot_core.export.link_check import read_check
+from fedrot_core.export.run.link_check import read_check
 
 
 def forged(check: str, factor: float) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from fedrot_core.errors import Cancelled, ExportError
-from fedrot_core.export import browser as module
-from fedrot_core.export.browser import Browser, chrome_available, chrome_path
-from fedrot_core.export.figures import write
-from fedrot_core.export.sizes import FORMATS
-from fedrot_core.figures.theme import base_figure
+from fedrot_core.export.picture import browser as module
+from fedrot_core.export.picture.browser import Browser, chrome_available, chrome_path
+from fedrot_core.export.picture.files import write
+from fedrot_core.export.picture.sizes import FORMATS
+from fedrot_core.figures.kit.theme import base_figure
 
 SHORT = 0.3
 """Seconds that these tests let a browser take."""

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.config.fields import TASK
 from fedrot_core.errors import ConfigError
-from fedrot_core.export.code import notebook, script
+from fedrot_core.export.run.code import notebook, script
 from fedrot_core.methods import METHODS
 from fedrot_core.workloads import WORKLOADS
 from tests.core.export.small import config

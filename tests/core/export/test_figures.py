@@ -21,18 +21,19 @@ from hypothesis import strategies as st
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.errors import ConfigError
-from fedrot_core.export.figures import Footer, styled, table_csv, write, write_figure
-from fedrot_core.export.greys import grey, grey_text, greyed
-from fedrot_core.export.lines import wrapped
-from fedrot_core.export.sizes import FORMATS, POINT, SIZES, STYLES, Size
+from fedrot_core.export.picture.files import styled, table_csv, write, write_figure
+from fedrot_core.export.picture.greys import grey, grey_text, greyed
+from fedrot_core.export.picture.lines import wrapped
+from fedrot_core.export.picture.sizes import FORMATS, POINT, SIZES, STYLES, Size
+from fedrot_core.export.provenance import Provenance
 from fedrot_core.federation import Federation
 from fedrot_core.figures import FIGURES, View, drawn
-from fedrot_core.figures.table import figure_rows
-from fedrot_core.figures.theme import INK, SURFACE, base_figure
+from fedrot_core.figures.kit.rows import figure_rows
+from fedrot_core.figures.kit.theme import INK, SURFACE, base_figure
 from fedrot_core.trace import Trace
 from tests.core.export.small import config
 
-FOOTER = Footer("FedRot Lab · run 0123456789abcdef, seed 3, α 0.5, rank 2 · engine 2", "0123456789abcdef", 3)
+FOOTER = Provenance("FedRot Lab · run 0123456789abcdef, seed 3, α 0.5, rank 2 · engine 2", "0123456789abcdef", 3)
 COLOUR_NAMES = {"white", "black", "red", "green", "blue", "gray", "grey", "orange", "yellow", "purple"}
 
 

@@ -20,19 +20,21 @@ from pptx import Presentation
 from pypdf import PdfReader
 
 from fedrot_core.errors import Cancelled, ConfigError, ExportError
-from fedrot_core.export import figures, pack, run_file, worksheet
-from fedrot_core.export.browser import chrome_available
-from fedrot_core.export.deck import needed
-from fedrot_core.export.outline_lesson import lesson_outline
-from fedrot_core.export.outlines import comparison_outline, run_outline
-from fedrot_core.export.pack import Options, build
-from fedrot_core.export.pack_runs import runs_of
-from fedrot_core.export.slides import Outline
-from fedrot_core.export.tex import UNKNOWN, escaped
+from fedrot_core.export.lecture import pack, worksheet
+from fedrot_core.export.lecture.deck import needed
+from fedrot_core.export.lecture.outline_lesson import lesson_outline
+from fedrot_core.export.lecture.outlines import comparison_outline, run_outline
+from fedrot_core.export.lecture.pack import Options, build
+from fedrot_core.export.lecture.pack_runs import runs_of
+from fedrot_core.export.lecture.slides import Outline
+from fedrot_core.export.lecture.tex import UNKNOWN, escaped
+from fedrot_core.export.picture import files as figures
+from fedrot_core.export.picture.browser import chrome_available
+from fedrot_core.export.run import run_file
 from fedrot_core.figures import FIGURES
-from fedrot_core.lessons import LESSONS
-from fedrot_core.lessons.glossary import GLOSSARY, unmarked
-from fedrot_core.quiz import TEMPLATES, ask
+from fedrot_core.learn.lessons import LESSONS
+from fedrot_core.learn.lessons.glossary import GLOSSARY, unmarked
+from fedrot_core.learn.quiz import TEMPLATES, ask
 from fedrot_core.study.comparison import compare
 from fedrot_core.trace import Trace
 from tests.core.export.small import config

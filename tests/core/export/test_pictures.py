@@ -14,15 +14,16 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
-from fedrot_core.export.browser import Browser, chrome_available
-from fedrot_core.export.figures import Footer, styled, write, write_figure
-from fedrot_core.export.sizes import POINT, SIZES, STYLES
+from fedrot_core.export.picture.browser import Browser, chrome_available
+from fedrot_core.export.picture.files import styled, write, write_figure
+from fedrot_core.export.picture.sizes import POINT, SIZES, STYLES
+from fedrot_core.export.provenance import Provenance
 from fedrot_core.figures import FIGURES, View, drawn
-from fedrot_core.figures.theme import SURFACE
+from fedrot_core.figures.kit.theme import SURFACE
 from fedrot_core.trace import Trace
 
 SVG = "{http://www.w3.org/2000/svg}"
-FOOTER = Footer("FedRot Lab · run 0123456789abcdef, seed 3 · engine 2", "0123456789abcdef", 3)
+FOOTER = Provenance("FedRot Lab · run 0123456789abcdef, seed 3 · engine 2", "0123456789abcdef", 3)
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
-from fedrot_core.export import run_file
-from fedrot_core.export.run_file import CENTRALISED, RunFile, read, write
+from fedrot_core.export.run import run_file
+from fedrot_core.export.run.run_file import CENTRALISED, RunFile, read, write
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS
 from fedrot_core.trace import ArmStopped, CentralisedRecord, Trace

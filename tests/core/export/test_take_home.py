@@ -15,15 +15,15 @@ import pytest
 
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError
-from fedrot_core.export import take_home_runs
-from fedrot_core.export.take_home import GRID_OF_PAGE, MAX_BYTES, TIE, TINY, Grid, build, numbers, written
-from fedrot_core.export.take_home_check import check_page
-from fedrot_core.export.take_home_runs import ahead, all_measured
-from fedrot_core.export.take_home_steps import STEPS
+from fedrot_core.export.take_home import runs as take_home_runs
+from fedrot_core.export.take_home.build import GRID_OF_PAGE, MAX_BYTES, TIE, TINY, Grid, build, numbers, written
+from fedrot_core.export.take_home.check import check_page
+from fedrot_core.export.take_home.runs import ahead, all_measured
+from fedrot_core.export.take_home.steps import STEPS
 from fedrot_core.federation import Federation
-from fedrot_core.figures.arrows import arrows
-from fedrot_core.figures.theme import HUES
-from fedrot_core.lessons.base import MOST_STEPS, MOST_WORDS
+from fedrot_core.figures.kit.theme import HUES
+from fedrot_core.figures.run.arrows import arrows
+from fedrot_core.learn.lessons.base import MOST_STEPS, MOST_WORDS
 from fedrot_core.methods import METHODS
 
 Row = dict[str, Any]

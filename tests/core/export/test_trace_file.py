@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fedrot_core.errors import TraceError
-from fedrot_core.export import trace_file
-from fedrot_core.export.trace_file import FLOATS, SHAPES, read
+from fedrot_core.export.run import trace_file
+from fedrot_core.export.run.trace_file import FLOATS, SHAPES, read
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS
 from fedrot_core.trace import ArmStopped, CentralisedRecord, RoundRecord, Trace

@@ -11,10 +11,10 @@ import torch
 
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError
-from fedrot_core.export.link_check import compare_link, link_check, read_check
-from fedrot_core.export.run_file import CENTRALISED, METRICS, RunFile, read, write
-from fedrot_core.export.verdict import FLOAT32_LATER_SCORE, FLOAT32_TOLERANCE, SAME, SMALLEST_ERROR, gap
-from fedrot_core.export.verify import NUDGE, compare, rerun, steady_rounds, verify
+from fedrot_core.export.run.link_check import compare_link, link_check, read_check
+from fedrot_core.export.run.run_file import CENTRALISED, METRICS, RunFile, read, write
+from fedrot_core.export.run.verdict import FLOAT32_LATER_SCORE, FLOAT32_TOLERANCE, SAME, SMALLEST_ERROR, gap
+from fedrot_core.export.run.verify import NUDGE, compare, rerun, steady_rounds, verify
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS
 from fedrot_core.trace import Trace

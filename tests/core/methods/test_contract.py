@@ -12,7 +12,7 @@ import torch
 from fedrot_core.config import FederationConfig
 from fedrot_core.factors import Factors, ideal_product
 from fedrot_core.federation import Federation
-from fedrot_core.figures import theme
+from fedrot_core.figures.kit import theme
 from fedrot_core.methods import METHODS, RoundContext, ServerState
 from tests.core import dense
 from tests.core.rounds import Played, play, some

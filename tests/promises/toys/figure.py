@@ -2,9 +2,9 @@
 
 import plotly.graph_objects as go
 
-from fedrot_core.figures.base import View, figure
-from fedrot_core.figures.parts import waiting
-from fedrot_core.figures.theme import base_figure
+from fedrot_core.figures.kit.base import View, figure
+from fedrot_core.figures.kit.layout import waiting
+from fedrot_core.figures.kit.theme import base_figure
 from fedrot_core.trace import Trace
 
 

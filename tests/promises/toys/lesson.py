@@ -2,8 +2,8 @@
 
 import plotly.graph_objects as go
 
-from fedrot_core.figures.theme import base_figure
-from fedrot_core.lessons.base import Choice, Knob, Lesson, Runs, Scene, Step, Values, register
+from fedrot_core.figures.kit.theme import base_figure
+from fedrot_core.learn.lessons.base import Choice, Knob, Lesson, Runs, Scene, Step, Values, register
 
 
 def scene(values: Values, runs: Runs) -> Scene:

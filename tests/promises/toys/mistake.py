@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from fedrot_core.learn.mistakes.base import Faulty, mistake
 from fedrot_core.methods.base import Outcome, RoundContext, ServerState, Upload
 from fedrot_core.methods.fedit import FedIT
-from fedrot_core.mistakes.base import Faulty, mistake
 
 
 @mistake(

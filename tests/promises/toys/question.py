@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fedrot_core.quiz.base import Drawn, Number, register
+from fedrot_core.learn.quiz.base import Drawn, Number, register
 
 
 @register(

@@ -1,0 +1,89 @@
+"""The runs that a lecture pack shows, trained where nobody has done so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from fedrot_core.config import FederationConfig
+from fedrot_core.federation import Federation
+from fedrot_core.learn.lessons.base import Runs, Step
+from fedrot_core.study.summary import RunSummary
+from fedrot_core.study.sweep import sweep
+from fedrot_core.trace import Trace
+
+ShouldStop = Callable[[], bool]
+Tell = Callable[[int, int, str], None]
+"""Pieces done, pieces in all, and what is under way, in words."""
+
+
+class Known(Protocol):
+    """Where finished runs may be found, and new ones go."""
+
+    def trace(self, config: FederationConfig) -> Trace | None:
+        """The run of ``config``."""
+
+    def summary(self, config: FederationConfig) -> RunSummary | None:
+        """What a sweep keeps of it."""
+
+    def keep_run(self, trace: Trace) -> None:
+        """Keep a complete run."""
+
+    def keep_arms(self, run: RunSummary) -> None:
+        """Keep what a sweep kept of a run."""
+
+
+def trained(
+    config: FederationConfig,
+    should_stop: ShouldStop,
+    tell: Tell,
+    before: str = "Training",
+    known: Known | None = None,
+) -> Trace:
+    """The run of ``config``, trained where it is not known."""
+    if known is not None and (found := known.trace(config)) is not None:
+        return found
+    federation = Federation(config)
+    trace = federation.new_trace()
+    for event in federation.rounds(should_stop):
+        trace.add(event)
+        tell(trace.rounds_done, config.train.rounds, f"{before}, round {trace.rounds_done} of {config.train.rounds}")
+    if known is not None:
+        known.keep_run(trace)
+    return trace
+
+
+def runs_of(
+    values: Mapping[str, Any], should_stop: ShouldStop, tell: Tell, known: Known | None = None
+) -> Callable[[Step], Runs]:
+    """What gives a lesson's steps their runs; steps that ask for the same ones share them.
+
+    Args:
+        values: of every knob of the lesson.
+        known: where finished runs are found and kept; None to train all.
+    """
+    traces: dict[str, Trace] = {}
+    summaries: dict[str, RunSummary] = {}
+
+    def runs(step: Step) -> Runs:
+        configs = step.runs(values) if step.runs else ()
+        if step.whole:
+            for n, config in enumerate(configs, 1):
+                if config.hash not in traces:
+                    before = f"{step.title}: run {n} of {len(configs)}"
+                    traces[config.hash] = trained(config, should_stop, tell, before, known)
+            return [traces[config.hash] for config in configs]
+        if known is not None:
+            asked = [known.summary(config) for config in configs if config.hash not in summaries]
+            summaries.update({run.config.hash: run for run in asked if run is not None})
+        missing = [config for config in configs if config.hash not in summaries]
+        if missing:
+            tell(0, len(missing), f"{step.title}: training {len(missing)} runs")
+            for n, run in enumerate(sweep(missing, should_stop), 1):
+                summaries[run.config.hash] = run
+                if known is not None:
+                    known.keep_arms(run)
+                tell(n, len(missing), f"{step.title}: {n} of {len(missing)} runs trained")
+        return [summaries[config.hash] for config in configs]
+
+    return runs

@@ -1,0 +1,1 @@
+"""A figure as a file: SVG, PDF, PNG, offline HTML, CSV and JSON."""

@@ -1,0 +1,165 @@
+"""Figures as files for a lecture: SVG, PDF, PNG, offline HTML, CSV and JSON, in the sizes and styles of
+:mod:`fedrot_core.export.picture.sizes`.
+
+A figure is drawn by its own function in the mode that its style asks for, laid out for its size, and then written.
+Vector files hold text as text.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import plotly.graph_objects as go
+
+from fedrot_core.errors import rule
+from fedrot_core.export.picture.browser import Browser, ShouldStop, browser
+from fedrot_core.export.picture.canvas import lay_out
+from fedrot_core.export.picture.greys import greyed
+from fedrot_core.export.picture.page import page
+from fedrot_core.export.picture.sizes import FORMATS, SCALES, SIZES, STYLES, Size, Style, pixels
+from fedrot_core.export.provenance import Provenance
+from fedrot_core.figures.kit.rows import figure_rows
+from fedrot_core.figures.kit.theme import INK, SURFACE
+
+Draw = Callable[[str], go.Figure]
+"""Mode, "light" or "dark" -> the figure. Pure, so that it may run in any thread."""
+
+DOTS_PER_METRE = 96 / 0.0254
+
+
+def styled(
+    figure: go.Figure, size: str | Size = "slide", style: str | Style = "light", footer: Provenance | str = ""
+) -> go.Figure:
+    """``figure`` laid out for a size, with its title, its footer and type that can be read there.
+
+    Args:
+        figure: from one of our functions, drawn in the mode of ``style``; it is not changed.
+        size, style: entries of the registries, or their names.
+
+    Returns:
+        A figure whose ``layout.width`` and ``height`` are the canvas; the file is larger by ``size.width`` over it.
+    """
+    return go.Figure(_laid_out(figure, _size(size), _style(style), _footer(footer)))
+
+
+def write(
+    draw: Draw,
+    format: str,
+    size: str | Size = "slide",
+    style: str | Style = "light",
+    footer: Provenance | str = "",
+    scale: float = 1,
+    should_stop: ShouldStop = lambda: False,
+    on_step: Callable[[str], None] = lambda step: None,
+    by: Browser | None = None,
+) -> bytes:
+    """A figure as the content of a file.
+
+    Args:
+        draw: draws it in the mode of the style.
+        format: entry of :data:`fedrot_core.export.picture.sizes.FORMATS`.
+        scale: pixels of a PNG for each px of its size, 1 to 4.
+        should_stop, on_step: see :meth:`fedrot_core.export.picture.browser.Browser.render`.
+        by: the browser; this process's own by default.
+
+    Raises:
+        ConfigError: for an unknown name, or a scale out of range.
+        ExportError: when the format needs a browser and there is none, or when it fails twice.
+        Cancelled: once ``should_stop`` says so.
+    """
+    return write_figure(draw(_style(style).mode), format, size, style, footer, scale, should_stop, on_step, by)
+
+
+def write_figure(
+    figure: go.Figure,
+    format: str,
+    size: str | Size | tuple[int, int] = "slide",
+    style: str | Style = "light",
+    footer: Provenance | str = "",
+    scale: float = 1,
+    should_stop: ShouldStop = lambda: False,
+    on_step: Callable[[str], None] = lambda step: None,
+    by: Browser | None = None,
+) -> bytes:
+    """:func:`write` for a figure that has been drawn in its style's mode. A ``size`` may be width and height in px."""
+    kind, shape, how, line = FORMATS[format], _size(size), _style(style), _footer(footer)
+    if not SCALES[0] <= scale <= SCALES[-1]:
+        raise rule("scale", f"be in {SCALES[0]}..{SCALES[-1]}", scale, "A larger poster needs a larger size.", "scale")
+    if format == "csv":
+        return table_csv(figure)
+    spec = _laid_out(figure, shape, how, line)
+    layout = spec["layout"]
+    if format == "json":
+        return json.dumps(spec, ensure_ascii=False).encode()
+    if format == "html":
+        colours = (SURFACE[how.mode], INK[how.mode])
+        return page(spec, figure_rows(figure), line.text, *colours).encode()
+    spec.pop("frames", None)
+    zoom, factor = shape.width / layout["width"], scale if kind.scales else 1
+    content = (by or browser()).render(
+        spec, format, layout["width"], layout["height"], zoom * factor, should_stop, on_step
+    )
+    if format == "svg":
+        return _described(content, layout)
+    return _with_resolution(content, factor) if format == "png" else content
+
+
+def table_csv(figure: go.Figure) -> bytes:
+    """The numbers behind ``figure``, a row a drawn point."""
+    rows = figure_rows(figure)
+    out = io.StringIO()
+    names = dict.fromkeys(["series", *(name for row in rows for name in row)])
+    writer = csv.DictWriter(out, list(names), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def _size(size: str | Size | tuple[int, int]) -> Size:
+    if isinstance(size, tuple):
+        return pixels(*size)
+    return SIZES[size] if isinstance(size, str) else size
+
+
+def _style(style: str | Style) -> Style:
+    return STYLES[style] if isinstance(style, str) else style
+
+
+def _footer(footer: Provenance | str) -> Provenance:
+    return Provenance(footer) if isinstance(footer, str) else footer
+
+
+def _laid_out(figure: go.Figure, size: Size, style: Style, footer: Provenance) -> dict[str, Any]:
+    """The figure as plain data, ready to be drawn."""
+    spec: dict[str, Any] = json.loads(figure.to_json())
+    lay_out(spec, size, footer.text)
+    if style.grey:
+        spec = greyed(spec)
+    spec["layout"]["meta"] |= {
+        "footer": footer.text, "config": footer.config, "seed": footer.seed, "version": footer.version,
+        "size": size.name, "style": style.name,
+    }  # fmt: skip
+    return spec
+
+
+def _described(svg: bytes, layout: dict[str, Any]) -> bytes:
+    """The SVG with its title and alternative text for screen readers."""
+    head, rest = svg.decode().split(">", 1)
+    title = (layout.get("title") or {}).get("text", "").replace("<br>", " ")
+    alt = layout["meta"]["alt"]
+    return f'{head} role="img"><title>{html.escape(title)}</title><desc>{html.escape(alt)}</desc>{rest}'.encode()
+
+
+def _with_resolution(png: bytes, scale: float) -> bytes:
+    """The PNG with its pixels per metre, so that programs place it in its true size, whatever the scale."""
+    body = b"pHYs" + struct.pack(">IIB", *(2 * [round(DOTS_PER_METRE * scale)]), 1)
+    chunk = struct.pack(">I", 9) + body + struct.pack(">I", zlib.crc32(body))
+    end = 8 + 4 + 4 + 13 + 4  # signature; the first chunk, IHDR: length, name, 13 bytes, checksum
+    return png[:end] + chunk + png[end:]

@@ -1,0 +1,1 @@
+"""The take-home page: one offline HTML file with a grid of finished runs."""

@@ -1,0 +1,1 @@
+"""Figures of the lessons: the numbers of a worked example in, a Plotly figure out."""

@@ -1,0 +1,118 @@
+"""By which angles each client is turned: eigen-angles on the unit circle, and the largest one of each client."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from fedrot_core.figures.kit.base import View, figure
+from fedrot_core.figures.kit.layout import client_ticks, layer_of, plain, waiting
+from fedrot_core.figures.kit.planes import heading, note
+from fedrot_core.figures.kit.theme import GHOST, GRID, HUES, INK, MUTED, base_figure, card_of, colour
+from fedrot_core.trace import Array, Trace
+from fedrot_core.wording import degrees
+
+BIN = 4.0
+"""Dots within this many degrees are stacked outwards, so that all can be seen."""
+
+EDGE = 1.52
+"""Half width of the clock's plane; dots reach to 1.45, hour labels stand inside."""
+
+
+def stacked_radii(angles: Array) -> Array:
+    """Radius of each dot: 1, and further out for each earlier dot in the same bin."""
+    bins = np.round(np.mod(angles, 360) / BIN).astype(int) % round(360 / BIN)
+    level = np.array([int((bins[:i] == b).sum()) for i, b in enumerate(bins)])
+    return 1 + level * min(0.09, 0.45 / max(1, int(level.max(initial=0))))
+
+
+@figure("clock", "Rotation angles", "How far does alignment turn each client?", "dependent", ("turn_angles",))
+def clock(trace: Trace, view: View) -> go.Figure:
+    """Left: every eigen-angle, ✕ for the unpaired -1 of a reflection. Right: the largest turn of each client."""
+    record = trace.at(view.arm, view.round_index)
+    if record is None:
+        return waiting(trace, view)
+    layer, mode, card = layer_of(trace, view), view.mode, card_of(trace, view.arm)
+    angles = record.turn_angles[layer].astype(float)  # (K, r)
+    reflected = record.reflected[layer].astype(bool)
+    K, r = angles.shape
+    ids = [int(k) for k in record.clients]
+    largest = np.abs(angles).max(1)
+    median, flips = float(np.median(largest)), int(reflected.sum())
+    verb = "turns" if record.applied else "would turn"
+    mirror = f"; reflected: {flips} of {K}" if flips else "; none reflected"
+    if largest.max() < 1:
+        title = "Nobody needs a turn: every rotation angle is below 1°"
+    else:
+        title = f"Alignment {verb} clients by up to {degrees(largest.max())}, median {degrees(median)}{mirror}"
+    alt = (
+        f"Eigen-angles of the {K} clients' rotations, round {record.round_index}, {card.label}, "
+        f"{trace.task.layers[layer]}: the largest angle of a client has median {degrees(median)} and maximum "
+        f"{degrees(largest.max())}; {flips} of {K} contain a reflection, an unpaired eigenvalue -1."
+    )
+    hue = colour(card, mode) if record.applied else HUES[mode]["green"]
+    flat, owner = angles.ravel(), np.repeat(ids, r)
+    cross = np.zeros((K, r), dtype=bool)
+    cross[np.flatnonzero(reflected), np.abs(angles).argmax(1)[reflected]] = True
+    last = np.argsort(cross.ravel(), kind="stable")  # crosses go outermost, where nothing hides them
+    radius = np.empty(len(flat))
+    radius[last] = stacked_radii(flat[last])
+    px, py = radius * np.cos(np.radians(flat)), radius * np.sin(np.radians(flat))
+    chosen = owner == view.client
+    square = {"range": [-EDGE, EDGE], "visible": False, "fixedrange": True, "constrain": "domain"}
+    fig = base_figure(
+        mode, title, alt,
+        xaxis={**square, "domain": [0, 0.44]},
+        yaxis={**square, "scaleanchor": "x", "domain": [0, 0.93]},
+        xaxis2={"domain": [0.54, 1], "anchor": "y2", "title": {"text": "client"}, "range": [-0.6, K - 0.4],
+                "fixedrange": True, "showgrid": False, **client_ticks(ids)},
+        yaxis2={"anchor": "x2", "domain": [0, 0.93], "title": {"text": "largest angle (degrees)"},
+                "range": [0, 185], "dtick": 45,
+                "ticksuffix": "°", "fixedrange": True},
+        annotations=[
+            heading(1, "<b>Every rotation angle</b>", mode), heading(2, "<b>Largest turn of each client</b>", mode),
+            *_hours(mode),
+            note("✕ reflection: an unpaired eigenvalue −1", mode, xref="x domain", yref="y domain", yshift=-6),
+        ],
+        shapes=[{"type": "circle", "xref": "x", "yref": "y", "x0": -1, "x1": 1, "y0": -1, "y1": 1, "layer": "below",
+                 "line": {"color": GHOST[mode], "width": 1.5}}],
+        meta={"narrow": {
+            "height": 640, "xaxis": {"domain": [0, 1]}, "yaxis": {"domain": [0.46, 0.95]},
+            "xaxis2": {"domain": [0, 1]}, "yaxis2": {"domain": [0, 0.33]},
+        }},
+    )  # fmt: skip
+    symbols = np.where(cross.ravel(), "x-thin", "circle")
+    for name, which, size, ink in (
+        ("other clients", ~chosen, 8, hue), (f"client {view.client}", chosen, 12, INK[mode])
+    ):  # fmt: skip
+        fig.add_scatter(
+            x=plain(px[which]), y=plain(py[which]), mode="markers", name=name, uid=name.split()[0],
+            customdata=plain(np.stack([owner, flat], 1)[which]), cliponaxis=False,
+            marker={"size": size, "color": ink, "symbol": plain(symbols[which]), "opacity": 0.85,
+                    "line": {"width": 2, "color": ink}},
+            hovertemplate="client %{customdata[0]}: %{customdata[1]:.0f}°<extra></extra>",
+        )  # fmt: skip
+    ends = np.array([k == view.client for k in ids])
+    fig.add_bar(
+        x=list(range(K)), y=plain(largest), width=0.12, marker={"color": GRID[mode]}, hoverinfo="skip", name="stem",
+        xaxis="x2", yaxis="y2", uid="stems",
+    )  # fmt: skip
+    fig.add_scatter(
+        x=list(range(K)), y=plain(largest), mode="markers", name="largest angle", xaxis="x2", yaxis="y2", uid="largest",
+        customdata=ids, cliponaxis=False, hovertemplate="client %{customdata}: %{y:.0f}°<extra></extra>",
+        marker={"size": 10 if K <= 40 else 6, "symbol": plain(np.where(reflected, "x-thin", "circle")),
+                "color": [INK[mode] if e else hue for e in ends],
+                "line": {"width": 2, "color": [INK[mode] if e else hue for e in ends]}},
+    )  # fmt: skip
+    return fig
+
+
+def _hours(mode: str) -> list[dict[str, object]]:
+    """Labels and ticks each 30°; 0° at the right."""
+    return [
+        {
+            "xref": "x", "yref": "y", "x": 0.8 * np.cos(np.radians(a)), "y": 0.8 * np.sin(np.radians(a)),
+            "text": f"{a if a <= 180 else a - 360}°", "showarrow": False, "font": {"size": 12, "color": MUTED[mode]},
+        }
+        for a in range(0, 360, 30)
+    ]  # fmt: skip

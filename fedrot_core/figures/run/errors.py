@@ -1,0 +1,92 @@
+"""Aggregation error of every arm by round, in decades, with each arm's own rank-r floor."""
+
+from __future__ import annotations
+
+import math
+
+import plotly.graph_objects as go
+
+from fedrot_core.figures.kit.base import View, figure
+from fedrot_core.figures.kit.layout import decades, end_of_line, fitting, labelled, markers, round_axis, waiting
+from fedrot_core.figures.kit.theme import MUTED, base_figure, colour
+from fedrot_core.figures.run.learning import latest
+from fedrot_core.trace import Trace
+from fedrot_core.vocabulary import RUNGS
+from fedrot_core.wording import ROUNDING, percent
+
+FLOOR = RUNGS.index("floor")
+
+
+@figure(
+    "errors",
+    "Error by round",
+    "How far is each arm's global update from the ideal, round by round?",
+    "dependent",
+    ("error", "floor"),
+)
+def errors(trace: Trace, view: View) -> go.Figure:
+    """One line an arm, a thin line for its floor; exact zeros sit on the lower edge and say so."""
+    now = latest(trace, view.round_index)
+    if not now:
+        return waiting(trace, view)
+    mode, shown = view.mode, max(record.round_index for _, record in now)
+    ranked = sorted(now, key=lambda pair: float(pair[1].error[-1]))
+    (best, low), (worst, high) = ranked[0], ranked[-1]
+    small, large = float(low.error[-1]), float(high.error[-1])
+    if len(ranked) == 1:
+        title = f"Round {shown}: {best.label} misses the ideal by {percent(small)}"
+    elif large <= ROUNDING:
+        title = f"Round {shown}: every arm is exact"
+    elif small <= ROUNDING:
+        title = f"Round {shown}: {best.label} is exact, {worst.label} misses the ideal by {percent(large)}"
+    elif large < 1.05 * small:
+        title = f"Round {shown}: every arm misses the ideal by {percent(large)}"
+    else:
+        pair = f"{worst.label} misses the ideal by {percent(large)}, {best.label} by {percent(small)}"
+        title = fitting(
+            f"Round {shown}: {pair}", pair, f"Error: {worst.label} {percent(large)}, {best.label} {percent(small)}"
+        )
+    numbers = "; ".join(
+        f"{card.label} {percent(float(r.error[-1]))} (floor {percent(float(r.ladder[FLOOR, -1]))})"
+        for card, r in ranked
+    )
+    alt = f"Relative aggregation error over all layers in round {shown}, logarithmic: {numbers}."
+    every = [float(v) for r in trace.records for v in (r.error[-1], r.ladder[FLOOR, -1])]
+    bottom, top = decades(every)
+    steps = list(range(bottom, top + 1))
+    fig = base_figure(
+        mode, title, alt, **round_axis(trace, view, now[0][1]),
+        yaxis={
+            "type": "log", "range": [bottom, top], "fixedrange": True,
+            "title": {"text": "relative error (log)"},
+            "tickvals": [10.0**n for n in steps], "ticktext": [percent(10.0**n) for n in steps],
+        },
+    )  # fmt: skip
+    rounds, stopped = trace.config.train.rounds, {s.arm for s in trace.stopped}
+    ends: list[tuple[float, str, str, str]] = []
+    for card in trace.arms:
+        records = trace.arm(card.name)
+        x = [r.round_index for r in records]
+        own, floor = [float(r.error[-1]) for r in records], [float(r.ladder[FLOOR, -1]) for r in records]
+        hue = colour(card, mode)
+        fig.add_scatter(
+            x=x, y=[v if v > ROUNDING else None for v in floor], mode="lines", name=f"{card.label}: rank-r floor",
+            line={"color": hue, "width": 1.5, "dash": "1px,3px"}, uid=f"floor-{card.name}", showlegend=False,
+            hovertemplate=f"{card.label}, rank-r floor, round %{{x}}: %{{y:.2%}}<extra></extra>",
+        )  # fmt: skip
+        fig.add_scatter(
+            x=x, y=[v if v > ROUNDING else 10.0**bottom for v in own], name=card.label, uid=card.name,
+            customdata=[percent(v) for v in own], meta={"round": True},
+            hovertemplate=f"{card.label}, round %{{x}}: %{{customdata}}<extra></extra>", **markers(card, mode, rounds),
+        )  # fmt: skip
+        if records:
+            exact = own[-1] <= ROUNDING
+            height = 0.0 if exact else (math.log10(own[-1]) - bottom) / (top - bottom)
+            value = "exactly 0" if exact else percent(own[-1])
+            ends.append((height, value, end_of_line(card, card.name in stopped), hue))
+    labelled(fig, ends, mode)
+    fig.add_annotation(
+        xref="paper", yref="paper", x=0.01, y=0.01, xanchor="left", yanchor="bottom", showarrow=False,
+        text="dotted: rank-r floor<br>of the same arm", align="left", font={"size": 12, "color": MUTED[mode]},
+    )  # fmt: skip
+    return fig

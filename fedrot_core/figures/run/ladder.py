@@ -1,0 +1,107 @@
+"""The error ladder: what of the naive error rotation removes, and what nobody at this rank can."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from fedrot_core.figures.kit.base import View, figure
+from fedrot_core.figures.kit.layout import fitting, labelled, markers, nice, plain, rgba, round_axis, waiting
+from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, SURFACE, base_figure, card_of, colour
+from fedrot_core.trace import Trace
+from fedrot_core.vocabulary import RUNGS
+from fedrot_core.wording import percent
+
+NOTHING = 1e-4
+"""Relative errors and differences below this are not worth a sentence."""
+
+
+def rungs(ladder: np.ndarray) -> dict[str, float]:
+    """The pooled column by name."""
+    return {name: float(value) for name, value in zip(RUNGS, ladder[:, -1], strict=True)}
+
+
+def finding(now: dict[str, float], rank: int) -> str:
+    """What the best turn found does to the naive error in this round."""
+    naive, gpa, floor = percent(now["naive"]), percent(now["gpa"]), percent(now["floor"])
+    if max(now["naive"], now["gpa"]) < NOTHING:
+        return "Clients agree: there is no aggregation error to remove"
+    if now["gpa"] > max(now["naive"] * 1.001, now["naive"] + NOTHING):
+        return f"Alignment hurts here: naive error {naive}, best turn found {gpa}, rank-{rank} floor {floor}"
+    if now["gpa"] > now["naive"] * 0.95:
+        return f"Turning has little to remove: error {naive} naive, {gpa} turned; rank-{rank} floor {floor}"
+    return fitting(f"Turning cuts the error from {naive} to {gpa}; the rank-{rank} floor is {floor}")
+
+
+@figure(
+    "ladder",
+    "Error ladder",
+    "How much of the error can a rotation remove, and how much can nobody?",
+    "dependent",
+    ("naive_error", "best_error", "error", "floor"),
+)
+def ladder(trace: Trace, view: View) -> go.Figure:
+    """Stacked bars by round on the selected arm's factors; lines for the reference-aligned rule and the arm itself."""
+    record = trace.at(view.arm, view.round_index)
+    if record is None:
+        return waiting(trace, view)
+    mode, card, rank = view.mode, card_of(trace, view.arm), trace.config.lora.rank
+    records = trace.arm(view.arm)
+    x = [r.round_index for r in records]
+    by = {name: np.array([rungs(r.ladder)[name] for r in records]) for name in RUNGS}
+    own = np.array([float(r.error[-1]) for r in records])
+    now = rungs(record.ladder)
+    alt = (
+        f"Relative errors on the factors of {card.label} in round {record.round_index}: naive {percent(now['naive'])}, "
+        f"aligned to the reference, alternating, {percent(now['alternate'])}, best turn found {percent(now['gpa'])}, "
+        f"rank-{rank} floor {percent(now['floor'])}; the arm itself has {percent(float(record.error[-1]))}."
+    )
+    top = nice(max(float(v.max()) for v in (*(by[n] for n in ("naive", "alternate", "gpa")), own)) * 1.02)
+    fig = base_figure(
+        mode, finding(now, rank), alt, **round_axis(trace, view, record), barmode="stack",
+        bargap=0.08 if trace.config.train.rounds <= 30 else 0,
+        yaxis={"title": {"text": "relative error"}, "range": [0, top], "tickformat": "~%", "nticks": 6,
+               "fixedrange": True},
+    )  # fmt: skip
+    line = {"line": {"width": 1, "color": SURFACE[mode]}}
+    below = np.minimum(by["gpa"], by["naive"])
+    hurt = by["gpa"] - below
+    bands = [
+        ("rank-r floor", "floor", by["floor"], {"color": GHOST[mode], **line}),
+        ("left by the best turn found", "left", below - by["floor"], {"color": HUES[mode]["green"], **line}),
+        ("turning removes", "removed", by["naive"] - below, {"color": rgba(HUES[mode]["vermillion"], 0.75), **line}),
+        (
+            "alignment hurts", "hurt", hurt,
+            {
+                "color": SURFACE[mode], "line": {"width": plain(np.where(hurt > 0, 1.5, 0)), "color": INK[mode]},
+                "pattern": {"shape": "/", "fgcolor": INK[mode], "fillmode": "replace", "size": 7, "solidity": 0.35},
+            },
+        ),
+    ]  # fmt: skip
+    for label, uid, height, marker in bands:
+        fig.add_bar(
+            x=x, y=plain(height), name=label, uid=uid, marker=marker, meta={"round": True},
+            hovertemplate=f"{label}, round %{{x}}: %{{y:.2%}}<extra></extra>",
+        )  # fmt: skip
+    reference = next((c.hue for c in trace.arms if c.name == "fedrot"), "blue")
+    names = [
+        ((by["naive"][-1] + below[-1]) / 2, "turning removes", HUES[mode]["vermillion"]),
+        ((below[-1] + by["floor"][-1]) / 2, "best turn leaves", HUES[mode]["green"]),
+        (by["floor"][-1] / 2, f"rank-{rank} floor", MUTED[mode]),
+        (own[-1], card.label, colour(card, mode)),
+    ]
+    if (hurt > 0).any():
+        names.append(((by["gpa"][-1] + below[-1]) / 2, "hatched: alignment hurts", INK[mode]))
+    if not np.allclose(own, by["alternate"]):
+        names.append((by["alternate"][-1], "aligned to the reference", HUES[mode][reference]))
+        fig.add_scatter(
+            x=x, y=plain(by["alternate"]), mode="lines", name="aligned to the reference", uid="alternate",
+            line={"color": HUES[mode][reference], "width": 2, "dash": "dot"}, meta={"round": True},
+            hovertemplate="aligned to the reference, round %{x}: %{y:.2%}<extra></extra>",
+        )  # fmt: skip
+    fig.add_scatter(
+        x=x, y=plain(own), name=f"{card.label} itself", uid="own", meta={"round": True},
+        hovertemplate=f"{card.label}, round %{{x}}: %{{y:.2%}}<extra></extra>",
+        **markers(card, mode, trace.config.train.rounds),
+    )  # fmt: skip
+    return labelled(fig, [(float(height) / top, "", name, hue) for height, name, hue in names], mode)

@@ -1,0 +1,1 @@
+"""Figures of many runs: a comparison over seeds, the map of settings, the paper card. Plain numbers in."""

@@ -1,0 +1,22 @@
+"""One model object serves all clients and is not reset: each continues where the one before stopped."""
+
+from fedrot_core.learn.mistakes.base import Faulty, mistake
+from fedrot_core.methods.ffa import FFA
+
+
+@mistake(
+    "in_turn",
+    title="A client continues from the previous client's factors",
+    method="ffa",
+    right="every client starts at the broadcast (B, A)",
+    wrong="client k starts where client k−1 stopped",
+    why="The simulation forgot to load the broadcast into the shared model object. Client k has seen the data of all "
+    "clients before it, which no real federation allows, and the order of clients matters. Learning may look better "
+    "for it, so nobody looks for a mistake.",
+    tell="Clients that come later have moved further from the broadcast; the server's error stays exactly 0.",
+    in_training=True,
+)
+class InTurn(Faulty, FFA):
+    """FFA-LoRA on clients that train in turn."""
+
+    in_turn = True
