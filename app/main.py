@@ -9,8 +9,8 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from app import link  # noqa: E402
 from app.navigation import HOME, sections  # noqa: E402
+from app.session import link  # noqa: E402
 
 st.set_page_config(page_title="FedRot Lab", page_icon="🧭", layout="wide", initial_sidebar_state="auto")
 page = st.navigation(

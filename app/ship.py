@@ -6,9 +6,9 @@ Writes the traces of the lab's presets and the arms that Compare, When, its sear
 import time
 from collections.abc import Sequence
 
-from app.archive import SHIPPED
-from app.known_arms import KnownArms, split
-from app.share import Selection
+from app.jobs.archive import SHIPPED
+from app.jobs.known_arms import KnownArms, split
+from app.session.query import Selection
 from fedrot_core import shipped
 from fedrot_core.compute import made_with, pick_compute, torch_threads
 from fedrot_core.config import FederationConfig

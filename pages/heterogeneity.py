@@ -1,5 +1,5 @@
 """Lesson: Heterogeneity and rank"""
 
-from app.components.lesson_player import lesson_page
+from app.lesson.screen import page
 
-lesson_page("heterogeneity")
+page("heterogeneity")

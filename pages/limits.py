@@ -1,5 +1,5 @@
 """Lesson: What rotation cannot fix"""
 
-from app.components.lesson_player import lesson_page
+from app.lesson.screen import page
 
-lesson_page("limits")
+page("limits")

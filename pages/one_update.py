@@ -1,5 +1,5 @@
 """Lesson: One update, many frames"""
 
-from app.components.lesson_player import lesson_page
+from app.lesson.screen import page
 
-lesson_page("one_update")
+page("one_update")

@@ -1,5 +1,5 @@
 """Lesson: Procrustes, step by step"""
 
-from app.components.lesson_player import lesson_page
+from app.lesson.screen import page
 
-lesson_page("procrustes")
+page("procrustes")

@@ -1,5 +1,5 @@
 """Lesson: A round in slow motion"""
 
-from app.components.lesson_player import lesson_page
+from app.lesson.screen import page
 
-lesson_page("slow_motion")
+page("slow_motion")

@@ -1,5 +1,5 @@
 """Lesson: Where does misalignment come from?"""
 
-from app.components.lesson_player import lesson_page
+from app.lesson.screen import page
 
-lesson_page("sources")
+page("sources")

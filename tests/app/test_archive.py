@@ -17,12 +17,13 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import archive as place
-from app import packs, ship
-from app.archive import SHIPPED, Archive
-from app.known_arms import split
-from app.runner import Runner
-from app.sweeps import Sweeps
+from app import ship
+from app.jobs import archive as place
+from app.jobs import packs
+from app.jobs.archive import SHIPPED, Archive
+from app.jobs.known_arms import split
+from app.jobs.runs import Runner
+from app.jobs.sweeps import Sweeps
 from fedrot_core import finished
 from fedrot_core.config import FederationConfig
 from fedrot_core.export.lecture.pack_runs import runs_of
@@ -33,6 +34,7 @@ from fedrot_core.shipped import MANIFEST, Shipped
 from fedrot_core.store import FOLDER, Store
 from fedrot_core.study.presets import PRESETS, Preset
 from fedrot_core.study.sweep import summarise
+from tests.app.sessions import job_of, set_config, watch_of
 from tests.core.export.forging import forged
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
@@ -77,7 +79,7 @@ def test_a_page_of_many_runs_opens_complete_and_computes_nothing(name: str, monk
     monkeypatch.setattr(Sweeps, "job", lambda *_: pytest.fail("a sweep was started"))
     page, count = SWEPT[name]
     at = opened(f"../pages/{page}.py")
-    watch = at.session_state[f"sweep_{name}"]
+    watch = watch_of(at, name)
     assert len(watch.runs) == len(watch.configs)
     assert not at.get("progress")
     assert f"{count} done" in prose(at)
@@ -96,9 +98,9 @@ def test_the_search_for_counterexamples_is_shipped_too(monkeypatch: pytest.Monke
 def test_every_preset_opens_complete_and_computes_nothing(preset: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Federation, "rounds", lambda *_: pytest.fail("a run was started"))
     at = opened(LAB)
-    at.session_state["config"] = preset.config
+    set_config(at, preset.config)
     at.run()
-    job = at.session_state["job"]
+    job = job_of(at)
     assert job.config == preset.config
     assert job.origin == "shipped"
     assert job.trace().rounds_done == preset.config.train.rounds
@@ -212,7 +214,7 @@ def test_a_damaged_run_is_computed_again_and_the_page_says_so(own: Archive, tmp_
     own.keep_run(Federation(SMALL).run())
     damage(tmp_path / "store", finished.run_key(SMALL))
     at = opened(LAB, rounds="2", steps="2", clients="3")
-    job = at.session_state["job"]
+    job = job_of(at)
     assert job.config == SMALL
     assert job.finished.wait(30)
     at.run()
@@ -226,7 +228,7 @@ def test_damaged_arms_are_computed_again_and_the_page_says_so(own: Archive, tmp_
     damage(tmp_path / "store", finished.arm_key(SMALL, "fedit"))
     at = opened("../pages/02_compare.py", rounds="2", steps="2", clients="3", compare="fedit,fedrot", seeds="1")
     assert "was damaged" in prose(at)
-    job = at.session_state["sweep_compare"].job
+    job = watch_of(at, "compare").job
     assert [config.methods for config in job.configs] == [("fedit",)]
     assert job.finished.wait(60)
 
@@ -236,12 +238,12 @@ def test_a_link_to_stored_numbers_does_not_say_reproduced_until_they_were_run() 
     link = next(code.value for code in at.code if "check=" in code.value)
     query = dict(parse_qsl(urlsplit(link).query))
     at = opened(LAB, **query)
-    assert at.session_state["job"].origin == "shipped"
+    assert job_of(at).origin == "shipped"
     assert "Nothing was computed for you" in prose(at)
     assert "came with the project. They equal those of the link" in prose(at)
     assert "Reproduced" not in prose(at)
     at.button(key="run_anew").click().run()
-    job = at.session_state["job"]
+    job = job_of(at)
     assert job.origin == "computed"
     assert job.finished.wait(60)
     at.run()

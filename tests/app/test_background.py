@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from app import background
-from app.background import Job, Jobs
+from app.jobs import background
+from app.jobs.background import Job, Jobs
 from fedrot_core.errors import Cancelled, ConfigError
 
 WAIT = 10.0

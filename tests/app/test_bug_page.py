@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.bugs import Scene, read_link
+from app.bugs.scene import Game, Scene, read_link
 from fedrot_core.learn.mistakes import MISTAKES
 from fedrot_core.learn.mistakes.game import hidden
 from fedrot_core.methods import METHODS
+from tests.app.sessions import part_of, place_of
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 QUICK = {"rounds": "2", "steps": "2", "clients": "10"}
@@ -29,7 +30,7 @@ def opened(**query: str) -> AppTest:
 def finished(at: AppTest) -> AppTest:
     """Wait for the run and draw again: AppTest has no timer."""
     assert not at.exception
-    assert at.session_state["bug_job"][1].finished.wait(60)
+    assert part_of(at, Game).job.finished.wait(60)
     at.run()
     assert not at.exception
     return at
@@ -95,7 +96,7 @@ def test_a_new_case_is_another_link() -> None:
     at = opened(case="3")
     at.button(key="bug_new").click().run()
     finished(at)
-    assert at.query_params["case"] == str(at.session_state["bug_scene"].case)
+    assert at.query_params["case"] == str(place_of(at, "bug").case)
     assert at.query_params["rounds"] == "2"
 
 

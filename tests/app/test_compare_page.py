@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.components import sweep_progress
-from app.components.sweep_progress import Watch
-from app.share import Selection, from_query, to_query
-from app.sweeps import SweepJob
+from app.jobs.sweeps import SweepJob
+from app.session.query import Selection, from_query, to_query
+from app.widgets import sweep_progress
+from app.widgets.sweep_progress import Watch
 from fedrot_core.config import FederationConfig
 from fedrot_core.methods import METHODS
 from fedrot_core.study.comparison import Comparison, plan
@@ -22,6 +22,8 @@ from fedrot_core.study.summary import RunSummary, statistics
 from fedrot_core.study.sweep import summarise
 from fedrot_core.study.tables import as_json
 from fedrot_core.wording import percent
+from tests.app.sessions import selection_of, session_of
+from tests.app.sessions import watch_of as session_watch
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 PAGE = "../pages/02_compare.py"
@@ -42,7 +44,7 @@ def awaited(at: AppTest) -> None:
     """Wait for the sweep as an open page does: AppTest has no timer that would tell it that somebody looks."""
     job = watch_of(at).job
     while job is not None and not job.finished.wait(1):
-        job.seen_by(at.session_state["session_id"])
+        job.seen_by(session_of(at))
 
 
 def started(**query: str) -> AppTest:
@@ -55,7 +57,7 @@ def started(**query: str) -> AppTest:
 
 
 def watch_of(at: AppTest) -> Watch:
-    watch: Watch = at.session_state["sweep_compare"]
+    watch: Watch = session_watch(at, "compare")
     return watch
 
 
@@ -230,7 +232,7 @@ def test_no_method_at_all_is_refused() -> None:
     at = opened(compare="ffa", seeds="1")
     at.multiselect(key="compare_arms").set_value([]).run()
     assert any("must name at least one" in w.value for w in at.warning)
-    assert at.session_state["selection"].compare == ("ffa",)
+    assert selection_of(at).compare == ("ffa",)
 
 
 def test_a_link_brings_back_methods_and_seeds_and_names_what_it_cannot_use() -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from app.runner import runner
+from app.jobs.runs import runner
 from fedrot_core.config import FederationConfig
 from fedrot_core.wording import percent
+from tests.app.sessions import config_of
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 
@@ -36,4 +37,4 @@ def test_a_run_shared_from_the_root_opens_in_the_lab() -> None:
     at.query_params["rank"] = "2"
     at.run()
     assert not at.exception
-    assert at.session_state["config"].lora.rank == 2
+    assert config_of(at).lora.rank == 2

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app import known_arms
-from app.known_arms import KnownArms, merged, split
+from app.jobs import known_arms
+from app.jobs.known_arms import KnownArms, merged, split
 from fedrot_core.config import FederationConfig
 from fedrot_core.study.summary import ArmSummary, RunSummary
 from fedrot_core.study.sweep import sweep

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.runner import runner
-from app.text import plain
+from app.jobs.runs import runner
+from app.widgets.text import plain
 from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.study.presets import PRESETS
 from fedrot_core.wording import percent
+from tests.app.sessions import config_of, job_of, set_config
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 LAB = "../pages/01_lab.py"
@@ -31,7 +32,7 @@ def opened(**query: str) -> AppTest:
 def finished(at: AppTest) -> AppTest:
     """Wait for the run and draw again: AppTest has no timer."""
     assert not at.exception
-    assert at.session_state["job"].finished.wait(60)
+    assert job_of(at).finished.wait(60)
     at.run()
     assert not at.exception
     return at
@@ -44,7 +45,7 @@ def text(at: AppTest) -> str:
 
 def test_the_default_page_says_that_naive_stalls_and_aligned_learns() -> None:
     at = opened()
-    record = at.session_state["job"].trace().at("fedrot", 14)
+    record = job_of(at).trace().at("fedrot", 14)
     assert f"FedRot-LoRA {percent(record.score)}" in text(at)
     assert not at.warning
     assert not at.error
@@ -56,19 +57,19 @@ def test_a_task_that_comes_back_has_its_values_and_what_all_tasks_share_goes_alo
     finished(at.slider(key="control_het").set_value(0.9).run())
     finished(at.slider(key="control_rank").set_value(2).run())
     finished(at.selectbox(key="control_task").set_value("digits").run())
-    config = at.session_state["config"]
+    config = config_of(at)
     assert (config.task.name, config.values()["alpha"], config.lora.rank) == ("digits", 0.1, 2)
     finished(at.selectbox(key="control_task").set_value("teacher").run())
-    assert at.session_state["config"].values()["het"] == 0.9
+    assert config_of(at).values()["het"] == 0.9
     assert not at.warning
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda p: p.name)
 def test_every_preset_gives_its_sentence_from_the_current_run(preset: Any) -> None:
     at = opened()
-    at.session_state["config"] = preset.config.with_values({"rounds": 2, "steps": 2})
+    set_config(at, preset.config.with_values({"rounds": 2, "steps": 2}))
     at = finished(at.run())
-    trace = at.session_state["job"].trace()
+    trace = job_of(at).trace()
     assert f"FedIT (naive) {percent(trace.at('fedit', 1).score)}" in preset.look(trace, 1)
     assert preset.look(trace, 0) != preset.look(trace, 1)
 
@@ -80,7 +81,7 @@ def test_every_control_changes_the_run(key: str) -> None:
     at = opened(**QUICK, **shown)
     widget = next(w for kind in (at.slider, at.select_slider, at.selectbox, at.number_input) for w in kind
                   if w.key == f"control_{key}")  # fmt: skip
-    before = at.session_state["config"]
+    before = config_of(at)
     options = getattr(widget, "options", None)
     if options:
         target: Any = next(o for o in leaf.option.stops or leaf.option.choices or ("teacher",) if o != leaf.get(before))
@@ -89,8 +90,8 @@ def test_every_control_changes_the_run(key: str) -> None:
     target = {"rounds": 3, "part": 0.5}.get(key, target)
     widget.set_value(target)
     at.run()
-    at.session_state["job"].cancel()
-    after = at.session_state["config"]
+    job_of(at).cancel()
+    after = config_of(at)
     assert leaf.get(after) == target
     assert after.hash != before.hash
 
@@ -99,7 +100,7 @@ def test_taking_every_method_away_is_refused_with_a_reason() -> None:
     at = opened(**QUICK)
     at.multiselect(key="control_arms").set_value([]).run()
     assert "at least one" in at.warning[0].value
-    assert at.session_state["config"].methods == FederationConfig().methods
+    assert config_of(at).methods == FederationConfig().methods
 
 
 def test_an_impossible_split_is_told_and_can_be_left_again() -> None:
@@ -109,19 +110,19 @@ def test_an_impossible_split_is_told_and_can_be_left_again() -> None:
     at = finished(at.run())
     assert "at most 6" in at.error[0].value
     at.slider(key="control_min").set_value(1)
-    at.session_state["config"] = FederationConfig().with_values({k: int(v) for k, v in QUICK.items()})
+    set_config(at, FederationConfig().with_values({k: int(v) for k, v in QUICK.items()}))
     at = finished(at.run())
     assert not at.error
 
 
 def test_a_diverging_arm_stops_with_a_message_and_the_page_stays_up() -> None:
     at = opened(**{**QUICK, "steps": "200", "opt": "sgd", "lr": "1", "lora_alpha": "64", "task": "teacher"})
-    assert {stop.arm for stop in at.session_state["job"].trace().stopped} == {"fedit", "fedrot"}
+    assert {stop.arm for stop in job_of(at).trace().stopped} == {"fedit", "fedrot"}
     assert sum(plain("Lower the learning rate (1)") in w.value for w in at.warning) == 2
     assert at.info
 
 
 def test_the_runner_is_shared_between_sessions() -> None:
     first, second = opened(**QUICK), opened(**QUICK)
-    assert first.session_state["job"] is second.session_state["job"]
+    assert job_of(first) is job_of(second)
     assert runner() is runner()

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import packs
-from app.components import pack_parts
-from app.packs import LessonSource, PackJob, RunSource
+from app.jobs import packs
+from app.jobs.packs import LessonSource, PackJob, RunSource
+from app.pack import parts as pack_parts
+from app.pack.parts import Making
+from app.session.compared import Compared
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError
 from fedrot_core.export.lecture import pack
@@ -22,6 +24,7 @@ from fedrot_core.export.lecture.pack import Options
 from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.study.comparison import Comparison, plan
 from fedrot_core.study.sweep import sweep
+from tests.app.sessions import part_of
 
 PAGE = str(Path(__file__).resolve().parents[2] / "pages" / "31_lecture_pack.py")
 SMALL = {"task": "teacher", "clients": 3, "rounds": 2, "steps": 2, "rank": 2, "device": "cpu"}
@@ -46,7 +49,7 @@ def keys(at: AppTest) -> set[str]:
 
 
 def built(at: AppTest) -> PackJob:
-    job: PackJob = at.session_state["pack_job"]
+    job: PackJob = part_of(at, Making).job
     assert job.finished.wait(120)
     at.run()
     assert not at.exception
@@ -82,7 +85,7 @@ def test_a_choice_and_a_press_in_one_breath_build_the_new_choice() -> None:
     at.selectbox(key="pack_what").set_value("procrustes")
     at.number_input(key="pack_questions").set_value(0)
     at.button(key="pack_build").click().run()
-    job: PackJob = at.session_state["pack_job"]
+    job: PackJob = part_of(at, Making).job
     job.cancel()
     assert isinstance(job.source, LessonSource)
     assert (job.source.name, job.options.questions) == ("procrustes", 0)
@@ -101,7 +104,7 @@ def test_the_labs_run_is_trained_where_it_is_not_at_hand() -> None:
 def test_the_comparison_on_screen_is_offered() -> None:
     chosen = plan(FederationConfig().with_values(SMALL), ("fedit", "fedrot"), 2)
     at = AppTest.from_file(PAGE, default_timeout=60)
-    at.session_state["compare_last"] = Comparison(chosen, tuple(sweep(chosen.configs)))
+    part_of(at, Compared).last = Comparison(chosen, tuple(sweep(chosen.configs)))
     at.run()
     at.selectbox(key="pack_what").set_value(pack_parts.COMPARISON).run()
     at.button(key="pack_build").click().run()
@@ -124,7 +127,7 @@ def test_cancel_ends_it_and_it_can_be_built_again(monkeypatch: pytest.MonkeyPatc
     at = opened()
     at.button(key="pack_build").click().run()
     assert keys(at) == {"pack_cancel"}
-    first: PackJob = at.session_state["pack_job"]
+    first: PackJob = part_of(at, Making).job
     at.button(key="pack_cancel").click().run()
     assert first.finished.wait(10)
     at.run()

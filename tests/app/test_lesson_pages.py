@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import lesson_place
-from app.lesson_place import Place
+from app.lesson.taken import Taken
 from app.navigation import lesson_file
+from app.session import lesson_place
+from app.session.lesson_place import Place
 from fedrot_core.learn.lessons import LESSONS, Lesson
 from fedrot_core.learn.lessons.base import Choice, Curve, Estimate
+from tests.app.sessions import part_of, place_of
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 
@@ -92,7 +94,7 @@ def test_a_prediction_moved_and_locked_in_one_breath_counts_as_moved() -> None:
     assert slider.value != slider.max
     slider.set_value(slider.max)
     press(at, f"{key}_lock")
-    assert at.session_state["lesson_guesses"][name, n].said == slider.max
+    assert part_of(at, Taken).guesses[name, n].said == slider.max
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -114,7 +116,7 @@ def test_the_presenter_hides_answers_until_the_lecturer_reveals_them(name: str) 
     press(at, f"guess_{name}_{n}_reveal")
     assert 'fedrot-answer"' in text(at)
     press(at, "lesson_leave")
-    assert not at.session_state["lesson_places"][name].present
+    assert not place_of(at, f"lesson {name}").present
 
 
 @pytest.mark.parametrize("name", LESSONS)

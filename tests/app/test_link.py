@@ -10,6 +10,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
+from tests.app.sessions import config_of
+
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = str(ROOT / "app" / "main.py")
 LINKED = {
@@ -71,7 +73,7 @@ def test_an_old_value_in_a_request_that_carries_an_old_address_is_no_wish_and_a_
         at.query_params.update(address)
         at.slider(key="control_rank").set_value(value).run()
         assert not at.exception
-        return int(at.session_state["config"].lora.rank)
+        return int(config_of(at).lora.rank)
 
     now = dict(at.query_params)
     assert sent(4, old) == 16
@@ -102,4 +104,4 @@ def test_a_link_to_another_page_is_taken_and_the_navigation_bar_keeps_the_place(
     at.query_params.clear()
     at.query_params["rank"] = "7"
     at.run()
-    assert at.session_state["config"].lora.rank == 7
+    assert config_of(at).lora.rank == 7

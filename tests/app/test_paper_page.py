@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.components.paper_parts import read_link
+from app.paper.parts import read_link
 from fedrot_core.figures.study.paper import curves, error_ratios, gap_title, shared_span
 from fedrot_core.methods import METHODS
 from fedrot_core.study import paper, replica
 from fedrot_core.study.plotted import Line, Ratios
 from fedrot_core.study.replica import PaperCard
 from fedrot_core.study.sweep import summarise
+from tests.app.sessions import watch_of
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 
@@ -101,7 +102,7 @@ def test_the_page_runs_ours_and_says_what_differs() -> None:
     assert "+2.2, +4.6, +10.5 points in the paper" in text(at)
     assert "70.2 against 70.0" in text(at)
     assert "colour" in at.warning[0].value
-    watch = at.session_state["sweep_paper"]
+    watch = watch_of(at, "paper")
     assert watch.job.finished.wait(120)
     assert not watch.error
     at.run()
@@ -114,7 +115,7 @@ def test_the_page_runs_ours_and_says_what_differs() -> None:
 
 
 def test_bad_links_are_explained() -> None:
-    settings, seeds, problems = read_link({"seeds": "9", "rounds": "x", "frames": "svd"})
-    assert settings["frames"] == "svd"
-    assert seeds == replica.SEEDS
+    place, problems = read_link({"seeds": "9", "rounds": "x", "frames": "svd"})
+    assert place.settings["frames"] == "svd"
+    assert place.seeds == replica.SEEDS
     assert len(problems) == 2

@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.navigation import PAGES, lesson_file
-from app.quiz import Place, from_query, score, to_query, topic_titles, verdict
-from app.text import plain
+from app.quiz.place import Place, from_query, score, to_query, topic_titles, verdict
+from app.widgets.text import plain
 from fedrot_core.learn.lessons.glossary import unmarked
 from fedrot_core.learn.quiz import TEMPLATES, Number, Pick, Question, topics
 from fedrot_core.learn.quiz.base import SEEDS

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.archive import Archive
-from app.runner import Runner
+from app.jobs.archive import Archive
+from app.jobs.runs import Runner
 from fedrot_core.config import FederationConfig
 from fedrot_core.shipped import Shipped
 from fedrot_core.store import Store

@@ -11,14 +11,15 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import saves
-from app.components import save_dialog
-from app.components.save_dialog import Asked
-from app.saves import Choice, SaveJob
+from app.jobs import saves
+from app.jobs.saves import Choice, SaveJob
+from app.widgets import save_dialog
+from app.widgets.save_dialog import Asked, Dialog
 from fedrot_core.errors import Cancelled, ExportError
 from fedrot_core.export.picture.sizes import FORMATS, SIZES, STYLES
 from fedrot_core.export.provenance import Provenance
 from fedrot_core.figures.kit.theme import base_figure
+from tests.app.sessions import part_of
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 HERO = "figure_latent"
@@ -36,7 +37,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, wish: Asked | None = None, chrome: b
     """The home page, its Save button pressed."""
     monkeypatch.setattr(save_dialog, "chrome_available", lambda: chrome)
     at = AppTest.from_file(MAIN, default_timeout=60)
-    at.session_state["save"] = wish or asked()
+    part_of(at, Dialog).asked = wish or asked()
     at.run()
     assert not at.exception
     return at
@@ -53,7 +54,7 @@ def downloads(at: AppTest) -> list[Any]:
 def prepared(at: AppTest) -> SaveJob:
     """Press Prepare and wait for the file."""
     at.button(key="save_prepare").click().run()
-    job: SaveJob = at.session_state["save_job"]
+    job: SaveJob = part_of(at, Dialog).job
     assert job.finished.wait(30)
     at.run()
     assert not at.exception
@@ -104,7 +105,7 @@ def test_a_prepared_file_is_offered_until_the_choice_changes(monkeypatch: pytest
     assert "fedrot-latent-abc-slide-dark.json" in [c.value for c in at.caption]
     at.segmented_control(key="save_style").set_value("print").run()
     assert not downloads(at)
-    assert "save_job" not in at.session_state
+    assert part_of(at, Dialog).job is None
     assert at.button(key="save_prepare")
 
 
@@ -112,9 +113,9 @@ def test_the_choice_is_remembered_for_the_next_figure(monkeypatch: pytest.Monkey
     at = opened(monkeypatch)
     at.segmented_control(key="save_format").set_value("pdf").run()
     at.selectbox(key="save_size").set_value("poster").run()
-    at.session_state["save"] = asked()
+    part_of(at, Dialog).asked = asked()
     at.run()
-    assert at.session_state["save_choice"] == Choice("pdf", "poster", "light")
+    assert part_of(at, Dialog).choice == Choice("pdf", "poster", "light")
 
 
 def test_trouble_is_told_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +150,7 @@ def test_while_a_file_is_made_it_shows_progress_and_can_be_cancelled(monkeypatch
     assert "Starting the browser" in bar.proto.text
     at.button(key="save_cancel").click().run()
     assert ended.wait(10)
-    assert "save_job" not in at.session_state
+    assert part_of(at, Dialog).job is None
     assert at.button(key="save_prepare")
 
 
@@ -157,7 +158,7 @@ def test_while_a_file_is_made_it_shows_progress_and_can_be_cancelled(monkeypatch
 def test_a_wish_of_another_card_or_page_opens_nothing(monkeypatch: pytest.MonkeyPatch, wish: Asked) -> None:
     at = opened(monkeypatch, wish)
     assert not [b for b in at.button if b.key == "save_prepare"]
-    assert ("save" in at.session_state) == (wish.page == "")
+    assert (part_of(at, Dialog).asked is not None) == (wish.page == "")
 
 
 def test_a_file_name_says_what_it_is() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.share import Selection, from_query, to_query
+from app.session.query import Selection, from_query, to_query
 from fedrot_core.config import FederationConfig, Leaf, leaves
 from fedrot_core.figures import FIGURES
 

@@ -9,17 +9,19 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import app.spins as spins_module
-from app.components.live_figure import Badge
-from app.components.spin_dialog import KEY, Asked, ask
-from app.components.spin_table import concluded, table
-from app.spins import Question, SpinJob, Spins
+import app.jobs.spins as spins_module
+from app.jobs.spins import Question, SpinJob, Spins
+from app.lab.spin_dialog import Asked, Dialog, ask
+from app.lab.spin_table import concluded, table
+from app.session.parts import mine
+from app.widgets.live_figure import Badge
 from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
 from fedrot_core.figures import FIGURES, View
 from fedrot_core.gauge import Spin, replay, spin
 from fedrot_core.study.spin import number, pair, rounding, what_is_done
 from fedrot_core.vocabulary import METRICS
+from tests.app.sessions import config_of, job_of, part_of, set_config
 from tests.app.test_lab_page import QUICK, opened, text
 
 SMALL = FederationConfig().with_values({"rounds": 3, "steps": 2, "clients": 4, "arms": ("fedit", "gpa")})
@@ -28,11 +30,11 @@ LONG = SMALL.with_values({"rounds": 100, "steps": 200})
 
 def asked(at: AppTest, figure: str = "ladder", client: int = 1) -> AppTest:
     """Press the badge of a figure: AppTest cannot reach into a component, so do what its trigger does."""
-    trace = at.session_state["job"].trace()
+    trace = job_of(at).trace()
     view = View(trace.arms[0].name, trace.rounds_done - 1, client=client)
     record = trace.at(view.arm, view.round_index)
     question = Question(trace.config, view.arm, record.round_index, client)
-    at.session_state[KEY] = Asked(figure, question, trace.arms[0].label, tuple(record.clients.tolist()))
+    part_of(at, Dialog).asked = Asked(figure, question, trace.arms[0].label, tuple(record.clients.tolist()))
     return answered(at)
 
 
@@ -71,7 +73,7 @@ def test_spin_again_turns_by_another_rotation_and_shows_it() -> None:
     before = text(at)
     at.button(key="spin_again").click()
     after = text(answered(at))
-    assert at.session_state[KEY].question.seed == 1
+    assert part_of(at, Dialog).asked.question.seed == 1
     angles = [re.search(r"turned by (\d+)°", said).group(1) for said in (before, after)]  # type: ignore[union-attr]
     assert angles[0] != angles[1]
 
@@ -84,7 +86,7 @@ def test_rank_one_offers_no_other_turn() -> None:
 
 def test_a_client_that_did_not_take_part_is_told_so() -> None:
     at = opened(**{**QUICK, "clients": "8", "part": "0.25"})
-    took_part = at.session_state["job"].trace().records[-1].clients.tolist()
+    took_part = job_of(at).trace().records[-1].clients.tolist()
     absent = next(k for k in range(8) if k not in took_part)
     at = asked(at, client=absent)
     assert f"client {absent} did not reach the server" in at.info[0].value
@@ -93,25 +95,24 @@ def test_a_client_that_did_not_take_part_is_told_so() -> None:
 
 def test_another_run_drops_the_test() -> None:
     at = asked(opened(**QUICK))
-    at.session_state["config"] = at.session_state["config"].with_values({"seed": 3})
+    set_config(at, config_of(at).with_values({"seed": 3}))
     at.run()
-    assert at.session_state["job"].finished.wait(60)
+    assert job_of(at).finished.wait(60)
     at.run()
     assert not at.exception
-    assert KEY not in at.session_state
+    assert part_of(at, Dialog).asked is None
     assert "Did it move?" not in text(at)
 
 
 def test_the_badge_asks_for_the_round_that_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """An arm that stopped shows its last round, and that one is turned."""
-    store: dict[str, Asked] = {}
-    monkeypatch.setattr("streamlit.session_state", store)
+    monkeypatch.setattr("streamlit.session_state", {})
     trace = Federation(SMALL).run().upto(2)
     ask(trace, View("gpa", 2, client=3), "errors")
-    assert store[KEY] == Asked("errors", Question(SMALL, "gpa", 1, 3), "Generalised Procrustes", (0, 1, 2, 3))
-    store.clear()
+    assert mine(Dialog).asked == Asked("errors", Question(SMALL, "gpa", 1, 3), "Generalised Procrustes", (0, 1, 2, 3))
+    mine(Dialog).asked = None
     ask(trace.upto(0), View("gpa", 2), "errors")
-    assert not store
+    assert mine(Dialog).asked is None
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -12,10 +12,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.session.run import Watched
 from fedrot_core.config import FederationConfig
 from fedrot_core.export.run import run_file
 from fedrot_core.federation import Federation
 from fedrot_core.trace import Trace
+from tests.app.sessions import config_of, job_of, part_of, set_config
 from tests.core.export.forging import forged
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
@@ -37,7 +39,7 @@ def lab(**query: str) -> AppTest:
 
 def finished(at: AppTest) -> AppTest:
     assert not at.exception
-    assert at.session_state["job"].finished.wait(60)
+    assert job_of(at).finished.wait(60)
     at.run()
     assert not at.exception
     return at
@@ -59,9 +61,9 @@ def told(at: AppTest) -> str:
 
 def test_a_run_file_is_run_again_and_reproduced(trace: Trace) -> None:
     at = opened(lab(), "run.json", run_file.write(trace))
-    assert at.session_state["config"] == trace.config
+    assert config_of(at) == trace.config
     assert "Reproduced" in told(at)
-    at.session_state["config"] = FederationConfig()
+    set_config(at, FederationConfig())
     assert "Reproduced" not in told(at.run())
 
 
@@ -80,20 +82,20 @@ def test_a_trace_replays_without_training_and_can_be_run_instead(trace: Trace) -
     marked.save(buffer)
     at = opened(lab(), "trace.npz", buffer.getvalue())
     assert "nothing was trained" in told(at)
-    assert at.session_state["job"].trace().device == "mps"
+    assert job_of(at).trace().device == "mps"
     next(b for b in at.button if b.label == "Run it instead").click().run()
     at = finished(at)
     assert "nothing was trained" not in told(at)
-    assert at.session_state["job"].trace().device != "mps"
+    assert job_of(at).trace().device != "mps"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"kind": "x"}', b"PK\x03\x04 not a trace", b"\x80\x04cos\nsystem\n"])
 def test_a_broken_or_hostile_file_is_refused_and_the_run_stays(content: bytes) -> None:
     at = lab(**QUICK)
-    before = at.session_state["config"]
+    before = config_of(at)
     at = opened(at, "evil.json", content)
     assert "evil.json was not opened" in told(at)
-    assert at.session_state["config"] == before
+    assert config_of(at) == before
 
 
 def test_a_shared_link_proves_itself_and_a_false_one_is_found_out() -> None:
@@ -107,8 +109,8 @@ def test_a_shared_link_proves_itself_and_a_false_one_is_found_out() -> None:
     near = run_anew(lab(**{**query, "check": forged(query["check"], 1 + 3e-10)}))
     assert "The same numbers, up to rounding (largest difference 3e-10" in told(near)
     wrong = run_anew(lab(**{**query, "check": forged(query["check"], 1 + 1e-5)}))
-    assert "A twin run is finding out" in told(wrong) or wrong.session_state["twin"].finished.is_set()
-    assert wrong.session_state["twin"].finished.wait(60)
+    assert "A twin run is finding out" in told(wrong) or part_of(wrong, Watched).twin.finished.is_set()
+    assert part_of(wrong, Watched).twin.finished.wait(60)
     assert "Differs. First difference: round" in told(wrong.run())
     assert "check must read" in told(lab(**{**query, "check": "<b>x</b>"}))
     at = lab(**query)

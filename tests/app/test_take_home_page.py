@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import take_home
-from app.archive import archive
-from app.components.take_home_parts import FILE, contents
-from app.take_home import PageJob, Pages
+from app.jobs import take_home
+from app.jobs.archive import archive
+from app.jobs.take_home import PageJob, Pages
+from app.take_home.parts import FILE, contents
 from fedrot_core.errors import Cancelled
 from fedrot_core.export.take_home import runs as take_home_runs
 from fedrot_core.export.take_home.build import TINY, Grid

@@ -2,7 +2,7 @@
 
 import re
 
-from app.text import plain
+from app.widgets.text import plain
 
 HOSTILE = "![x](http://h/p.png) **[Log in](http://evil.example)** `a` <b> ~~s~~ $x$ :smile: # no\\* - + _i_"
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.components.sweep_progress import Watch
-from app.share import GRID_CHOICES, from_query
+from app.session.query import GRID_CHOICES, from_query
+from app.widgets.sweep_progress import Sweeping
 from fedrot_core.config import FederationConfig
 from fedrot_core.study import when
 from fedrot_core.study.plotted import Cell
@@ -20,6 +20,7 @@ from fedrot_core.study.summary import RunSummary
 from fedrot_core.study.sweep import summarise
 from fedrot_core.study.when import Finding, Findings, Setting, plan
 from fedrot_core.workloads.sampled import SampledConfig
+from tests.app.sessions import part_of, session_of, watch_of
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 PAGE = "../pages/03_when.py"
@@ -47,13 +48,12 @@ def opened(**query: str) -> AppTest:
 def done(at: AppTest) -> AppTest:
     """Wait for both sweeps and draw again: AppTest has no timer."""
     assert not at.exception
-    for name in ("sweep_grid", "sweep_search"):
-        if name in at.session_state:
-            watch: Watch = at.session_state[name]
+    for watch in part_of(at, Sweeping).watches.values():
+        if watch.job is not None:
             for _ in range(90):
                 if watch.job is None or watch.job.finished.wait(1):
                     break
-                watch.job.seen_by(at.session_state["session_id"])  # an open page would ask again and again
+                watch.job.seen_by(session_of(at))  # an open page would ask again and again
     at.run()
     assert not at.exception
     assert "Stopped after" not in prose(at)
@@ -68,7 +68,7 @@ def prose(at: AppTest) -> str:
 @pytest.mark.usefixtures("tiny")
 def test_the_page_runs_the_map_and_links_every_setting() -> None:
     at = opened(**QUICK)
-    watch = at.session_state["sweep_grid"]
+    watch = watch_of(at, "map")
     assert len(watch.runs) == 4
     assert all(r.config.methods == ("fedit", "fedrot") for r in watch.runs)
     findings = Findings.of(plan(BASE), watch.runs)
@@ -87,7 +87,7 @@ def test_searching_adds_what_it_finds() -> None:
     at.button(key="search").click().run()
     at = done(at)
     names = [s.name for s in plan(BASE).search]
-    assert len(at.session_state["sweep_search"].runs) == len(names) == 2
+    assert len(watch_of(at, "search").runs) == len(names) == 2
     assert "of 6 settings" in prose(at)
 
 
@@ -96,11 +96,11 @@ def test_choices_change_the_map_and_the_link() -> None:
     at = opened(**QUICK)
     at.button_group(key="when_grid").set_value("theta").run()
     at = done(at)
-    assert {c.frames.kind for c in at.session_state["sweep_grid"].configs} == {"turned"}
+    assert {c.frames.kind for c in watch_of(at, "map").configs} == {"turned"}
     assert at.selectbox(key="when_frames").disabled
     at.selectbox(key="when_aligned").set_value("gpa").run()
     at = done(at)
-    assert {c.methods for c in at.session_state["sweep_grid"].configs} == {("fedit", "gpa")}
+    assert {c.methods for c in watch_of(at, "map").configs} == {("fedit", "gpa")}
     assert at.query_params["grid"] in ("theta", ["theta"])
     assert at.query_params["aligned"] in ("gpa", ["gpa"])
 
@@ -111,15 +111,15 @@ def test_a_cancelled_map_says_so_and_runs_again_only_when_asked() -> None:
     at.query_params.update({"rounds": "8", "steps": "100", "seed": "8"})
     at.run()
     at.switch_page(PAGE).run()
-    watch = at.session_state["sweep_grid"]
-    at.button(key="cancel_grid").click().run()
+    watch = watch_of(at, "map")
+    at.button(key="cancel_map").click().run()
     assert watch.job.finished.wait(60)
     at.run()
-    assert at.session_state["sweep_grid"] is watch
+    assert watch_of(at, "map") is watch
     assert f"Cancelled after {len(watch.runs)} of 4 settings" in prose(at)
-    at.button(key="again_grid").click().run()
+    at.button(key="again_map").click().run()
     at = done(at)
-    assert len(at.session_state["sweep_grid"].runs) == 4
+    assert len(watch_of(at, "map").runs) == 4
     assert "4 of 4 settings done" in prose(at)
 
 

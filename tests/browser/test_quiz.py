@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from app.quiz import Place
+from app.quiz.place import Place
 from fedrot_core.learn.quiz import Pick
 from tests.browser.lab_driver import query, settled
 

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from streamlit.testing.v1 import AppTest
 
 from app.navigation import sections
-from app.quiz import topic_titles
-from app.share import Selection, from_query, to_query
+from app.quiz.place import topic_titles
+from app.session.query import Selection, from_query, to_query
 from fedrot_core.cli.program import group
 from fedrot_core.config import FederationConfig
 from fedrot_core.export.run.code import script

@@ -1,5 +1,5 @@
 """Lesson: A toy lesson"""
 
-from app.components.lesson_player import lesson_page
+from app.lesson.screen import page
 
-lesson_page("toy_lesson")
+page("toy_lesson")

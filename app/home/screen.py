@@ -1,0 +1,61 @@
+"""Home: what this is, the effect on screen, three doors."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.jobs.runs import runner
+from app.navigation import lesson_file
+from app.session.parts import session_id
+from app.widgets.live_figure import data_dialog, figure_card
+from app.widgets.page import styles
+from app.widgets.terms import rich, theme_mode
+from fedrot_core.config import FederationConfig
+from fedrot_core.figures import View
+from fedrot_core.learn.lessons import LESSONS
+from fedrot_core.study import presets
+
+WHAT = (
+    "Clients can write one and the same [[update]] in many [[frame|frames]], so a [[server]] that averages their "
+    "[[factors]] may cancel what they learned. Turn them onto one frame first and the update survives, at no extra "
+    "communication; here you see when that matters, and when it does not."
+)
+DOORS = (
+    ("Learn", "Short lessons and a quiz: predict, then see. Ten minutes to the idea.",
+     ((lesson_file(next(iter(LESSONS))), "Start the first lesson"), ("20_quiz.py", "Take the quiz"))),
+    ("Experiment", "Your own heterogeneity, rank and methods on real data, round by round.",
+     (("01_lab.py", "Open the lab"), ("02_compare.py", "Compare methods"))),
+    ("Diagnose", "Would turning help in your setting? A map says where it pays, and where it hurts.",
+     (("03_when.py", "See when it matters"), ("04_spot_the_bug.py", "Spot the bug"))),
+)  # fmt: skip
+
+
+def effect() -> None:
+    """The default preset, from its stored trace."""
+    job = runner().job(FederationConfig(), session_id())
+    job.wait_for_rounds(FederationConfig().train.rounds, timeout=10)
+    trace = job.trace()
+    if trace is None:
+        st.info("The first run is being computed. Reload in a moment.")
+        return
+    st.html(f'<p class="fedrot-look" role="status">{presets.sentence(trace, trace.rounds_done - 1)}</p>')
+    view = View(arm="fedrot", round_index=trace.rounds_done - 1, mode=theme_mode())
+    figure_card("latent", trace, view, 352)
+    st.caption(f"{trace.task.summary} Seed {trace.config.seed}, round {view.round_index}.")
+    data_dialog(trace, view)
+
+
+def page() -> None:
+    """The whole page."""
+    if st.query_params:  # a run shared before this page stood at the root
+        st.switch_page("../pages/01_lab.py", query_params=dict(st.query_params.items()))
+    styles("lesson")
+    st.html('<h1 class="fedrot-title">See what averaging does to federated LoRA</h1>')
+    st.html(f'<p class="fedrot-prose fedrot-wide">{rich(WHAT)}</p>')
+    for (title, text, ways), column in zip(DOORS, st.columns(3, gap="medium"), strict=True):
+        with column, st.container(border=True, key=f"door_{title.lower()}"):
+            st.html(f'<h2 class="fedrot-door">{title}</h2><p class="fedrot-prose">{text}</p>')
+            with st.container(horizontal=True, gap="small"):
+                for page, label in ways:
+                    st.page_link(f"../pages/{page}", label=label, icon=":material/arrow_forward:", width="content")
+    effect()

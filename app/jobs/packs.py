@@ -1,0 +1,122 @@
+"""Lecture packs, made off the script thread: one at a time, cancellable, held by the session that asked."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from app.jobs.archive import Archive, archive
+from app.jobs.background import Job
+from app.jobs.known_arms import merged, split
+from fedrot_core.config import FederationConfig
+from fedrot_core.errors import Cancelled
+from fedrot_core.export.lecture.outline_lesson import lesson_outline
+from fedrot_core.export.lecture.outlines import comparison_outline, run_outline
+from fedrot_core.export.lecture.pack import Options, build
+from fedrot_core.export.lecture.pack_runs import ShouldStop, Tell, runs_of, trained
+from fedrot_core.export.lecture.slides import Outline
+from fedrot_core.figures import View
+from fedrot_core.learn.lessons import LESSONS
+from fedrot_core.study.comparison import Comparison
+from fedrot_core.study.summary import RunSummary
+from fedrot_core.trace import Trace
+
+
+class _Known:
+    """What the archive knows of whole runs."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self.keep_run, self.keep_arms = archive.keep_run, archive.keep_arms
+
+    def trace(self, config: FederationConfig) -> Trace | None:
+        found = self._archive.asker().run(config)
+        return None if found is None else found[0]
+
+    def summary(self, config: FederationConfig) -> RunSummary | None:
+        parts, missing = split(config, self._archive.asker())
+        return merged(config, parts) if missing is None else None
+
+
+@dataclass(frozen=True)
+class LessonSource:
+    """A lesson with its knobs as they stand."""
+
+    name: str
+    values: dict[str, Any]
+
+    def outline(self, should_stop: ShouldStop, tell: Tell) -> Outline:
+        """Trains what its steps ask for."""
+        runs = runs_of(self.values, should_stop, tell, _Known(archive()))
+        return lesson_outline(LESSONS[self.name], self.values, runs, should_stop)
+
+
+@dataclass(frozen=True)
+class RunSource:
+    """The lab's run; trained unless it is done already."""
+
+    config: FederationConfig
+    trace: Trace | None = None
+    view: View | None = None
+
+    def outline(self, should_stop: ShouldStop, tell: Tell) -> Outline:
+        """Title, figures, numbers."""
+        return run_outline(self.trace or trained(self.config, should_stop, tell, known=_Known(archive())), self.view)
+
+
+@dataclass(frozen=True)
+class ComparisonSource:
+    """The comparison on screen, as far as it is done."""
+
+    comparison: Comparison
+
+    def outline(self, should_stop: ShouldStop, tell: Tell) -> Outline:
+        """Verdict, figures, table."""
+        return comparison_outline(self.comparison)
+
+
+Source = LessonSource | RunSource | ComparisonSource
+
+
+class PackJob(Job):
+    """One making of a pack, for the session that asked.
+
+    Attributes:
+        done, total, what: how far it is, and what is being made.
+        content: the zip, once it is made; name: of the zip, without ending.
+    """
+
+    kind = "lecture pack"
+    advice = "Build it again."
+
+    def __init__(self, source: Source, options: Options) -> None:
+        super().__init__()
+        self.source, self.options = source, options
+        self.done, self.total, self.what = 0, 1, "Waiting for another pack"
+        self.content: bytes | None = None
+        self.name = ""
+
+    @classmethod
+    def begun(cls, source: Source, options: Options, session: str) -> PackJob:
+        """A job under way."""
+        return cls(source, options).start(session, _slot())
+
+    def work(self) -> None:
+        self._tell(0, 1, "Reading the numbers")
+        outline = self.source.outline(self.should_stop, self._tell)
+        self.name = outline.name
+        self.content = build(outline, self.options, self._tell, self.should_stop)
+
+    def _tell(self, done: int, total: int, what: str) -> None:
+        if self.should_stop():
+            raise Cancelled("The lecture pack was cancelled.")
+        self.done, self.total, self.what = done, max(total, 1), what
+
+
+@st.cache_resource(show_spinner=False)
+def _slot() -> threading.Semaphore:
+    """One pack at a time on this server: all share one browser."""
+    return threading.Semaphore(1)

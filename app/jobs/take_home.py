@@ -1,0 +1,70 @@
+"""The take-home page, made off the script thread: one at a time, cancellable, kept for all sessions."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.jobs.archive import archive
+from app.jobs.background import Job, Jobs
+from fedrot_core.export.take_home.build import GRID_OF_PAGE, Grid, build
+from fedrot_core.export.take_home.runs import Rows
+
+KEPT_PAGES = 4
+
+
+class PageJob(Job):
+    """One making of the page, shared by every session that waits for it.
+
+    Args:
+        rows: where trained settings are found and kept.
+
+    Attributes:
+        done, total: settings trained, and in all.
+        page: the file, once it is made.
+    """
+
+    kind = "take-home page"
+    advice = "Make it again."
+
+    def __init__(self, grid: Grid, rows: Rows) -> None:
+        super().__init__()
+        self.grid, self._rows = grid, rows
+        self.done, self.total = 0, len(grid.settings)
+        self.page: bytes | None = None
+
+    @property
+    def wasted(self) -> bool:
+        return self.cancelled or bool(self.error)
+
+    def work(self) -> None:
+        self.page = build(self.grid, self.should_stop, self._count, self._rows)
+
+    def _count(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+
+
+class Pages:
+    """All take-home pages of this server, one in the making at a time."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._jobs: Jobs[Grid, PageJob] = Jobs(KEPT_PAGES, 1)
+
+    def job(self, grid: Grid) -> PageJob | None:
+        """The page over ``grid``, made or in the making; None if nobody has asked for it."""
+        return self._jobs.held(grid)
+
+    def start(self, grid: Grid, session: str) -> PageJob:
+        """The page over ``grid``, begun if it has not been, or again if it was cancelled or failed."""
+        return self._jobs.get(grid, lambda: PageJob(grid, self._rows), session)
+
+
+@st.cache_resource(show_spinner=False)
+def pages() -> Pages:
+    """The server's pages."""
+    return Pages(archive())
+
+
+def grid() -> Grid:
+    """What the page holds."""
+    return GRID_OF_PAGE

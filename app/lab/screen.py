@@ -1,0 +1,109 @@
+"""The lab: what does averaging do to the clients' factors, and what does turning them first change?"""
+
+from __future__ import annotations
+
+import functools
+
+import streamlit as st
+
+from app.jobs.runs import RunJob
+from app.lab.preset_row import preset_row
+from app.lab.proof import proof_strip
+from app.lab.selectors import pick, selectors
+from app.lab.spin_dialog import ask, is_open, spin_dialog
+from app.lab.take_away import came_out_again, take_away
+from app.lab.transport import advance, refresh_interval, run_status, shown_round, transport
+from app.session import link, state
+from app.session.parts import mine, session_id
+from app.session.run import Watched, watched_job
+from app.widgets.controls import sidebar
+from app.widgets.live_figure import data_dialog, figure_card
+from app.widgets.page import follow, frame, warn
+from app.widgets.selected import current_view
+from app.widgets.text import plain
+from fedrot_core.figures import FIGURES
+from fedrot_core.study import presets
+from fedrot_core.trace import Trace
+from fedrot_core.vocabulary import FLAG_TEXTS
+
+HERO, BESIDE = "latent", ("learning", "ladder")
+TABS = tuple(name for name in FIGURES if name not in (HERO, *BESIDE))
+
+
+def page() -> None:
+    """The whole page."""
+    with frame("Naive against aligned averaging of LoRA clients", state.LINK, ["gauge"]):
+        preset_row()
+    with st.sidebar:
+        taken_away = st.container()
+        sidebar()
+    job = watched_job()
+    job.wait_for_rounds(1, timeout=0.25)
+    with taken_away:
+        take_away(job)
+    follow(functools.partial(stage, job), lambda: refresh_interval(job), is_open)
+
+
+def stage(job: RunJob) -> None:
+    """All that follows the run and the round; redrawn alone while a run streams or plays."""
+    if state.config() != job.config:  # a control inside the stage changed it
+        st.rerun()
+    job.seen_by(session_id())
+    mind = mine(Watched)
+    trace = job.trace() or mind.trace
+    if trace is not None:
+        advance(trace)
+    state.LINK.show()
+    if job.error:
+        st.error(plain(job.error))
+    elif trace is None:
+        st.info("The first round is being computed.")
+    else:
+        mind.trace = trace
+        show(trace, job)
+        if trace.config == job.config:
+            job.painted()
+
+
+def show(trace: Trace, job: RunJob) -> None:
+    """The stage for the selected round."""
+    round_index = shown_round(trace)
+    view = current_view(trace, round_index, moving=refresh_interval(job) is not None)
+    record = trace.at(view.arm, round_index)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="transport"):
+        transport(trace, job)
+        if record is not None:
+            selectors(trace, view, record)
+        run_status(trace, job)
+    came_out_again(job)
+    for trouble in job.troubles:
+        st.caption(plain(trouble))
+    st.html(f'<p class="fedrot-look" role="status">{presets.sentence(trace, round_index)}</p>')
+    for notice in trace.notices:
+        st.info(notice, icon=":material/memory:")
+    warn(stop.message for stop in trace.stopped)
+    if record is None:
+        st.info("This arm stopped before its first round was complete. Choose another one.")
+        return
+    test_it = functools.partial(ask, trace, view)
+    figure_card(HERO, trace, view, 344, pick, test_it)
+    for name, column in zip(BESIDE, st.columns(2, gap="medium"), strict=True):
+        with column:
+            figure_card(name, trace, view, 216, pick, test_it)
+    warn(FLAG_TEXTS[flag] for flag in record.flags)
+    if len(record.dropped):
+        st.warning(f"Client {', '.join(map(str, record.dropped))} returned NaN or Inf and was left out of this round.")
+    proof_strip(record)
+    labels = {name: FIGURES[name].label for name in TABS}
+    link.give("tab", state.selection().tab)
+    st.segmented_control(
+        "More figures", TABS, format_func=lambda name: labels[name], key="tab", required=True,
+        on_change=link.wish("tab", lambda chosen: state.select(tab=chosen)),
+    )  # fmt: skip
+    tab = state.selection().tab
+    st.caption(FIGURES[tab].question)
+    figure_card(tab, trace, view, 430, pick, test_it)
+    made = f"seed {trace.config.seed}, on {trace.device} in {trace.precision}"
+    st.caption(f"{trace.task.summary} Run {trace.config.hash}, {made}.")
+    if not data_dialog(trace, view):
+        spin_dialog(trace, view)

@@ -1,0 +1,166 @@
+"""Play, pause, step, reset, new seed, the round scrubber, and progress with cancel. Scrubbing recomputes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from app.jobs.runs import RunJob
+from app.session import link, state
+from app.session.parts import mine
+from app.session.query import from_query
+from app.session.run import Watched
+from app.session.state import Playing
+from fedrot_core.study.seeds import SEEDS
+from fedrot_core.trace import Trace
+
+TICK_SECONDS = 0.7
+"""How long a round stays on screen while playing."""
+
+POLL_SECONDS = 0.2
+"""How often the page looks for new rounds while a run is computing."""
+
+
+@dataclass
+class Scrubber:
+    """The round slider: which one it is, and where it stands; None while there is none."""
+
+    epoch: int = 0
+    shown: int | None = None
+
+
+def refresh_interval(job: RunJob) -> float | None:
+    """How often the stage must redraw by itself: while a run streams, while its twin is awaited, or while it plays."""
+    twin, playing = mine(Watched).twin, mine(Playing)
+    if not job.finished.is_set() or (twin is not None and twin.running and twin.waited_for):
+        return POLL_SECONDS
+    return TICK_SECONDS / 2 if playing.on else None
+
+
+def shown_round(trace: Trace) -> int:
+    """The selected round, or the newest one."""
+    wanted = state.selection().round_index
+    newest = trace.rounds_done - 1
+    return newest if wanted is None else min(wanted, newest)
+
+
+def advance(trace: Trace) -> None:
+    """Move one round on when playing, the browser has the current one, and that was on screen long enough."""
+    playing = mine(Playing)
+    if not playing.on or time.monotonic() < playing.due:
+        return
+    if link.seen() != state.LINK.query:
+        return
+    following = shown_round(trace) + 1
+    playing.due = time.monotonic() + TICK_SECONDS
+    if following < trace.rounds_done:
+        state.select(round_index=following)
+    if following >= trace.config.train.rounds - 1:
+        playing.on = False
+
+
+def hold(trace: Trace) -> int:
+    """Stop playing at the round that the person saw when they pressed, and say which.
+
+    A round that was under way then is taken back. Where the server is too busy to take the press at once, it counts
+    with the address of the page's next request: the round that came meanwhile.
+    """
+    if mine(Playing).on:
+        state.stop_playing()
+        state.select(round_index=from_query(link.seen())[1].round_index)
+    return shown_round(trace)
+
+
+def transport(trace: Trace, job: RunJob) -> None:
+    """Play, steps, reset and the scrubber; belongs into a horizontal container."""
+    newest, shown, playing = trace.rounds_done - 1, shown_round(trace), mine(Playing)
+
+    def play_or_pause() -> None:
+        if playing.on:
+            hold(trace)
+            return
+        playing.on, playing.due = True, time.monotonic() + TICK_SECONDS
+        at = shown_round(trace)
+        state.select(round_index=0 if at >= trace.rounds_done - 1 else at)
+
+    def step(by: int) -> None:
+        go(min(max(0, hold(trace) + by), trace.rounds_done - 1))
+
+    def go(round_index: int) -> None:
+        state.stop_playing()
+        state.select(round_index=round_index)
+
+    st.button(
+        "Pause" if playing.on else "Play", icon=":material/pause:" if playing.on else ":material/play_arrow:",
+        key="play", type="primary", shortcut="space", on_click=play_or_pause,
+        help="Show the rounds one after another. Space does the same while no slider has the focus.",
+    )  # fmt: skip
+    st.button(
+        "", icon=":material/skip_previous:", key="back", help="One round back", on_click=step,
+        args=(-1,), disabled=shown == 0,
+    )  # fmt: skip
+    st.button(
+        "", icon=":material/skip_next:", key="step", help="One round on", on_click=step,
+        args=(1,), disabled=shown >= newest,
+    )  # fmt: skip
+    st.button(
+        "", icon=":material/restart_alt:", key="reset", help="Back to round 0, same seed", on_click=go, args=(0,),
+        disabled=shown == 0,
+    )  # fmt: skip
+    if trace.config.train.rounds > 1:
+        _scrubber(trace.config.train.rounds - 1, shown, playing.on or not job.finished.is_set(), go)
+
+
+def _scrubber(last: int, shown: int, moving: bool, go: Callable[[int], None]) -> None:
+    """The round slider; a progress bar in its place while rounds move by themselves.
+
+    A request that is sent before the browser has the new round still carries the slider's old value, which would pull
+    the round back. So no slider exists while rounds move, and one that something else than itself has moved is another.
+    """
+    mind = mine(Scrubber)
+    if moving:
+        mind.shown = None
+        with st.container(key="scrubber_moving", width=280):
+            st.progress(shown / last, f"Round {shown}")
+        return
+    if mind.shown != shown:
+        mind.epoch += 1
+    mind.shown = shown
+    key = f"round_slider_{mind.epoch}"
+
+    def moved() -> None:
+        value = int(st.session_state[key])
+        if value != shown:  # a new slider also reports the value that it was given
+            mind.shown = value
+            go(value)
+
+    st.session_state[key] = shown
+    st.slider("Round", 0, last, key=key, on_change=moved, width=280)
+
+
+def run_status(trace: Trace, job: RunJob) -> None:
+    """Progress and cancel while a run computes, and a new seed; at the right end of the row."""
+    total = job.config.train.rounds
+    done = trace.rounds_done if trace.config == job.config else 0
+
+    def new_seed() -> None:
+        state.change_config({"seed": int(np.random.default_rng().integers(SEEDS))})
+
+    with st.container(horizontal=True, vertical_alignment="bottom", width="stretch", horizontal_alignment="right"):
+        if not job.finished.is_set():
+            now = f"Cancel (round {min(done + 1, total)} of {total})"
+            st.button(now, key="cancel", icon=":material/close:", on_click=job.cancel, help="Keep the rounds so far")
+            return
+        if job.cancelled:
+            st.caption(f"Cancelled after {done} of {total} rounds. Change a setting to run again.", width="content")
+        st.button(
+            f"New seed (now {job.config.seed})",
+            icon=":material/casino:",
+            key="new_seed",
+            on_click=new_seed,
+            help="Another split, other starts, other mini-batches",
+        )

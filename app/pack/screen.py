@@ -1,0 +1,20 @@
+"""Lecture pack: how do I take this into my lecture?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.pack.parts import CONTENTS, form, pace, stage
+from app.session import state
+from app.widgets.page import follow, frame
+
+
+def page() -> None:
+    """The whole page."""
+    with frame("Lecture pack", state.LINK, ["lesson"]):
+        pass
+    st.html(f'<p class="fedrot-prose fedrot-wide">One zip for a lecture, with current numbers: {CONTENTS}</p>')
+    with st.container(border=True, width=900, key="pack_card"):
+        form()
+        follow(stage, pace)
+    st.caption("About 10 seconds for ten figures on two idle cores; one pack is made at a time on this server.")

@@ -1,0 +1,167 @@
+"""The address bar: when a page takes its place from it, and how it comes to say what the page shows.
+
+A request carries the address of the moment in which it was sent. While a link is on its way to the browser, requests
+still carry the one before; read as a wish, they would pull the page back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from app.session.parts import mine
+
+NOTHING = object()
+
+T = TypeVar("T")
+
+
+@dataclass
+class AddressBar:
+    """What the session knows of it.
+
+    Attributes:
+        page: address of the page that ran last; unread: whether its link has not been looked at since.
+        shown: the query that the bar was last told to show.
+        given: widget key -> the value that :func:`give` set, and the one before.
+        places, problems: of every :class:`Link`, by name.
+    """
+
+    page: str | None = None
+    unread: bool = False
+    shown: dict[str, str] | None = None
+    given: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    places: dict[str, Any] = field(default_factory=dict)
+    problems: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Link(Generic[T]):
+    """How a place lives in the address bar and in the session: opened, changed and written back here alone.
+
+    Attributes:
+        name: of the place; pages that share a place share its link.
+        read: query -> place, and a sentence for each value that could not be used.
+        write: place -> query.
+        arrived: called once a place was taken from the address bar.
+    """
+
+    name: str
+    read: Callable[[Mapping[str, str]], tuple[T, list[str]]]
+    write: Callable[[T], dict[str, str]]
+    arrived: Callable[[], None] = lambda: None
+
+    @property
+    def place(self) -> T:
+        """Where the session is; that of an empty query if it has not been anywhere."""
+        bar = mine(AddressBar)
+        if self.name not in bar.places:
+            bar.places[self.name], bar.problems[self.name] = self.read({})
+        place: T = bar.places[self.name]
+        return place
+
+    @property
+    def known(self) -> bool:
+        """Whether the session has been anywhere yet."""
+        return self.name in mine(AddressBar).places
+
+    @property
+    def problems(self) -> list[str]:
+        """What was wrong with the link that was opened, or with the last wish, a sentence each. Not escaped."""
+        return mine(AddressBar).problems.get(self.name, [])
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The place as a query."""
+        return self.write(self.place)
+
+    def go(self, place: T) -> None:
+        """Be somewhere else. What was wrong before stays told: see :meth:`tell`."""
+        mine(AddressBar).places[self.name] = place
+
+    def tell(self, problems: list[str]) -> None:
+        """Say these sentences above the page, and no others."""
+        mine(AddressBar).problems[self.name] = problems
+
+    def follow(self) -> None:
+        """Take the place from the address bar where it was opened or walked back to, and make the bar say it."""
+        query = opened(self.known)
+        if query is not None:
+            place, problems = self.read(query)
+            self.go(place)
+            self.tell(problems)
+            self.arrived()
+        self.show()
+
+    def show(self) -> None:
+        """Make the address bar say what is drawn next: called before it is drawn, so that both change together."""
+        show(self.query)
+
+
+def arrive(page: str) -> None:
+    """Note which page is about to run; once in every run of the whole script."""
+    bar = mine(AddressBar)
+    if bar.page != page:
+        bar.page, bar.unread = page, True
+
+
+def opened(known: bool) -> dict[str, str] | None:
+    """The query to take the page's place from; None where the session's place stands.
+
+    It is taken in a session's first visit, where a link led to the page, and where a person walked back or forward.
+    The navigation bar opens a page without a query; that is no wish to lose the place.
+
+    Args:
+        known: whether the session has a place on this page already.
+    """
+    bar, query = mine(AddressBar), seen()
+    arrived, bar.unread = bar.unread, False
+    context = get_script_run_ctx()
+    walked = context is not None and context.is_history_navigation
+    return query if not known or (bool(query) if arrived else walked) else None
+
+
+def seen() -> dict[str, str]:
+    """The query that stood in the address bar when the person, or the page's clock, sent this request."""
+    return dict(st.query_params.items())
+
+
+def show(query: Mapping[str, str]) -> None:
+    """Make the address bar say ``query``.
+
+    It is sent in every run, whatever the request carried: the last run has the last word, also where a link and a
+    request crossed each other on the way.
+    """
+    st.query_params.from_dict(query)
+    mine(AddressBar).shown = dict(query)
+
+
+def give(key: str, value: Any) -> None:
+    """Make the widget ``key`` show ``value``; called right before it is drawn.
+
+    Until the browser has the answer, its requests carry the value before; :func:`wish` tells that from a wish.
+    """
+    given = mine(AddressBar).given
+    there = st.session_state.get(key, NOTHING)
+    if key not in given or given[key][0] != value:
+        given[key] = value, NOTHING if there == value else there
+    st.session_state[key] = value
+
+
+def wish(key: str, take: Callable[[Any], object]) -> Callable[[], None]:
+    """The callback of a widget whose value :func:`give` sets: hands to ``take`` what a person chose.
+
+    A value that the browser had before the page gave another, in a request that was sent before it knew, is no wish:
+    it would pull the page back.
+    """
+
+    def changed() -> None:
+        value, bar = st.session_state[key], mine(AddressBar)
+        if value != bar.given[key][1] or seen() == bar.shown:
+            take(value)
+
+    return changed

@@ -1,0 +1,89 @@
+"""The frame of every page: its link followed, its style sheets, its heading, and what was wrong, escaped once."""
+
+from __future__ import annotations
+
+import functools
+import html
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from app.session.link import Link
+from app.widgets.text import plain
+
+HERE = Path(__file__).parent
+
+
+@contextmanager
+def frame(
+    heading: str, link: Link[Any] | None = None, sheets: Iterable[str] = (), key: str = "head",
+    gap: Literal["small", "medium"] = "medium",
+) -> Iterator[None]:  # fmt: skip
+    """The top of a page. What is drawn inside stands beside the heading.
+
+    Args:
+        link: of the page's place; it is followed first.
+        sheets: names of style sheets besides the common one.
+        key: of the heading's row, for its style; gap: between what stands in it.
+    """
+    if link is not None:
+        link.follow()
+    styles(*sheets)
+    with st.container(horizontal=True, vertical_alignment="center", gap=gap, key=key):
+        title(heading)
+        yield
+    if link is not None:
+        warn(link.problems)
+
+
+def styles(*sheets: str) -> None:
+    """The common style sheet, then these."""
+    for sheet in ("style", *sheets):
+        st.html(HERE / "sheets" / f"{sheet}.css")
+
+
+def title(heading: str) -> None:
+    """The page's one heading."""
+    st.html(f'<h1 class="fedrot-name">{html.escape(heading)}</h1>')
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Each as a warning. They may quote a link or a file: nothing in them is markup."""
+    for sentence in sentences:
+        st.warning(plain(sentence))
+
+
+def follow(
+    draw: Callable[[], None], pace: Callable[[], float | None], rest: Callable[[], bool] = lambda: False
+) -> None:
+    """Draw, and draw again by itself as long as there is something to wait for.
+
+    Args:
+        draw: draws a part of the page from what is known now.
+        pace: seconds to the next look, or None where nothing is awaited; once it changes, the whole page runs.
+        rest: whether the whole page must not run now, since that would shut an open dialog for a moment.
+    """
+    seconds = pace()
+
+    @functools.wraps(draw)  # Streamlit tells fragments apart by name
+    def stage() -> None:
+        draw()
+        if pace() != seconds and not rest():
+            st.rerun()
+
+    again(stage, seconds)
+
+
+def again(draw: Callable[[], None], seconds: float | None) -> None:
+    """Draw, and draw again every so many seconds: for dialogs, which no run of the page may interrupt."""
+    st.fragment(draw, run_every=seconds)()
+
+
+@functools.cache
+def component(name: str) -> Callable[..., Any]:
+    """Our own element ``name``, whose script is ``scripts/{name}.js``."""
+    script = (HERE / "scripts" / f"{name}.js").read_text(encoding="utf-8")
+    return st.components.v2.component(f"fedrot_{name}", js=script, isolate_styles=False)
