@@ -85,8 +85,23 @@ RANKS: dict[int, tuple[str, ...]] = {
     ),
     16: ("fedrot_core.cli",),
     17: ("fedrot_core.__main__",),
-    18: ("app",),
-    19: ("pages",),
+    18: (
+        "app",
+        "app.jobs",
+        "app.navigation",
+    ),
+    19: ("app.session",),
+    20: ("app.widgets",),
+    21: tuple(
+        f"app.{folder}"
+        for folder in ("bugs", "compare", "home", "lab", "lesson", "pack", "paper", "quiz", "take_home", "when")
+    ),
+    22: (
+        "app.main",
+        "app.ship",
+        "app.streamlit_app",
+    ),
+    23: ("pages",),
 }
 """Rank -> modules or packages. A file may import its own package, and otherwise lower ranks only."""
 
@@ -126,7 +141,7 @@ def unit(module: str) -> str | None:
     parts = module.split(".")
     for n in range(len(parts), 0, -1):
         name = ".".join(parts[:n])
-        if name in RANK_OF and (name != "fedrot_core" or n == len(parts)):
+        if name in RANK_OF and (name not in ("fedrot_core", "app") or n == len(parts)):
             return name
     return None
 

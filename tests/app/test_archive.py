@@ -39,7 +39,7 @@ from tests.core.export.forging import forged
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 LAB = "../pages/01_lab.py"
-SWEPT = {"compare": ("02_compare", "5 seeds"), "grid": ("03_when", "25 settings"), "paper": ("05_paper", "42 runs")}
+SWEPT = {"compare": ("02_compare", "5 seeds"), "map": ("03_when", "25 settings"), "paper": ("05_paper", "42 runs")}
 SMALL = FederationConfig().with_values({"rounds": 2, "steps": 2, "clients": 3, "arms": ("fedit", "fedrot")})
 CLOSE = 1e-9
 """Relative; another processor rounds differently."""
@@ -235,9 +235,13 @@ def test_damaged_arms_are_computed_again_and_the_page_says_so(own: Archive, tmp_
 
 def test_a_link_to_stored_numbers_does_not_say_reproduced_until_they_were_run() -> None:
     at = opened(LAB)
+    assert job_of(at).finished.wait(30)  # recalled off the script thread
+    at.run()
     link = next(code.value for code in at.code if "check=" in code.value)
     query = dict(parse_qsl(urlsplit(link).query))
     at = opened(LAB, **query)
+    assert job_of(at).finished.wait(30)
+    at.run()
     assert job_of(at).origin == "shipped"
     assert "Nothing was computed for you" in prose(at)
     assert "came with the project. They equal those of the link" in prose(at)

@@ -10,6 +10,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
+from app.widgets.text import plain
 from tests.app.sessions import config_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,3 +106,15 @@ def test_a_link_to_another_page_is_taken_and_the_navigation_bar_keeps_the_place(
     at.query_params["rank"] = "7"
     at.run()
     assert config_of(at).lora.rank == 7
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_nothing_in_a_link_becomes_markup(page: str) -> None:
+    at = AppTest.from_file(MAIN, default_timeout=60)
+    at.switch_page(f"../pages/{page}.py")
+    at.query_params["foo"] = "[Log in](http://x.example)"
+    at.run()
+    assert not at.exception
+    (told,) = [warning.value for warning in at.warning if "Log in" in warning.value]
+    assert plain("[Log in](http://x.example)") in told
+    assert "](http" not in told

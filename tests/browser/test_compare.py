@@ -46,7 +46,7 @@ def test_choose_methods_read_the_answer_and_take_the_table(page: Page, app_url: 
     with page.expect_download() as download:
         page.get_by_role("button", name="Table as CSV").click()
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
-    assert [row["method"] for row in rows] == ["FedIT (naive)", "FedRot-LoRA", "FedEx-LoRA", "FFA-LoRA"]
+    assert [row["label"] for row in rows] == ["FedIT (naive)", "FedRot-LoRA", "FedEx-LoRA", "FFA-LoRA"]
     assert [row["exact"] for row in rows] == ["False", "False", "True", "True"]
 
     page.locator(".st-key-figure_compare_learning").get_by_role("button", name="Show the numbers").click()
