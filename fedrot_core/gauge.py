@@ -15,15 +15,14 @@ import torch
 from torch import Tensor
 
 from fedrot_core.alignment import Alignment, planted_rotations, random_rotations, rotation_angles
-from fedrot_core.arm import Combined
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import DivergedError, rule
 from fedrot_core.factors import Factors
-from fedrot_core.federation import Federation, lockstep
+from fedrot_core.federation import Federation, Finished, lockstep
+from fedrot_core.federation.server import stepped
 from fedrot_core.methods.base import round_update
 from fedrot_core.metrics import SHOWN_CLIENTS, measure
 from fedrot_core.rng import stream
-from fedrot_core.server import stepped
 from fedrot_core.trace import ArmStopped
 from fedrot_core.vocabulary import METRICS, RUNGS, Gauge
 from fedrot_core.workloads import Task
@@ -53,15 +52,15 @@ AXES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Replay:
-    """One round of one arm: all that is needed to play it again. ``combined`` is the round, ``task`` scores it."""
+    """One round of one arm: all that is needed to play it again. ``finished`` is the round, ``task`` scores it."""
 
-    combined: Combined
+    finished: Finished
     task: Task
 
     @property
     def clients(self) -> tuple[int, ...]:
         """Indices of the clients whose factors the server used."""
-        return tuple(self.combined.context.clients.tolist())
+        return tuple(self.finished.context.clients.tolist())
 
 
 @dataclass(frozen=True)
@@ -153,10 +152,10 @@ def replay(
     if not 0 <= round_index < rounds:
         raise rule("Round", f"be in 0..{rounds - 1}", round_index, "Choose a round of the run.", "rounds")
     federation = Federation(replace(config, methods=(arm,)))
-    for _, event in lockstep([federation], lambda combined: combined, should_stop):
+    for _, event in lockstep([federation], lambda finished: finished, should_stop):
         if isinstance(event, ArmStopped):
             raise DivergedError(event.message)
-        if isinstance(event, Combined):
+        if isinstance(event, Finished):
             on_round(event.context.round_index + 1)
             if event.context.round_index == round_index:
                 return Replay(event, federation.task)
@@ -177,21 +176,21 @@ def spin(replayed: Replay, client: int, seed: int, degrees: float | None = None)
     if client not in replayed.clients:
         able = ", ".join(map(str, replayed.clients))
         raise rule("Client", f"be one of {able} in this round", client, "Choose a client that took part.", "client")
-    combined = _in_sight(replayed.combined, client)
-    context, method = combined.context, combined.arm.method
+    finished = _in_sight(replayed.finished, client)
+    context, method = finished.context, finished.method
     k = context.clients.tolist().index(client)
     own_rank, K = int(context.ranks[k]), len(context.clients)
-    R = _rotation(own_rank, combined.sent.rank, stream(combined.config.seed, "spin", seed), degrees)
+    R = _rotation(own_rank, finished.sent.rank, stream(finished.config.seed, "spin", seed), degrees)
     turns = torch.eye(len(R), dtype=R.dtype).repeat(K, 1, 1)
     turns[k] = R
-    turned = combined.sent.turned(turns)
-    before, alignment = _measured(combined, combined.sent, replayed.task)
-    after, _ = _measured(combined, turned, replayed.task)
+    turned = finished.sent.turned(turns)
+    before, alignment = _measured(finished, finished.sent, replayed.task)
+    after, _ = _measured(finished, turned, replayed.task)
     angle = float(rotation_angles(R).abs().max()) if own_rank > 1 else 0.0
-    rows = tuple(_row(key, before[key], after[key], combined, k) for key in METRICS)
+    rows = tuple(_row(key, before[key], after[key], finished, k) for key in METRICS)
     rows = tuple(replace(row, where=replayed.task.score_name) if row.key == "score" else row for row in rows)
     moved = {row.key for row in rows if row.moved}
-    notes = {row.key: _why_still(row.key, combined, alignment, own_rank, moved) for row in rows}
+    notes = {row.key: _why_still(row.key, finished, alignment, own_rank, moved) for row in rows}
     return Spin(
         arm=method.card.name,
         label=method.card.label,
@@ -200,7 +199,7 @@ def spin(replayed: Replay, client: int, seed: int, degrees: float | None = None)
         seed=seed,
         degrees=angle,
         rank=own_rank,
-        product_change=_product_change(combined.sent, turned, k),
+        product_change=_product_change(finished.sent, turned, k),
         frozen={"AB": "", "A": "B", "B": "A"}[method.trains(context.round_index)],
         rows=tuple(
             replace(row, note=notes[row.key]) if row.claim == "dependent" and not row.moved else row for row in rows
@@ -216,26 +215,26 @@ def _rotation(own_rank: int, rank: int, rng: np.random.Generator, degrees: float
     return R
 
 
-def _in_sight(combined: Combined, client: int) -> Combined:
+def _in_sight(finished: Finished, client: int) -> Finished:
     """The same round with its clients reordered, if need be, so that ``client`` is among those in pairwise metrics."""
-    context = combined.context
+    context = finished.context
     k, last = context.clients.tolist().index(client), SHOWN_CLIENTS - 1
     if k <= last:
-        return combined
+        return finished
     order = torch.arange(len(context.clients))
     order[k], order[last] = last, k
     reordered = replace(
         context, clients=context.clients[order], weights=context.weights[order], ranks=context.ranks[order]
     )
-    return replace(combined, sent=combined.sent.select(order), context=reordered)
+    return replace(finished, sent=finished.sent.select(order), context=reordered)
 
 
-def _measured(combined: Combined, sent: Factors, task: Task) -> tuple[dict[str, Tensor], Alignment | None]:
+def _measured(finished: Finished, sent: Factors, task: Task) -> tuple[dict[str, Tensor], Alignment | None]:
     """Every metric by key, with the axes of :data:`AXES`, had the server got ``sent``; and what alignment was applied.
 
     The rule draws from named streams, so it sees the same chance each time.
     """
-    method, context, before, config = combined.arm.method, combined.context, combined.before, combined.config
+    method, context, before, config = finished.method, finished.context, finished.before, finished.config
     upload = method.prepare(sent, before, context)
     outcome = method.combine(upload, before, context)
     applied = upload.alignment or outcome.alignment
@@ -270,7 +269,7 @@ def _measured(combined: Combined, sent: Factors, task: Task) -> tuple[dict[str, 
     }, applied
 
 
-def _row(key: str, before: Tensor, after: Tensor, combined: Combined, k: int) -> MetricChange:
+def _row(key: str, before: Tensor, after: Tensor, finished: Finished, k: int) -> MetricChange:
     """One metric compared; ``k`` is the turned client's place in the round."""
     info, axes = METRICS[key], AXES[key]
     change = (after - before).abs()
@@ -293,7 +292,7 @@ def _row(key: str, before: Tensor, after: Tensor, combined: Combined, k: int) ->
         claim=info.gauge,
         before=float(before[place]),
         after=float(after[place]),
-        where=_where(place, axes, combined),
+        where=_where(place, axes, finished),
         change=largest,
         tolerance=tolerance,
     )
@@ -314,9 +313,9 @@ def _of_client(values: Tensor, axes: tuple[str, ...], k: int) -> Tensor:
     return kept
 
 
-def _where(place: tuple[int, ...], axes: tuple[str, ...], combined: Combined) -> str:
+def _where(place: tuple[int, ...], axes: tuple[str, ...], finished: Finished) -> str:
     """``A, hidden 1, clients 0 and 3``: what one entry is about."""
-    layers, clients = combined.context.layers, combined.context.clients.tolist()
+    layers, clients = finished.context.layers, finished.context.clients.tolist()
     words = []
     who = sorted({int(clients[n]) for n, axis in zip(place, axes, strict=True) if axis == "client"})
     for n, axis in zip(place, axes, strict=True):
@@ -331,12 +330,12 @@ def _where(place: tuple[int, ...], axes: tuple[str, ...], combined: Combined) ->
     return ", ".join(words)
 
 
-def _why_still(key: str, combined: Combined, alignment: Alignment | None, own_rank: int, moved: Collection[str]) -> str:
+def _why_still(key: str, finished: Finished, alignment: Alignment | None, own_rank: int, moved: Collection[str]) -> str:
     """Why a metric that can move did not, as far as that is known."""
-    method = combined.arm.method
+    method = finished.method
     if own_rank == 1:
         return "at rank 1 there is no rotation"
-    if len(combined.context.clients) == 1:
+    if len(finished.context.clients) == 1:
         return "only one client took part"
     if key in ("error", "score") and method.gauge_invariant:
         return f"{method.card.label} is gauge-invariant"

@@ -131,7 +131,6 @@ class Method(ABC):
         keeps_one: whether the update of a lone client is its own product ``B A``.
         keeps_equal: whether clients that all hold one product give that product.
         draws_by_layer: whether each layer gets the same random numbers alone as in company.
-        in_turn: clients train one after another, each from where the one before stopped. No correct method does.
 
     The contract suite checks each of these claims, also where it says no.
     """
@@ -147,7 +146,6 @@ class Method(ABC):
     keeps_one: ClassVar[bool] = True
     keeps_equal: ClassVar[bool] = True
     draws_by_layer: ClassVar[bool] = True
-    in_turn: ClassVar[bool] = False
 
     @property
     def label(self) -> str:
@@ -177,6 +175,15 @@ class Method(ABC):
         K = len(context.clients)
         A, B = state.factors.A, state.factors.B
         return Factors(A.unsqueeze(1).expand(-1, K, -1, -1), B.unsqueeze(1).expand(-1, K, -1, -1))
+
+    def local(self, start: Factors, together: Factors, alone: Callable[[int, Factors], Factors]) -> Factors:
+        """What clients end their training with, (L, m, r, i), (L, m, o, r). Default: what they trained side by side.
+
+        Args:
+            start: where each client starts; together: where each ends, all in one batched program.
+            alone: trains one client by itself: its place among the m, and from where, (L, r, i), (L, o, r).
+        """
+        return together
 
     def prepare(self, trained: Factors, state: ServerState, context: RoundContext) -> Upload:
         """What each client sends, given what it trained. Default: both factors as they are."""

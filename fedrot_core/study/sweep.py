@@ -19,12 +19,11 @@ import joblib
 import numpy as np
 import torch
 
-from fedrot_core.arm import Combined
 from fedrot_core.compute import pick_compute
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import FedRotError
 from fedrot_core.factors import Factors
-from fedrot_core.federation import Federation, lockstep
+from fedrot_core.federation import Federation, Finished, lockstep
 from fedrot_core.metrics import relative_errors
 from fedrot_core.study.summary import ArmSummary, RunSummary
 from fedrot_core.trace import CentralisedRecord
@@ -55,18 +54,18 @@ class Kept:
     seconds: float
 
     @classmethod
-    def of(cls, combined: Combined) -> Kept:
+    def of(cls, finished: Finished) -> Kept:
         """From a finished round; measures errors only."""
-        context = combined.context
-        errors = relative_errors(combined.sent, context.reference, combined.update, context.weights)
+        context = finished.context
+        errors = relative_errors(finished.sent, context.reference, finished.update, context.weights)
         return cls(
-            combined.arm.method.card.name,
-            combined.score,
-            combined.loss,
+            finished.name,
+            finished.score,
+            finished.loss,
             *errors,
-            combined.bytes_up,
-            combined.bytes_down,
-            combined.client_seconds + combined.server_seconds,
+            finished.bytes_up,
+            finished.bytes_down,
+            finished.client_seconds + finished.server_seconds,
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.server import PATIENCE_SECONDS, serving
+from tests.browser.server import PATIENCE_SECONDS, ROOT, serving
 
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -43,7 +43,7 @@ def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 LEFT = re.compile(
     r"Exception in ASGI application\n"
-    r"(?:(?!/app/|/fedrot_core/|/pages/|\nException in ASGI)[\s\S])*?"  # no line of this project's code
+    rf"(?:(?!{re.escape(str(ROOT))}/(?:app|fedrot_core|pages)/|\nException in ASGI)[\s\S])*?"  # no line of our code
     r'WebSocketDisconnected: Cannot call "send" once a close message has been sent\.\n'
 )
 """A traceback of the web server's own: a browser left while Streamlit was about to close its connection."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import fedrot_core.federation as federation_module
+import fedrot_core.federation.batch as batch_module
 from fedrot_core.alignment import align_to_reference
 from fedrot_core.config import FederationConfig
 from fedrot_core.engine import Engine, unpack
@@ -149,7 +149,7 @@ def breaking(
         seen["rounds"] += 1
         return trained
 
-    monkeypatch.setattr(federation_module, "unpack", broken)
+    monkeypatch.setattr(batch_module, "unpack", broken)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])

@@ -8,7 +8,7 @@ import torch
 
 from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.factors import Factors
-from fedrot_core.frames import as_sent, initial_A
+from fedrot_core.federation.frames import as_sent, initial_A
 from tests.core.samples import product, sample
 
 KINDS = next(tuple(leaf.option.choices) for leaf in leaves() if leaf.option.key == "frames")

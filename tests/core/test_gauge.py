@@ -223,12 +223,12 @@ def test_what_cannot_be_turned_is_refused_with_a_reason() -> None:
 
 def test_a_spin_changes_nothing_that_was_kept() -> None:
     replayed = of_round("fedex", 2)
-    kept = [x.clone() for x in (replayed.combined.sent.A, replayed.combined.sent.B)]
-    state = replayed.combined.before
+    kept = [x.clone() for x in (replayed.finished.sent.A, replayed.finished.sent.B)]
+    state = replayed.finished.before
     base = None if state.base is None else state.base.clone()
     spin(replayed, 0, 0)
     assert all(
-        torch.equal(x, y) for x, y in zip(kept, (replayed.combined.sent.A, replayed.combined.sent.B), strict=True)
+        torch.equal(x, y) for x, y in zip(kept, (replayed.finished.sent.A, replayed.finished.sent.B), strict=True)
     )
     assert base is not None
     assert state.base is not None

@@ -6,6 +6,7 @@ Only the aligned arm knows λ, so the naive arm of a setting trains once, and al
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import os
 import threading
@@ -17,12 +18,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from fedrot_core.arm import Combined
 from fedrot_core.canonical import svd
 from fedrot_core.compute import torch_threads
 from fedrot_core.config import AlignmentConfig, FederationConfig
 from fedrot_core.errors import Cancelled, rule
-from fedrot_core.federation import Federation, lockstep
+from fedrot_core.federation import Federation, Finished, lockstep
 from fedrot_core.finished import key, sha256
 from fedrot_core.methods import METHODS, RoundContext
 from fedrot_core.methods.fedrot import FedRot
@@ -127,26 +127,26 @@ class Kept:
     arrows: Row
 
 
-def kept(combined: Combined) -> Kept:
-    """From a finished round."""
-    context, name = combined.context, combined.arm.method.card.name
-    error, _ = relative_errors(combined.sent, context.reference, combined.update, context.weights)
-    shown = {} if name == NAIVE else arrows(combined)
-    score = round(combined.score, SCORE_DIGITS)
+def kept(finished: Finished, columns: dict[str, int]) -> Kept:
+    """From a finished round; ``columns``: the column of A that each arm's arrows show, by name, once it is chosen."""
+    context, name = finished.context, finished.name
+    error, _ = relative_errors(finished.sent, context.reference, finished.update, context.weights)
+    shown = {} if name == NAIVE else arrows(finished, columns)
+    score = round(finished.score, SCORE_DIGITS)
     return Kept(name, score, float(f"{error:.{ERROR_DIGITS}g}"), shown)
 
 
-def arrows(combined: Combined) -> Row:
+def arrows(finished: Finished, columns: dict[str, int]) -> Row:
     """One column of every client's A, as sent and turned, in the plane that shows most of both, and their means.
 
     The column is the longest of the arm's first round. Coordinates are in units of the clients' mean arrow length, and
     the turned mean points up; shares are over all r latent axes. In round 0 nobody turns.
     """
-    A, weights = combined.sent.A[LAYER], combined.context.weights  # (K, r, i), (K,)
-    turned = A if combined.alignment is None else combined.alignment.R[LAYER].mT @ A
-    if combined.arm.focus is None:
-        combined.arm.focus = Focus.choose(A[None], turned[None], weights)
-    column = int(combined.arm.focus.features[0, 0])
+    A, weights = finished.sent.A[LAYER], finished.context.weights  # (K, r, i), (K,)
+    turned = A if finished.alignment is None else finished.alignment.R[LAYER].mT @ A
+    if finished.name not in columns:
+        columns[finished.name] = int(Focus.choose(A[None], turned[None], weights).features[0, 0])
+    column = columns[finished.name]
     X, Y = A[..., column], turned[..., column]  # (K, r)
     length = (weights * X.norm(dim=-1)).sum().clamp_min(torch.finfo(X.dtype).tiny)
     X, Y = X / length, Y / length
@@ -201,7 +201,7 @@ def measured(grid: Grid, setting: tuple[float, float, int], should_stop: Callabl
     with torch_threads(1):
         federation = Federation(shown[0], methods)
         start = federation.new_trace().task
-        for _, event in lockstep([federation], kept, should_stop):
+        for _, event in lockstep([federation], functools.partial(kept, columns={}), should_stop):
             if isinstance(event, Kept):
                 arm = arms[event.arm]
                 arm["score"].append(event.score)

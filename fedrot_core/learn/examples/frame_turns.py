@@ -19,7 +19,7 @@ from fedrot_core.alignment import procrustes, rotation_angles
 from fedrot_core.compute import CPU
 from fedrot_core.config import FederationConfig
 from fedrot_core.factors import Factors
-from fedrot_core.frames import initial_A
+from fedrot_core.federation.frames import initial_A
 from fedrot_core.learn.examples.local_steps import watch
 from fedrot_core.workloads import build_task
 

@@ -19,7 +19,7 @@ from fedrot_core.alignment import procrustes, rotation_angles, side_of_round
 from fedrot_core.compute import CPU
 from fedrot_core.config import FederationConfig
 from fedrot_core.factors import BROADCAST_STEP, UPLOAD_STEP, Factors, LayerSpec, ideal_product
-from fedrot_core.frames import as_sent, initial_A
+from fedrot_core.federation.frames import as_sent, initial_A
 from fedrot_core.learn.examples.local_steps import watch
 from fedrot_core.methods import METHODS, RoundContext, ServerState
 from fedrot_core.metrics import relative_errors

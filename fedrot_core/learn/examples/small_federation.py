@@ -15,7 +15,7 @@ from fedrot_core.compute import CPU
 from fedrot_core.config import FederationConfig
 from fedrot_core.engine import Engine, pack, unpack
 from fedrot_core.factors import Factors, LayerSpec, ideal_product
-from fedrot_core.frames import as_sent
+from fedrot_core.federation.frames import as_sent
 from fedrot_core.rng import stream
 from fedrot_core.workloads.teacher import TeacherBatch, TeacherProgram
 

@@ -1,5 +1,8 @@
 """One model object serves all clients and is not reset: each continues where the one before stopped."""
 
+from collections.abc import Callable
+
+from fedrot_core.factors import Factors
 from fedrot_core.learn.mistakes.base import Faulty, mistake
 from fedrot_core.methods.ffa import FFA
 
@@ -19,4 +22,10 @@ from fedrot_core.methods.ffa import FFA
 class InTurn(Faulty, FFA):
     """FFA-LoRA on clients that train in turn."""
 
-    in_turn = True
+    def local(self, start: Factors, together: Factors, alone: Callable[[int, Factors], Factors]) -> Factors:
+        A, B = start.A.clone(), start.B.clone()
+        for client in range(A.shape[1]):
+            at = max(client - 1, 0)
+            ended = alone(client, Factors(A[:, at], B[:, at]))
+            A[:, client], B[:, client] = ended.A, ended.B
+        return Factors(A, B)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fedrot_core.config import FramesConfig
 from fedrot_core.factors import Factors
-from fedrot_core.frames import initial_A
+from fedrot_core.federation.frames import initial_A
 from fedrot_core.learn.mistakes.base import Faulty, mistake
 from fedrot_core.methods.base import RoundContext, ServerState
 from fedrot_core.methods.ffa import FFA

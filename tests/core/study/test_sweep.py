@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 import fedrot_core.study.sweep as sweep_module
-from fedrot_core.arm import Combined
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError
-from fedrot_core.federation import Federation, lockstep
+from fedrot_core.federation import Federation, Recorder, lockstep
 from fedrot_core.methods import METHODS
 from fedrot_core.study.summary import RunSummary
 from fedrot_core.study.sweep import ROWS_AT_ONCE, batches, summarise, sweep
@@ -40,7 +39,7 @@ def merging(task: str, **values: object) -> list[FederationConfig]:
 def test_runs_in_lockstep_equal_the_same_runs_alone(task: str, values: dict[str, object]) -> None:
     configs = merging(task, **values)
     together: list[list[RoundRecord]] = [[] for _ in configs]
-    for n, event in lockstep([Federation(c) for c in configs], Combined.record):
+    for n, event in lockstep([Federation(c) for c in configs], Recorder().record):
         if isinstance(event, RoundRecord):
             together[n].append(event)
     for c, found in zip(configs, together, strict=True):
@@ -54,7 +53,7 @@ def test_runs_in_lockstep_equal_the_same_runs_alone(task: str, values: dict[str,
 
 def test_only_seed_and_methods_may_differ_in_lockstep() -> None:
     with pytest.raises(ConfigError, match="differ in seed and methods only"):
-        list(lockstep([Federation(config()), Federation(config(rank=2))], Combined.record))
+        list(lockstep([Federation(config()), Federation(config(rank=2))], Recorder().record))
 
 
 def test_a_diverged_arm_leaves_the_batch_and_the_others_go_on() -> None:

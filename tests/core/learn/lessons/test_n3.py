@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedrot_core.arm import Combined
 from fedrot_core.factors import UPLOAD_STEP, Factors
-from fedrot_core.federation import Federation, lockstep
+from fedrot_core.federation import Federation, Finished, lockstep
 from fedrot_core.figures.lesson.slow import PHASES
 from fedrot_core.learn.examples.slow_round import CLIENTS, PARTS, ROUNDS, config_of, slow_rounds
 from fedrot_core.learn.lessons import LESSONS, Step
@@ -44,8 +43,8 @@ def played(apart: float) -> list[Played]:
     def parts(*pairs: Factors) -> list[np.ndarray]:
         return [x[0].numpy() for f in pairs for x in (f.A, f.B)]
 
-    def keep(c: Combined) -> Played:
-        return Played(*parts(c.context.reference, c.sent, c.arm.state.factors))
+    def keep(c: Finished) -> Played:
+        return Played(*parts(c.context.reference, c.sent, c.after.factors))
 
     events = lockstep([Federation(config_of(apart))], keep)
     return [event for _, event in events if isinstance(event, Played)]
