@@ -134,10 +134,13 @@ def show(query: Mapping[str, str]) -> None:
     """Make the address bar say ``query``.
 
     It is sent in every run, whatever the request carried: the last run has the last word, also where a link and a
-    request crossed each other on the way.
+    request crossed each other on the way. Keys keep the order in which they stand there: the same place in another
+    order would be another entry of the browser's history, and catch whoever walks back.
     """
-    st.query_params.from_dict(query)
-    mine(AddressBar).shown = dict(query)
+    places = {key: n for n, key in enumerate(seen())}
+    ordered = dict(sorted(query.items(), key=lambda item: places.get(item[0], len(places))))
+    st.query_params.from_dict(ordered)
+    mine(AddressBar).shown = ordered
 
 
 def give(key: str, value: Any) -> None:
