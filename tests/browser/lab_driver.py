@@ -50,6 +50,14 @@ def shows_round(page: Page, round_index: int) -> None:
     expect(page.locator(HERO)).to_have_attribute("data-version", re.compile(rf":{round_index}$"))
 
 
+def passes_round(page: Page, round_index: int) -> None:
+    """Wait until the hero shows a later round than this; while rounds play, any one of them may be gone in a moment."""
+    page.wait_for_function(
+        "([hero, n]) => Number(document.querySelector(hero)?.dataset.version?.split(':')[2]) > n",
+        arg=[HERO, round_index],
+    )
+
+
 def leaves(page: Page, version: str) -> None:
     """Wait until the hero shows something else than ``version``."""
     expect(page.locator(HERO)).not_to_have_attribute("data-version", version)

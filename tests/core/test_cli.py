@@ -509,7 +509,7 @@ def test_figure_draws_a_trace_without_training(call: Call, tmp_path: Path, monke
     assert "in round 0" in text
     trace = Federation(CONFIG).run()
     assert trace.checksum in content["layout"]["meta"]["footer"]
-    assert "task=teacher" in content["layout"]["meta"]["footer"]
+    assert "task teacher" in content["layout"]["meta"]["footer"]
     ok(call("figure", "errors", "--from", "a.npz", "--out", "e.csv"))
     found = {float(r["round"]) for r in rows((tmp_path / "e.csv").read_text())}
     assert found >= {0.0, 1.0}
