@@ -52,8 +52,9 @@ def test_heterogeneity_and_rank_play_and_the_link_bring_back_the_same_state(page
     assert query(page) == {"alpha": "0.3", "rank": "5"}
     assert figure_version(page).split(":")[0] != before.split(":")[0]
 
+    version_at_rest = figure_version(page)
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("new URLSearchParams(location.search).has('round')")  # it began again from the start
+    leaves(page, version_at_rest)  # it begins again from the start
     passes_round(page, 1)
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Play")).to_be_visible()
