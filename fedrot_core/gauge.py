@@ -238,7 +238,7 @@ def _measured(finished: Finished, sent: Factors, task: Task) -> tuple[dict[str, 
     upload = method.prepare(sent, before, context)
     outcome = method.combine(upload, before, context)
     applied = upload.alignment or outcome.alignment
-    v, _ = measure(
+    found = measure(
         sent,
         context.reference,
         round_update(before, outcome.state),
@@ -250,22 +250,22 @@ def _measured(finished: Finished, sent: Factors, task: Task) -> tuple[dict[str, 
     )
     state = stepped(before, outcome.state, config.server)
     _, score = task.evaluate(method.models(state), state.base)
-    rungs = dict(zip(RUNGS, v["ladder"], strict=True))
+    rungs = dict(zip(RUNGS, found.errors.ladder, strict=True))
     return {
-        "error": v["error"],
+        "error": found.errors.own,
         "score": score.mean(),
         "naive_error": rungs["naive"],
         "best_error": rungs["gpa"],
         "floor": rungs["floor"],
-        "ideal_norm": v["ideal_norm"],
-        "turn_angles": v["turn_angles"].abs().sort(dim=-1, descending=True).values,  # ±180° are one turn
-        "principal_angles": torch.stack([v["principal_A"], v["principal_B"]]),
-        "factor_angles": v["factor_angle_before"],
-        "residual_before": v["residual_before"],
-        "residual_after": v["residual_after"],
-        "retention": v["retention"],
-        "drift": v["drift"],
-        "conditioning": v["conditioning"],
+        "ideal_norm": found.errors.ideal_norm,
+        "turn_angles": found.turns.angles.abs().sort(dim=-1, descending=True).values,  # ±180° are one turn
+        "principal_angles": torch.stack([found.pairs.principal_A, found.pairs.principal_B]),
+        "factor_angles": found.pairs.factors_before,
+        "residual_before": found.turns.residual_before,
+        "residual_after": found.turns.residual_after,
+        "retention": found.turns.retention,
+        "drift": found.turns.drift,
+        "conditioning": found.turns.conditioning,
     }, applied
 
 

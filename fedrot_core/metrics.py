@@ -26,6 +26,7 @@ from fedrot_core.alignment import (
 from fedrot_core.canonical import svd
 from fedrot_core.config import AlignmentConfig
 from fedrot_core.factors import UPLOAD_STEP, Factors, compressed, ideal_product, weighted
+from fedrot_core.trace import Arrows, Checks, Errors, Pairs, Turns, by_stored_name
 
 SHOWN_CLIENTS = 24
 """Pairwise and drawn quantities cover the first this many clients of a round."""
@@ -40,6 +41,26 @@ PATH_STEPS = 9
 """Positions along the soft path λ = 0 .. 1 kept for the latent arrows."""
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Every metric of one arm and round, by what it is about, and the flags of numerical trouble."""
+
+    errors: Errors[Tensor]
+    turns: Turns[Tensor]
+    pairs: Pairs[Tensor]
+    arrows: Arrows[Tensor]
+    checks: Checks[Tensor]
+    flags: tuple[str, ...]
+
+    def stored(self) -> dict[str, Tensor]:
+        """Every number by the name that files call it."""
+        return {
+            name: value
+            for group in (self.errors, self.turns, self.pairs, self.arrows, self.checks)
+            for name, value in by_stored_name(group).items()
+        }
+
+
 def measure(
     sent: Factors,
     received: Factors,
@@ -50,8 +71,8 @@ def measure(
     round_index: int,
     scaling: float,
     focus: Focus | None = None,
-) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """All metrics of one arm and round, and the flags of numerical trouble.
+) -> Measured:
+    """All metrics of one arm and round.
 
     Args:
         sent: (L, K, r, i), (L, K, o, r), what clients trained, in the frames in which the server gets them.
@@ -61,29 +82,33 @@ def measure(
         weights: (K,), summing to one.
         align: settings of the reference-aligned rungs.
         focus: what the latent arrows showed in earlier rounds; None in the first.
-
-    Returns:
-        Arrays by name, as documented on :class:`fedrot_core.trace.RoundRecord`, and flags.
     """
     clients, reference, outcome = compressed(sent, received, result)
     best = generalised_procrustes(clients, weights)
     turn = applied or best
     S = min(SHOWN_CLIENTS, sent.A.shape[-3])
     shown = torch.arange(S)
-    out: dict[str, Tensor] = {"weights": weights}
-    ladder, own = _errors(clients, reference, outcome, best, weights, align, round_index, scaling)
-    out |= ladder
-    out |= _reference_fit(clients, reference)
-    out |= _pairs(clients.select(shown), turn.R[:, :S])
-    out |= _drawn(sent, turn.R, weights, S, focus)
-    out["turn"] = turn.R[:, :S]
-    out["turn_angles"] = rotation_angles(turn.R)
-    out["reflected"] = torch.linalg.det(turn.R) < 0
-    out["retention"] = torch.linalg.svdvals(weighted(best.R, weights)).square()
-    out["shared_update"] = _spread(clients, best.R, weights) < SHARED
-    out["drift"] = _relative(clients.stacked() - reference.stacked().unsqueeze(-3), reference.stacked().unsqueeze(-3))
-    out |= _checks(clients, turn.R, weights, own, out["ladder"])
-    return out, (applied.flags() if applied is not None else ())
+    errors, naive_gap = _errors(clients, reference, outcome, best, weights, align, round_index, scaling)
+    before, after, condition = _reference_fit(clients, reference)
+    turns = Turns(
+        rotation=turn.R[:, :S],
+        angles=rotation_angles(turn.R),
+        reflected=torch.linalg.det(turn.R) < 0,
+        retention=torch.linalg.svdvals(weighted(best.R, weights)).square(),
+        shared=_spread(clients, best.R, weights) < SHARED,
+        drift=_relative(clients.stacked() - reference.stacked().unsqueeze(-3), reference.stacked().unsqueeze(-3)),
+        residual_before=before,
+        residual_after=after,
+        conditioning=condition,
+    )
+    return Measured(
+        errors,
+        turns,
+        _pairs(clients.select(shown), turn.R[:, :S]),
+        _drawn(sent, turn.R, weights, S, focus),
+        _checks(clients, turn.R, weights, naive_gap, errors.ladder),
+        applied.flags() if applied is not None else (),
+    )
 
 
 def relative_errors(sent: Factors, received: Factors, result: Factors, weights: Tensor) -> tuple[float, float]:
@@ -142,8 +167,11 @@ def _errors(
     align: AlignmentConfig,
     round_index: int,
     scaling: float,
-) -> tuple[dict[str, Tensor], Tensor]:
-    """The ladder and the arm's own error; the last entry of the layer axis pools all layers."""
+) -> tuple[Errors[Tensor], Tensor]:
+    """All errors, and what the naive average misses of the ideal.
+
+    The last entry of the layer axis pools all layers.
+    """
     ideal = ideal_product(clients, weights)  # (L, m_B, m_A), in coordinates of the span
 
     def distance(f: Factors) -> Tensor:
@@ -164,13 +192,8 @@ def _errors(
     own = distance(outcome)
     absolute = _with_total(torch.stack([*rungs, own, _norm(ideal)]))  # (8, L + 1)
     relative = _over(absolute[:-1], absolute[-1])
-    arrays = {
-        "ladder": relative[:-1],
-        "error": relative[-1],
-        "error_abs": absolute[-2] * scaling,
-        "ideal_norm": absolute[-1] * scaling,
-    }
-    return arrays, ideal - _product(clients.mean(weights))
+    errors = Errors(relative[:-1], relative[-1], absolute[-2] * scaling, absolute[-1] * scaling)
+    return errors, ideal - _product(clients.mean(weights))
 
 
 def _with_total(by_layer: Tensor) -> Tensor:
@@ -178,7 +201,7 @@ def _with_total(by_layer: Tensor) -> Tensor:
     return torch.cat([by_layer, by_layer.square().sum(-1, keepdim=True).sqrt()], dim=-1)
 
 
-def _reference_fit(clients: Factors, reference: Factors) -> dict[str, Tensor]:
+def _reference_fit(clients: Factors, reference: Factors) -> tuple[Tensor, Tensor, Tensor]:
     """Procrustes against the broadcast on both sides: (2, L, K) residuals before and after, and conditioning."""
     before, after, condition = [], [], []
     A, A_ref = clients.A, reference.A.unsqueeze(-3)
@@ -188,14 +211,10 @@ def _reference_fit(clients: Factors, reference: Factors) -> dict[str, Tensor]:
         before.append(_distance(X, X_ref))
         after.append(_distance(R.mT @ X, X_ref))
         condition.append(conditioning(S))
-    return {
-        "residual_before": torch.stack(before),
-        "residual_after": torch.stack(after),
-        "conditioning": torch.stack(condition),
-    }
+    return torch.stack(before), torch.stack(after), torch.stack(condition)
 
 
-def _pairs(clients: Factors, R: Tensor) -> dict[str, Tensor]:
+def _pairs(clients: Factors, R: Tensor) -> Pairs[Tensor]:
     """Client x client angles in degrees, each (L, S, S)."""
 
     def largest_principal(rows: Tensor) -> Tensor:
@@ -217,12 +236,12 @@ def _pairs(clients: Factors, R: Tensor) -> dict[str, Tensor]:
         X = X / X.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(X.dtype).tiny)
         return torch.rad2deg(torch.acos((X @ X.mT).clamp(-1, 1))) * (1 - torch.eye(X.shape[-2], dtype=X.dtype))
 
-    return {
-        "principal_A": largest_principal(clients.A),
-        "principal_B": largest_principal(clients.B.mT),
-        "factor_angle_before": between(clients),
-        "factor_angle_after": between(clients.turned(R)),
-    }
+    return Pairs(
+        principal_A=largest_principal(clients.A),
+        principal_B=largest_principal(clients.B.mT),
+        factors_before=between(clients),
+        factors_after=between(clients.turned(R)),
+    )
 
 
 @dataclass(frozen=True)
@@ -260,8 +279,8 @@ def _columns(x: Tensor, features: Tensor) -> Tensor:
     return x.gather(-1, index.expand(*x.shape[:-1], -1))
 
 
-def _drawn(sent: Factors, R: Tensor, weights: Tensor, S: int, focus: Focus | None) -> dict[str, Tensor]:
-    """Coordinates for the latent arrows and the ambient plane; see RoundRecord for shapes."""
+def _drawn(sent: Factors, R: Tensor, weights: Tensor, S: int, focus: Focus | None) -> Arrows[Tensor]:
+    """Coordinates for the latent arrows and the ambient plane."""
     aligned = R.mT @ sent.A  # (L, K, r, i)
     focus = focus or Focus.choose(sent.A, aligned, weights)
     picked = _columns(sent.A, focus.features)  # (L, K, r, C)
@@ -273,16 +292,16 @@ def _drawn(sent: Factors, R: Tensor, weights: Tensor, S: int, focus: Focus | Non
     _, s, Vh = svd(rows)
     plane = Vh[:, :2]  # (L, 2, i)
     power = s.square()
-    return {
-        "features": focus.features,
-        "latent_axes": focus.axes,
-        "latent_share": focus.share(sent.A, aligned, weights),
-        "latent_path": path[:, :, :S],
-        "latent_mean": weighted(path, weights),
-        "ambient_before": before @ plane.unsqueeze(1).mT,
-        "ambient_after": after @ plane.unsqueeze(1).mT,
-        "ambient_share": power[:, :2] / power.sum(-1, keepdim=True).clamp_min(torch.finfo(power.dtype).tiny),
-    }
+    return Arrows(
+        features=focus.features,
+        axes=focus.axes,
+        share=focus.share(sent.A, aligned, weights),
+        path=path[:, :, :S],
+        mean=weighted(path, weights),
+        ambient_before=before @ plane.unsqueeze(1).mT,
+        ambient_after=after @ plane.unsqueeze(1).mT,
+        ambient_share=power[:, :2] / power.sum(-1, keepdim=True).clamp_min(torch.finfo(power.dtype).tiny),
+    )
 
 
 def _spread(clients: Factors, R: Tensor, weights: Tensor) -> Tensor:
@@ -292,7 +311,7 @@ def _spread(clients: Factors, R: Tensor, weights: Tensor) -> Tensor:
     return _relative(X - mean, mean).amax(-1)
 
 
-def _checks(clients: Factors, R: Tensor, weights: Tensor, naive_gap: Tensor, ladder: Tensor) -> dict[str, Tensor]:
+def _checks(clients: Factors, R: Tensor, weights: Tensor, naive_gap: Tensor, ladder: Tensor) -> Checks[Tensor]:
     """The four statements of the proof strip, as numbers that should be at rounding level (or not negative)."""
     eye = torch.eye(R.shape[-1], dtype=R.dtype)
     turned, product = clients.turned(R), clients.B @ clients.A
@@ -300,9 +319,9 @@ def _checks(clients: Factors, R: Tensor, weights: Tensor, naive_gap: Tensor, lad
     identity = ideal_product(
         Factors(clients.A - mean.A.unsqueeze(-3), clients.B - mean.B.unsqueeze(-3)), weights
     )  # Σ w (B_k - B̄)(A_k - Ā)
-    return {
-        "check_orthogonal": (R.mT @ R - eye).abs().amax(),
-        "check_product": _relative(turned.B @ turned.A - product, product).amax(),
-        "check_floor": (ladder[:-1] - ladder[-1]).amin(),
-        "check_identity": _relative(naive_gap - identity, ideal_product(clients, weights)).amax(),
-    }
+    return Checks(
+        orthogonal=(R.mT @ R - eye).abs().amax(),
+        product=_relative(turned.B @ turned.A - product, product).amax(),
+        floor=(ladder[:-1] - ladder[-1]).amin(),
+        identity=_relative(naive_gap - identity, ideal_product(clients, weights)).amax(),
+    )

@@ -15,12 +15,12 @@ ROUNDING = 1e-9
 def proof_strip(record: RoundRecord) -> None:
     """Ticks and numbers for the selected arm and round."""
     statements = (
-        ("RᵀR = I", "largest deviation", record.check_orthogonal, record.check_orthogonal < ROUNDING),
-        ("(B R)(Rᵀ A) = B A", "largest relative change", record.check_product, record.check_product < ROUNDING),
-        ("error ≥ rank-r floor", "smallest margin", record.check_floor, record.check_floor > -ROUNDING),
+        ("RᵀR = I", "largest deviation", record.checks.orthogonal, record.checks.orthogonal < ROUNDING),
+        ("(B R)(Rᵀ A) = B A", "largest relative change", record.checks.product, record.checks.product < ROUNDING),
+        ("error ≥ rank-r floor", "smallest margin", record.checks.floor, record.checks.floor > -ROUNDING),
         (
-            "ideal − B̄ Ā = Σ wₖ (Bₖ − B̄)(Aₖ − Ā)", "relative difference", record.check_identity,
-            record.check_identity < ROUNDING,
+            "ideal − B̄ Ā = Σ wₖ (Bₖ − B̄)(Aₖ − Ā)", "relative difference", record.checks.identity,
+            record.checks.identity < ROUNDING,
         ),
     )  # fmt: skip
     items = "".join(

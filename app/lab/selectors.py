@@ -30,7 +30,7 @@ def selectors(trace: Trace, view: View, record: RoundRecord) -> None:
         layers = dict(enumerate(trace.task.layers))
         if len(layers) > 1:
             _one_of("Layer", "layer", list(layers), view.layer, layers)
-        columns = {n: str(column) for n, column in enumerate(record.features[view.layer])}
+        columns = {n: str(column) for n, column in enumerate(record.arrows.features[view.layer])}
         _one_of("Column of A (the longest six)", "feature", list(columns), min(view.feature, len(columns) - 1), columns)
         clients = list(range(len(trace.task.sample_counts)))
         _menu("Client", "client", clients, view.client)

@@ -94,7 +94,7 @@ def summary(trace: Trace) -> list[dict[str, Any]]:
                 "label": card.label,
                 "score": last.score if last else math.nan,
                 "loss": last.loss if last else math.nan,
-                "error": float(last.error[-1]) if last else math.nan,
+                "error": float(last.errors.own[-1]) if last else math.nan,
                 "bytes_up": last.bytes_up if last else math.nan,
                 "bytes_down": last.bytes_down if last else math.nan,
                 "rounds": len(records),

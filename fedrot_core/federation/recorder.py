@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedrot_core.federation.round import Finished
 from fedrot_core.metrics import Focus, measure
-from fedrot_core.trace import RoundRecord, numpy_fields
+from fedrot_core.trace import RoundRecord, array_of, in_numpy
 
 
 class Recorder:
@@ -16,7 +16,7 @@ class Recorder:
     def record(self, finished: Finished) -> RoundRecord:
         """Every metric of one arm's round."""
         context = finished.context
-        values, flags = measure(
+        found = measure(
             finished.sent,
             context.reference,
             finished.update,
@@ -27,7 +27,7 @@ class Recorder:
             finished.config.lora.scaling,
             self._focus.get(finished.name),
         )
-        self._focus[finished.name] = Focus(values["features"], values["latent_axes"])
+        self._focus[finished.name] = Focus(found.arrows.features, found.arrows.axes)
         return RoundRecord(
             arm=finished.name,
             round_index=context.round_index,
@@ -36,11 +36,16 @@ class Recorder:
             clients=context.clients.numpy(),
             dropped=finished.dropped.numpy(),
             lost=finished.lost.numpy(),
-            flags=flags,
+            flags=found.flags,
             applied=finished.alignment is not None,
+            weights=array_of("weights", context.weights),
+            errors=in_numpy(found.errors),
+            turns=in_numpy(found.turns),
+            pairs=in_numpy(found.pairs),
+            arrows=in_numpy(found.arrows),
+            checks=in_numpy(found.checks),
             bytes_up=finished.bytes_up,
             bytes_down=finished.bytes_down,
             client_seconds=finished.client_seconds,
             server_seconds=finished.server_seconds,
-            **numpy_fields(values.items()),
         )

@@ -51,7 +51,7 @@ def outcome(trace: Trace, round_index: int) -> str:
 
 
 def _error(record: RoundRecord, rung: str) -> str:
-    return percent(float(record.ladder[RUNGS.index(rung), -1]))
+    return percent(float(record.errors.ladder[RUNGS.index(rung), -1]))
 
 
 def _both(trace: Trace, round_index: int) -> tuple[RoundRecord, RoundRecord] | None:
@@ -97,7 +97,7 @@ def _trained(trace: Trace, round_index: int) -> str:
     record = trace.at(trace.arms[0].name, round_index)
     if record is None:
         return ""
-    turn = float(np.median(np.abs(record.turn_angles)))
+    turn = float(np.median(np.abs(record.turns.angles)))
     effect = _effect(trace, round_index)
     return f"From a shared start, training turned the frames by a median of only {turn:.1f}°. {effect}"
 
@@ -117,7 +117,7 @@ def _strong(trace: Trace, round_index: int) -> str:
     record = trace.at(trace.arms[0].name, round_index)
     if record is None:
         return ""
-    angle = float(np.median(record.principal_A[0][np.triu_indices(record.principal_A.shape[-1], 1)]))
+    angle = float(np.median(record.pairs.principal_A[0][np.triu_indices(record.pairs.principal_A.shape[-1], 1)]))
     return (
         f"Clients see few classes each; their subspaces are {angle:.0f}° apart (median), and that "
         f"part no rotation can mend. "

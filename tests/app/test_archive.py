@@ -142,7 +142,9 @@ def test_a_sample_of_what_is_shipped_comes_out_again() -> None:
             pairs = list(zip(run.arm(arm), kept[0].arm(arm), strict=True))
             assert all(a.score == b.score for a, b in pairs)
             np.testing.assert_allclose([a.loss for a, _ in pairs], [b.loss for _, b in pairs], rtol=CLOSE)
-            np.testing.assert_allclose([a.error for a, _ in pairs], [b.error for _, b in pairs], rtol=CLOSE, atol=1e-12)
+            np.testing.assert_allclose(
+                [a.errors.own for a, _ in pairs], [b.errors.own for _, b in pairs], rtol=CLOSE, atol=1e-12
+            )
 
 
 def test_a_run_is_found_by_the_next_server_and_says_where_it_comes_from(own: Archive) -> None:

@@ -97,7 +97,7 @@ def numbers(settings: Mapping[str, Mapping[str, Any]], threads: int) -> Numbers:
                 card.name: {
                     "score": [r.score for r in trace.arm(card.name)],
                     "loss": [r.loss for r in trace.arm(card.name)],
-                    "error": [float(r.error[-1]) for r in trace.arm(card.name)],
+                    "error": [float(r.errors.own[-1]) for r in trace.arm(card.name)],
                 }
                 for card in trace.arms
             }

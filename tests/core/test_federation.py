@@ -65,10 +65,9 @@ def test_events_come_round_by_round_and_arm_by_arm(task: str) -> None:
         assert e.applied == turned.get(e.arm, e.applied)
         assert e.lost.tolist() == []
         assert float(e.weights.sum()) == pytest.approx(1.0)
-        for field in dataclasses.fields(e):
-            value = getattr(e, field.name)
+        for name, value in e.stored().items():
             if isinstance(value, np.ndarray):
-                assert np.isfinite(value).all(), field.name
+                assert np.isfinite(value).all(), name
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -79,7 +78,7 @@ def test_an_arm_alone_equals_the_same_arm_in_company(task: str, frames: str) -> 
         alone = run(task=task, frames=frames, arms=(name,))
         for a, b in zip(alone.arm(name), company.arm(name), strict=True):
             assert a.loss == pytest.approx(b.loss, rel=1e-9)
-            assert float(a.error[-1]) == pytest.approx(float(b.error[-1]), abs=1e-9)
+            assert float(a.errors.own[-1]) == pytest.approx(float(b.errors.own[-1]), abs=1e-9)
         assert [c.loss for c in alone.centralised] == pytest.approx([c.loss for c in company.centralised], rel=1e-9)
 
 
@@ -89,17 +88,19 @@ def test_updates_do_not_depend_on_frames_in_round_zero(task: str) -> None:
     records = {kind: run(task=task, frames=kind, rounds=1).arm("fedit")[0] for kind in ("trained", "svd", "turned")}
     base = records["trained"]
     for record in records.values():
-        np.testing.assert_allclose(record.ideal_norm, base.ideal_norm, rtol=2 * UPLOAD_STEP)
-        np.testing.assert_allclose(record.ladder[-1], base.ladder[-1], atol=2 * UPLOAD_STEP)
-        np.testing.assert_allclose(record.ladder[RUNGS.index("gpa")], base.ladder[RUNGS.index("gpa")], atol=0.05)
-        assert record.principal_B == pytest.approx(base.principal_B, abs=0.1)
-    assert records["svd"].ladder[0, -1] > base.ladder[0, -1] + 0.2
+        np.testing.assert_allclose(record.errors.ideal_norm, base.errors.ideal_norm, rtol=2 * UPLOAD_STEP)
+        np.testing.assert_allclose(record.errors.ladder[-1], base.errors.ladder[-1], atol=2 * UPLOAD_STEP)
+        np.testing.assert_allclose(
+            record.errors.ladder[RUNGS.index("gpa")], base.errors.ladder[RUNGS.index("gpa")], atol=0.05
+        )
+        assert record.pairs.principal_B == pytest.approx(base.pairs.principal_B, abs=0.1)
+    assert records["svd"].errors.ladder[0, -1] > base.errors.ladder[0, -1] + 0.2
 
 
 def test_every_arm_sees_the_same_factors_in_round_zero() -> None:
     first = [r for r in run(arms=("fedit", "fedrot", "gpa")).records if r.round_index == 0]
     for record in first[1:]:
-        np.testing.assert_allclose(record.ladder, first[0].ladder, atol=1e-5)
+        np.testing.assert_allclose(record.errors.ladder, first[0].errors.ladder, atol=1e-5)
 
 
 def test_weights_follow_samples_or_are_equal() -> None:
@@ -168,10 +169,9 @@ def test_a_broken_client_is_dropped_and_recorded(
         assert record.dropped.tolist() == ([] if record.round_index == 0 else [2])
         assert len(record.weights) == len(expected)
         assert float(record.weights.sum()) == pytest.approx(1.0)
-        for field in dataclasses.fields(record):
-            value = getattr(record, field.name)
+        for name, value in record.stored().items():
             if isinstance(value, np.ndarray):
-                assert np.isfinite(value).all(), field.name
+                assert np.isfinite(value).all(), name
     counts = np.array(trace.task.sample_counts)[[0, 1, 3]]
     np.testing.assert_allclose(trace.arm("fedit")[1].weights, counts / counts.sum())
     for mine, theirs in zip(trace.arm("fedrot"), healthy.arm("fedrot"), strict=True):  # the other arm sees nothing
@@ -187,8 +187,8 @@ def test_a_single_kept_client_is_the_global_model(monkeypatch: pytest.MonkeyPatc
     for record in trace.records:
         assert record.clients.tolist() == [2]
         assert record.weights.tolist() == [1.0]
-        assert float(record.error.max()) < 1e-6
-        assert record.principal_A.shape == (3, 1, 1)
+        assert float(record.errors.own.max()) < 1e-6
+        assert record.pairs.principal_A.shape == (3, 1, 1)
 
 
 def test_an_arm_without_any_healthy_client_stops_and_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,14 +273,13 @@ def test_extreme_but_valid_runs_give_finite_records(values: dict[str, object]) -
     trace = run(**{"rounds": 2, "arms": tuple(METHODS), **values})
     assert trace.stopped == []
     for record in trace.records:
-        assert record.check_product < 1e-6
-        assert record.check_orthogonal < 1e-9
-        assert record.check_identity < 1e-6
-        assert record.check_floor > -1e-6
-        for field in dataclasses.fields(record):
-            value = getattr(record, field.name)
+        assert record.checks.product < 1e-6
+        assert record.checks.orthogonal < 1e-9
+        assert record.checks.identity < 1e-6
+        assert record.checks.floor > -1e-6
+        for name, value in record.stored().items():
             if isinstance(value, np.ndarray):
-                assert np.isfinite(value).all(), field.name
+                assert np.isfinite(value).all(), name
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.2, 2), (0.25, 2), (0.55, 6), (0.65, 6), (1.0, 10)])
@@ -390,7 +389,7 @@ def test_stale_references_are_older_broadcasts(monkeypatch: pytest.MonkeyPatch, 
         side = "A" if t % 2 else "B"
         if t:
             R = align_to_reference(sent, expected, side, "SO", 0.8).R.numpy()
-            np.testing.assert_allclose(trace.records[t].turn, R, atol=1e-5)
+            np.testing.assert_allclose(trace.records[t].turns.rotation, R, atol=1e-5)
 
 
 MIXED = [name for name in METHODS if METHODS[name].mixed_ranks]
@@ -414,7 +413,7 @@ def test_clients_of_lower_rank_stay_within_it(monkeypatch: pytest.MonkeyPatch, n
     for record in trace.records:
         assert record.bytes_up == pytest.approx(full * 13 / 20)
         assert record.bytes_down == pytest.approx(full * (13 / 4 if name == "flora" else 13 / 20))
-        assert np.isfinite(record.error).all()
+        assert np.isfinite(record.errors.own).all()
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in MIXED])
@@ -472,7 +471,7 @@ def test_fedadam_moves_the_run_and_its_learning_rate_counts() -> None:
     plain, slow, fast = run(), run(server="adam", slr=0.003), run(server="adam", slr=0.3)
     losses = [t.arm("fedit")[-1].loss for t in (plain, slow, fast)]
     assert len({round(loss, 6) for loss in losses}) == 3
-    first = [t.arm("fedit")[0].error.tolist() for t in (plain, slow, fast)]
+    first = [t.arm("fedit")[0].errors.own.tolist() for t in (plain, slow, fast)]
     assert first[0] == first[1] == first[2]  # errors are of the rule, before the server's step
 
 
@@ -526,7 +525,7 @@ def test_recorded_loss_is_that_of_the_merged_network(monkeypatch: pytest.MonkeyP
         assert record.loss == pytest.approx(merged_loss(federation.task, outcome.state), rel=1e-4)
     if name != "fedit":
         assert trace.records[-1].loss < 0.9 * trace.task.start_loss
-        assert max(float(r.error[-1]) for r in trace.records) < 1e-6
+        assert max(float(r.errors.own[-1]) for r in trace.records) < 1e-6
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -650,7 +649,7 @@ def test_headline_naive_average_learns_nothing_where_alignment_learns(headline: 
     naive, aligned = trace.arm("fedit")[-1].score, trace.arm("fedrot")[-1].score
     assert abs(naive - trace.task.start_score) < 0.05
     assert aligned > 0.85
-    assert trace.arm("fedit")[-1].error[-1] > 2 * trace.arm("fedrot")[-1].error[-1]
+    assert trace.arm("fedit")[-1].errors.own[-1] > 2 * trace.arm("fedrot")[-1].errors.own[-1]
 
 
 def test_headline_as_trained_both_learn_alike(headline: Callable[[str], Trace]) -> None:

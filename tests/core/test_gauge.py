@@ -146,10 +146,12 @@ def test_before_is_what_the_run_in_company_recorded(arm: str, round_index: int) 
     company = config(arms=("hetlora", arm, "fedex"), server="avg")
     record = Federation(company).run().arm(arm)[round_index]
     found = spin(replay(company, arm, round_index), 3, 0)
-    assert found["error"].before == pytest.approx(float(record.error[-1]), abs=1e-12)
+    assert found["error"].before == pytest.approx(float(record.errors.own[-1]), abs=1e-12)
     assert found["score"].before == pytest.approx(record.score, abs=1e-12)
-    assert found["naive_error"].before == pytest.approx(float(record.ladder[RUNGS.index("naive"), -1]), abs=1e-12)
-    assert found["ideal_norm"].before == pytest.approx(float(record.ideal_norm[-1]), rel=1e-12)
+    assert found["naive_error"].before == pytest.approx(
+        float(record.errors.ladder[RUNGS.index("naive"), -1]), abs=1e-12
+    )
+    assert found["ideal_norm"].before == pytest.approx(float(record.errors.ideal_norm[-1]), rel=1e-12)
 
 
 def test_score_follows_the_servers_own_step() -> None:

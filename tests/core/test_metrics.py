@@ -16,7 +16,7 @@ from fedrot_core.factors import Factors
 from fedrot_core.methods import METHODS
 from fedrot_core.methods.base import round_update
 from fedrot_core.metrics import FEATURES, PATH_STEPS, SHOWN_CLIENTS, measure
-from fedrot_core.trace import RoundRecord
+from fedrot_core.trace import stored_fields
 from fedrot_core.vocabulary import METRICS, RUNGS
 from tests.core import dense
 from tests.core.rounds import play
@@ -64,8 +64,8 @@ def case(s: Sample, method: str, align: AlignmentConfig, round_index: int) -> Ca
     done = play(method, s, round_index, align=align)
     result = round_update(done.before, done.after)
     applied = done.upload.alignment or done.outcome.alignment
-    out, flags = measure(done.sent, s.received, result, applied, s.weights, align, round_index, SCALING)
-    return Case(replace(s, sent=done.sent), align, round_index, result, applied, out, flags)
+    found = measure(done.sent, s.received, result, applied, s.weights, align, round_index, SCALING)
+    return Case(replace(s, sent=done.sent), align, round_index, result, applied, found.stored(), found.flags)
 
 
 SO, O_HARD = AlignmentConfig(), AlignmentConfig(group="O", strength=1.0, side="B")
@@ -99,7 +99,7 @@ def with_pool(by_layer: list[float]) -> Array:
 def test_every_array_of_a_record_is_checked_here(made: Case) -> None:
     elsewhere = {"arm", "round_index", "loss", "score", "clients", "dropped", "lost", "flags", "applied"}
     elsewhere |= {"bytes_up", "bytes_down", "client_seconds", "server_seconds"}
-    assert set(made.out) | elsewhere == set(RoundRecord.__dataclass_fields__)
+    assert set(made.out) | elsewhere | {"weights"} == set(stored_fields())
 
 
 def test_ladder_and_errors(made: Case) -> None:
@@ -193,7 +193,6 @@ def test_turns_and_retention(made: Case) -> None:
 
 
 def test_drift_weights_and_shared_update(made: Case) -> None:
-    close(made.out["weights"], made.w)
     for layer in made.layers:
         X = dense.stacked(*made.s.clients(layer))
         A_ref, B_ref = made.s.reference(layer)
@@ -275,7 +274,7 @@ def test_proof_strip_fails_for_a_turn_that_is_no_rotation() -> None:
     s = sample(1, [(9, 8)], 3, 2)
     ones = torch.ones(1, 3, dtype=torch.float64)
     stretched = Alignment(1.1 * torch.eye(2, dtype=torch.float64).expand(1, 3, 2, 2), ones, ones)
-    out, _ = measure(s.sent, s.received, s.sent.mean(s.weights), stretched, s.weights, SO, 1, 1.0)
+    out = measure(s.sent, s.received, s.sent.mean(s.weights), stretched, s.weights, SO, 1, 1.0).stored()
     assert float(out["check_orthogonal"]) == pytest.approx(0.21)
     assert float(out["check_product"]) == pytest.approx(0.21)
 
@@ -313,7 +312,7 @@ def test_principal_angles_do_not_change_under_rotation(seed: int) -> None:
     s = sample(seed, [(14, 12), (9, 10)], 4, 3, noise=1.0)
     turns = random_rotations(np.random.default_rng(seed), 8, 3).view(2, 4, 3, 3)
     one, two = (
-        measure(f, s.received, f.mean(s.weights), None, s.weights, SO, 1, 1.0)[0]
+        measure(f, s.received, f.mean(s.weights), None, s.weights, SO, 1, 1.0).stored()
         for f in (s.sent, s.sent.turned(turns))
     )
     for side in ("principal_A", "principal_B"):
@@ -383,7 +382,7 @@ def test_best_rotation_rung_is_invariant_too() -> None:
     s = sample(14, [(14, 12)], 4, 3, noise=0.5)
     other = spun(s.sent, 1, orthogonal(np.random.default_rng(6), 3))
     one, two = (
-        measure(f, s.received, f.mean(s.weights), None, s.weights, SO, 1, 1.0)[0]["ladder"][RUNGS.index("gpa")]
+        measure(f, s.received, f.mean(s.weights), None, s.weights, SO, 1, 1.0).errors.ladder[RUNGS.index("gpa")]
         for f in (s.sent, other)
     )
     torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
@@ -399,7 +398,7 @@ def test_retention_is_sigma_squared_for_a_shared_update() -> None:
     clients = Factors(base.A.expand(1, K, -1, -1), base.B.expand(1, K, -1, -1)).turned(planted)
     w = torch.from_numpy(rng.dirichlet(np.ones(K)))
     received = Factors(base.A[:, 0], base.B[:, 0])
-    out, _ = measure(clients, received, clients.mean(w), None, w, SO, 1, 1.0)
+    out = measure(clients, received, clients.mean(w), None, w, SO, 1, 1.0).stored()
     assert out["shared_update"].tolist() == [True]
     M = np.einsum("k,kij->ij", w.numpy(), planted.numpy())
     close(out["retention"][0], np.linalg.svd(M)[1] ** 2)

@@ -40,7 +40,7 @@ def edited() -> Callable[..., Trace]:
     """A copy of a trace with fields of every record of one arm replaced."""
 
     def edit(trace: Trace, arm: str, change: Callable[[RoundRecord], dict[str, Any]]) -> Trace:
-        records = [dataclasses.replace(r, **change(r)) if r.arm == arm else r for r in trace.records]
+        records = [RoundRecord.of_stored(r.stored() | change(r)) if r.arm == arm else r for r in trace.records]
         return dataclasses.replace(trace, records=records)
 
     return edit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 
 from fedrot_core.figures import FIGURES, View, drawn
 from fedrot_core.figures.kit.theme import SURFACE
-from fedrot_core.trace import ArmStopped, Trace
+from fedrot_core.trace import ArmStopped, RoundRecord, Trace
 
 KINDS = ("plain", "four arms", "rank 1", "rank 2", "teacher", "many")
 FROM_RECORDS = [name for name in FIGURES if not FIGURES[name].from_start]
@@ -87,16 +86,16 @@ def test_a_dropped_client_is_absent_and_ids_stay_right(name: str, plain: Trace) 
     kept = [0, 2, 3]
 
     def without_client_1(record: Any) -> Any:
-        r = copy.copy(record)
-        cut = {"clients": r.clients[kept], "weights": r.weights[kept] / r.weights[kept].sum()}
+        r = record.stored()
+        cut = {"clients": r["clients"][kept], "weights": r["weights"][kept] / r["weights"][kept].sum()}
         for field in ("turn", "turn_angles", "reflected", "drift", "ambient_before", "ambient_after"):
-            cut[field] = getattr(r, field)[:, kept]
+            cut[field] = r[field][:, kept]
         for field in ("principal_A", "principal_B", "factor_angle_before", "factor_angle_after"):
-            cut[field] = getattr(r, field)[:, kept][:, :, kept]
+            cut[field] = r[field][:, kept][:, :, kept]
         for field in ("residual_before", "residual_after", "conditioning"):
-            cut[field] = getattr(r, field)[:, :, kept]
-        cut["latent_path"] = r.latent_path[:, :, kept]
-        return dataclasses.replace(r, **cut)
+            cut[field] = r[field][:, :, kept]
+        cut["latent_path"] = r["latent_path"][:, :, kept]
+        return RoundRecord.of_stored(r | cut)
 
     trace = dataclasses.replace(plain, records=[without_client_1(r) for r in plain.records])
     figure = drawn(name, trace, View("fedit", 2, client=3))

@@ -28,7 +28,7 @@ def test_angles_have_fixed_scales_and_the_recorded_matrices(plain: Trace) -> Non
     assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 90)
     assert (figure.layout.coloraxis2.cmin, figure.layout.coloraxis2.cmax) == (0, 180)
     assert [t.coloraxis for t in figure.data] == ["coloraxis", "coloraxis2", "coloraxis2"]
-    expected = (record.principal_A, record.factor_angle_before, record.factor_angle_after)
+    expected = (record.pairs.principal_A, record.pairs.factors_before, record.pairs.factors_after)
     for series, matrix in zip(figure.data, expected, strict=True):
         np.testing.assert_allclose(series.z, matrix[1], atol=0.06)
         assert series.texttemplate
@@ -43,7 +43,7 @@ def test_angles_drop_cell_text_for_many_clients(traces: dict[str, Trace]) -> Non
 
 
 def test_angles_say_when_turning_brings_nothing(plain: Trace, edited: Callable[..., Trace]) -> None:
-    trace = edited(plain, "fedit", lambda r: {"factor_angle_after": r.factor_angle_before})
+    trace = edited(plain, "fedit", lambda r: {"factor_angle_after": r.pairs.factors_before})
     assert "brings no client closer" in drawn("angles", trace, View("fedit", 2)).layout.title.text
 
 
@@ -52,8 +52,8 @@ def test_clock_draws_every_eigen_angle_on_or_beyond_the_circle(plain: Trace) -> 
     figure = drawn("clock", plain, View("fedit", 2, client=2))
     others, chosen = figure.data[:2]
     assert chosen.name == "client 2"
-    np.testing.assert_allclose(sorted(c[1] for c in chosen.customdata), sorted(record.turn_angles[0, 2]), atol=1e-4)
-    assert len(others.x) + len(chosen.x) == record.turn_angles[0].size
+    np.testing.assert_allclose(sorted(c[1] for c in chosen.customdata), sorted(record.turns.angles[0, 2]), atol=1e-4)
+    assert len(others.x) + len(chosen.x) == record.turns.angles[0].size
     for series in (others, chosen):
         radius = np.hypot(series.x, series.y)
         assert (radius >= 1 - 1e-6).all()
@@ -68,7 +68,7 @@ def test_clock_draws_every_eigen_angle_on_or_beyond_the_circle(plain: Trace) -> 
 
 def test_clock_crosses_are_the_reflections(plain: Trace, edited: Callable[..., Trace]) -> None:
     def one_reflection(r: RoundRecord) -> dict[str, Any]:
-        angles, reflected = np.zeros_like(r.turn_angles), np.zeros_like(r.reflected)
+        angles, reflected = np.zeros_like(r.turns.angles), np.zeros_like(r.turns.reflected)
         angles[:, 1, -1], reflected[:, 1] = 180, True
         angles[:, 2, :2] = 180, -180  # a half turn in a plane: two eigenvalues -1, no reflection
         return {"turn_angles": angles, "reflected": reflected}
@@ -98,7 +98,7 @@ def test_retention_stacks_to_one_and_is_called_a_proxy_unless_exact(plain: Trace
             plain,
             "fedit",
             lambda r, exact=exact: {
-                "shared_update": np.full_like(r.shared_update, exact),
+                "shared_update": np.full_like(r.turns.shared, exact),
                 "retention": np.tile(np.array([0.81, 0.5, 0.4, 0.22]), (3, 1)),
             },
         )
@@ -119,14 +119,14 @@ def test_ambient_shows_rows_before_and_after_on_one_scale(plain: Trace) -> None:
     record = last(plain, "fedrot")
     figure = drawn("ambient", plain, View("fedrot", 2))
     by = {t.uid: t for t in figure.data}
-    for panel, rows in (("1", record.ambient_before[0]), ("2", record.ambient_after[0])):
+    for panel, rows in (("1", record.arrows.ambient_before[0]), ("2", record.arrows.ambient_after[0])):
         for s, k in enumerate(record.clients):
             np.testing.assert_allclose(by[f"{panel}-{k}"].x[1::3], rows[s, :, 0], rtol=1e-6)
             np.testing.assert_allclose(by[f"{panel}-{k}"].y[1::3], rows[s, :, 1], rtol=1e-6)
         np.testing.assert_allclose(by[f"mean-{panel}"].x[1::3], rows[:, :, 0].mean(0), rtol=1e-5)
     assert figure.layout.xaxis.range == figure.layout.xaxis2.range == figure.layout.yaxis.range
-    assert shown_percent(record.ambient_share[0, 0]) in figure.layout.xaxis.title.text
-    assert shown_percent(record.ambient_share[0].sum()) in figure.layout.meta["alt"]
+    assert shown_percent(record.arrows.ambient_share[0, 0]) in figure.layout.xaxis.title.text
+    assert shown_percent(record.arrows.ambient_share[0].sum()) in figure.layout.meta["alt"]
 
 
 @pytest.mark.parametrize(("share", "warned"), [((0.3, 0.2), True), ((0.5, 0.2), False)])

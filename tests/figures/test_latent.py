@@ -21,8 +21,8 @@ def tip(series: Any) -> tuple[float, float]:
 
 def kept_shares(record: RoundRecord, layer: int = 0, feature: int = 0) -> tuple[float, float]:
     """Naive and turned share by hand, client by client."""
-    lengths = [w * np.linalg.norm(record.latent_path[0, layer, s, :, feature]) for s, w in enumerate(record.weights)]
-    means = [np.linalg.norm(record.latent_mean[p, layer, :, feature]) for p in (0, -1)]
+    lengths = [w * np.linalg.norm(record.arrows.path[0, layer, s, :, feature]) for s, w in enumerate(record.weights)]
+    means = [np.linalg.norm(record.arrows.mean[p, layer, :, feature]) for p in (0, -1)]
     return means[0] / sum(lengths), means[1] / sum(lengths)
 
 
@@ -41,9 +41,9 @@ def test_title_and_alt_hold_the_recorded_shares(plain: Trace) -> None:
 
 def test_shares_follow_the_client_weights(plain: Trace, edited: Callable[..., Trace]) -> None:
     def uneven(r: RoundRecord) -> dict[str, Any]:
-        path = r.latent_path.copy()
+        path = r.arrows.path.copy()
         path[:, :, 0] *= 5
-        return {"weights": np.array([0.85, 0.05, 0.05, 0.05]), "latent_path": path, "latent_mean": 2 * r.latent_mean}
+        return {"weights": np.array([0.85, 0.05, 0.05, 0.05]), "latent_path": path, "latent_mean": 2 * r.arrows.mean}
 
     trace = edited(plain, "fedrot", uneven)
     record = trace.at("fedrot", 2)
@@ -58,14 +58,14 @@ def test_arrow_tips_are_the_recorded_columns(plain: Trace) -> None:
     layer, feature = 1, 2
     figure = drawn("latent", plain, View("fedrot", 2, layer=layer, feature=feature))
     axes = [int(figure.layout[a].title.text.split()[-1]) - 1 for a in ("xaxis", "yaxis")]
-    assert sorted(axes) == sorted(record.latent_axes[layer, feature])
+    assert sorted(axes) == sorted(record.arrows.axes[layer, feature])
     by_uid = {t.uid: t for t in figure.data}
     for s, k in enumerate(record.clients):
-        np.testing.assert_allclose(tip(by_uid[f"1-{k}"]), record.latent_path[0, layer, s, axes, feature], rtol=1e-6)
-        np.testing.assert_allclose(tip(by_uid[f"2-{k}"]), record.latent_path[0, layer, s, axes, feature], rtol=1e-6)
-        np.testing.assert_allclose(tip(by_uid[f"3-{k}"]), record.latent_path[-1, layer, s, axes, feature], rtol=1e-6)
-    np.testing.assert_allclose(tip(by_uid["mean-2"]), record.latent_mean[0, layer, axes, feature], rtol=1e-6)
-    np.testing.assert_allclose(tip(by_uid["mean-3"]), record.latent_mean[-1, layer, axes, feature], rtol=1e-6)
+        np.testing.assert_allclose(tip(by_uid[f"1-{k}"]), record.arrows.path[0, layer, s, axes, feature], rtol=1e-6)
+        np.testing.assert_allclose(tip(by_uid[f"2-{k}"]), record.arrows.path[0, layer, s, axes, feature], rtol=1e-6)
+        np.testing.assert_allclose(tip(by_uid[f"3-{k}"]), record.arrows.path[-1, layer, s, axes, feature], rtol=1e-6)
+    np.testing.assert_allclose(tip(by_uid["mean-2"]), record.arrows.mean[0, layer, axes, feature], rtol=1e-6)
+    np.testing.assert_allclose(tip(by_uid["mean-3"]), record.arrows.mean[-1, layer, axes, feature], rtol=1e-6)
 
 
 def test_frames_move_panel_3_from_as_sent_to_the_static_end(plain: Trace) -> None:
@@ -96,8 +96,8 @@ def test_one_fixed_scale_for_all_rounds_and_panels_with_equal_aspect(plain: Trac
     assert len(ranges) == 1
     ((x_range, y_range),) = ranges
     for record in plain.arm("fedrot"):
-        for axis in record.latent_axes[0, 0]:
-            assert np.abs(record.latent_path[:, 0, :, axis, 0]).max() <= max(x_range[1], y_range[1])
+        for axis in record.arrows.axes[0, 0]:
+            assert np.abs(record.arrows.path[:, 0, :, axis, 0]).max() <= max(x_range[1], y_range[1])
 
 
 def test_selected_client_stands_out_without_a_change_of_order(plain: Trace) -> None:
@@ -118,11 +118,11 @@ def test_hue_of_the_turned_mean_is_the_arms_where_it_was_applied(plain: Trace) -
 
 
 def test_title_says_when_turning_does_not_help_or_hurts(plain: Trace, edited: Callable[..., Trace]) -> None:
-    still = edited(plain, "fedit", lambda r: {"latent_mean": np.repeat(r.latent_mean[:1], PATH_STEPS, axis=0)})
+    still = edited(plain, "fedit", lambda r: {"latent_mean": np.repeat(r.arrows.mean[:1], PATH_STEPS, axis=0)})
     assert "does not help" in drawn("latent", still, View("fedit", 2)).layout.title.text
 
     def worse(r: RoundRecord) -> dict[str, Any]:
-        mean = r.latent_mean.copy()
+        mean = r.arrows.mean.copy()
         mean[-1] = mean[0] * 0.5
         return {"latent_mean": mean}
 
@@ -151,7 +151,7 @@ def test_note_names_the_column(kind: str, layer: int, words: str, traces: dict[s
     trace = traces[kind]
     record = trace.at("fedit", 2)
     assert record is not None
-    column = int(record.features[layer, 0])
+    column = int(record.arrows.features[layer, 0])
     notes = " ".join(a.text for a in drawn("latent", trace, View("fedit", 2, layer=layer)).layout.annotations)
     assert f"column {column} of A" in notes
     assert words in notes

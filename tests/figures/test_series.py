@@ -21,7 +21,7 @@ def series(figure: Any) -> dict[str, Any]:
 
 
 def ladder_of(record: RoundRecord, **pooled: float) -> dict[str, Any]:
-    ladder = record.ladder.copy()
+    ladder = record.errors.ladder.copy()
     for name, value in pooled.items():
         ladder[RUNGS.index(name), -1] = value
     return {"ladder": ladder}
@@ -72,20 +72,22 @@ def test_errors_on_a_log_axis_of_whole_decades(plain: Trace) -> None:
     assert figure.layout.yaxis.type == "log"
     assert low == int(low)
     assert high == int(high)
-    every = [v for r in plain.records for v in (r.error[-1], r.ladder[-1, -1])]
+    every = [v for r in plain.records for v in (r.errors.own[-1], r.errors.ladder[-1, -1])]
     assert 10**low <= min(every)
     assert max(every) <= 10**high
     by = series(figure)
     for card in plain.arms:
-        assert list(by[card.name].y) == [r.error[-1] for r in plain.arm(card.name)]
-        assert list(by[f"floor-{card.name}"].y) == [r.ladder[RUNGS.index("floor"), -1] for r in plain.arm(card.name)]
+        assert list(by[card.name].y) == [r.errors.own[-1] for r in plain.arm(card.name)]
+        assert list(by[f"floor-{card.name}"].y) == [
+            r.errors.ladder[RUNGS.index("floor"), -1] for r in plain.arm(card.name)
+        ]
     record = plain.at("fedit", 2)
     assert record is not None
-    assert f"{100 * record.error[-1]:.0f}\u00a0%" in figure.layout.title.text
+    assert f"{100 * record.errors.own[-1]:.0f}\u00a0%" in figure.layout.title.text
 
 
 def test_exact_zeros_are_annotated_and_stay_on_the_axis(plain: Trace, edited: Callable[..., Trace]) -> None:
-    trace = edited(plain, "fedrot", lambda r: {"error": np.full_like(r.error, 1e-16)})
+    trace = edited(plain, "fedrot", lambda r: {"error": np.full_like(r.errors.own, 1e-16)})
     figure = drawn("errors", trace, View("fedit", 2))
     low, _ = figure.layout.yaxis.range
     assert low > -6, "rounding errors must not stretch the axis"
@@ -96,7 +98,7 @@ def test_exact_zeros_are_annotated_and_stay_on_the_axis(plain: Trace, edited: Ca
 
 def test_ladder_stacks_to_the_naive_error(plain: Trace) -> None:
     by = series(drawn("ladder", plain, View("fedit", 2)))
-    ladder = np.array([r.ladder[:, -1] for r in plain.arm("fedit")])
+    ladder = np.array([r.errors.ladder[:, -1] for r in plain.arm("fedit")])
     floor, gpa, naive = (ladder[:, RUNGS.index(n)] for n in ("floor", "gpa", "naive"))
     np.testing.assert_allclose(by["floor"].y, floor)
     np.testing.assert_allclose(np.add(by["floor"].y, by["left"].y), np.minimum(gpa, naive))

@@ -130,7 +130,7 @@ def _numbers(trace: Trace) -> tuple[list[tuple[str, ...]], str]:
             rows.append((card.label, *("-",) * 4, "0"))
             continue
         last = records[-1]
-        error = percent(float(last.error[-1]))
+        error = percent(float(last.errors.own[-1]))
         rows.append(
             (card.label, percent(last.score), error, size(last.bytes_up), size(last.bytes_down), str(len(records)))
         )

@@ -108,7 +108,7 @@ def _parts(config: FederationConfig, check: str) -> Iterator[Part]:
         "    records = trace.arm(card.name)\n"
         "    if records:\n"
         "        last = records[-1]\n"
-        '        print(f"{card.label:36}{last.score:16.1%}{last.error[-1]:12.3g}{len(records):8}")\n'
+        '        print(f"{card.label:36}{last.score:16.1%}{last.errors.own[-1]:12.3g}{len(records):8}")\n'
         "for stop in trace.stopped:\n"
         "    print(stop.message)",
     )

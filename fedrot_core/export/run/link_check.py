@@ -26,7 +26,7 @@ def link_check(trace: Trace) -> str:
 def _last_numbers(trace: Trace) -> list[float]:
     """Loss, score and error of each arm's last round; NaN where it had none."""
     last = [records[-1] if (records := trace.arm(card.name)) else None for card in trace.arms]
-    return [x for r in last for x in ((r.loss, r.score, float(r.error[-1])) if r else (math.nan,) * 3)]
+    return [x for r in last for x in ((r.loss, r.score, float(r.errors.own[-1])) if r else (math.nan,) * 3)]
 
 
 @dataclass(frozen=True)

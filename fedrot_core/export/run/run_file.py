@@ -6,7 +6,6 @@ and round the loss, the score, the error and a sum over everything else, so that
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import re
@@ -96,7 +95,8 @@ class RunFile:
         if not trace.rounds_done:
             raise rule("A run file", "hold at least one whole round", 0, "Wait for the first round.")
         rows = {
-            name: tuple(Row(r.loss, r.score, float(r.error[-1]), rest_of(r)) for r in trace.arm(name)) for name in names
+            name: tuple(Row(r.loss, r.score, float(r.errors.own[-1]), rest_of(r)) for r in trace.arm(name))
+            for name in names
         }
         rows[CENTRALISED] = tuple(Row(c.loss, c.score, math.nan, math.nan) for c in trace.centralised)
         return cls(
@@ -211,8 +211,7 @@ def rest_of(record: RoundRecord) -> float:
     A digest could only be equal or not, and on another processor last bits differ.
     """
     total = 0.0
-    for field in dataclasses.fields(record):
-        value = getattr(record, field.name)
+    for value in record.stored().values():
         if isinstance(value, np.ndarray) and value.size:
             numbers = np.nan_to_num(value.astype(np.float64).ravel())
             total += float(numbers @ weights(numbers.size).numpy()) / numbers.size

@@ -20,7 +20,7 @@ from fedrot_core import ENGINE_VERSION
 from fedrot_core.errors import ConfigError, TraceError
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS
-from fedrot_core.trace import RoundRecord, TaskCard, Trace
+from fedrot_core.trace import RoundRecord, TaskCard, Trace, stored_fields
 from fedrot_core.vocabulary import FLAG_TEXTS, RUNGS
 
 MAX_BYTES = 64 * 2**20
@@ -62,7 +62,7 @@ SHAPES = {
 }
 """NumPy kind and axes of a record's arrays; letters as on :class:`RoundRecord`, m = min(2, r), ``*`` any length."""
 
-FLOATS = {f.name for f in dataclasses.fields(RoundRecord) if f.type == "float"}
+FLOATS = {name for name, kind in stored_fields().items() if kind == "float"}
 
 
 def read(content: bytes) -> Trace:
@@ -150,11 +150,12 @@ def _task(task: TaskCard, like: TaskCard) -> Iterator[str]:
 
 def _record(record: RoundRecord, trace: Trace, layers: int) -> Iterator[str]:
     """What is wrong with one record."""
+    row = record.stored()
     config = trace.config
     bound = {"L": layers, "L+1": layers + 1, "r": config.lora.rank, "m": min(2, config.lora.rank)}
     for name, spec in SHAPES.items():
         kind, *axes = spec.split()
-        array = getattr(record, name)
+        array = row[name]
         if not isinstance(array, np.ndarray) or array.dtype.kind != kind or array.ndim != len(axes):
             yield f"{name} of a wrong kind"
             continue
@@ -165,7 +166,7 @@ def _record(record: RoundRecord, trace: Trace, layers: int) -> Iterator[str]:
         if kind == "f" and not np.isfinite(array).all():
             yield f"{name} that is not finite"
     for name in FLOATS:
-        if not _finite(getattr(record, name)):
+        if not _finite(row[name]):
             yield f"{name} that is no finite number"
     clients = config.data.clients
     most = {
@@ -176,7 +177,7 @@ def _record(record: RoundRecord, trace: Trace, layers: int) -> Iterator[str]:
         "features": 10_000,
     }
     for name, end in most.items():
-        array = getattr(record, name)
+        array = row[name]
         if array.size and not (array.min() >= 0 and array.max() < end):
             yield f"{name} out of range"
     if len(set(record.clients.tolist())) != len(record.clients) or bound["S"] > bound["K"]:

@@ -61,12 +61,12 @@ def layer_of(trace: Trace, view: View) -> int:
 
 def shown_clients(record: RoundRecord) -> list[int]:
     """Ids of the clients in S-shaped arrays."""
-    return [int(k) for k in record.clients[: record.turn.shape[1]]]
+    return [int(k) for k in record.clients[: record.turns.rotation.shape[1]]]
 
 
 def of_clients(record: RoundRecord) -> str:
     """``10 clients``, or ``first 24 of 60 clients`` where not all are shown."""
-    shown, all_kept = record.turn.shape[1], len(record.clients)
+    shown, all_kept = record.turns.rotation.shape[1], len(record.clients)
     if all_kept == 1:
         return "1 client"
     return f"{all_kept} clients" if shown == all_kept else f"first {shown} of {all_kept} clients"

@@ -33,8 +33,8 @@ def ambient(trace: Trace, view: View) -> go.Figure:
     if record is None:
         return waiting(trace, view)
     layer, mode, card = layer_of(trace, view), view.mode, card_of(trace, view.arm)
-    sides = [record.ambient_before[layer].astype(float), record.ambient_after[layer].astype(float)]
-    share = record.ambient_share[layer].astype(float)
+    sides = [record.arrows.ambient_before[layer].astype(float), record.arrows.ambient_after[layer].astype(float)]
+    share = record.arrows.ambient_share[layer].astype(float)
     before, after = kept(sides[0]), kept(sides[1])
     power = percent(share.sum())
     weak = share.sum() < FAITHFUL
@@ -58,7 +58,9 @@ def ambient(trace: Trace, view: View) -> go.Figure:
         remark = f"Careful: only {power} of the rows' power shows here."
     remark_hue = HUES[mode]["vermillion"] if weak else MUTED[mode]
     reach = 1.06 * max(
-        float(np.abs(x[layer]).max()) for r in trace.arm(view.arm) for x in (r.ambient_before, r.ambient_after)
+        float(np.abs(x[layer]).max())
+        for r in trace.arm(view.arm)
+        for x in (r.arrows.ambient_before, r.arrows.ambient_after)
     )
     layout = plane(2, reach, reach, mode, top=0.87, gap=0.08)
     for tag in ("", "2"):

@@ -41,7 +41,7 @@ def angles(trace: Trace, view: View) -> go.Figure:
     if record is None:
         return waiting(trace, view)
     layer, mode, ids = layer_of(trace, view), view.mode, shown_clients(record)
-    panels = [record.principal_A[layer], record.factor_angle_before[layer], record.factor_angle_after[layer]]
+    panels = [record.pairs.principal_A[layer], record.pairs.factors_before[layer], record.pairs.factors_after[layer]]
     subspace, before, after = (mean_pair(p) for p in panels)
     card = card_of(trace, view.arm)
     would = "Turning" if record.applied else "Turning would"

@@ -29,9 +29,9 @@ class Arrows:
 
 def arrows(record: RoundRecord, layer: int, feature: int) -> Arrows:
     """Select one column; the stronger of its two axes goes upwards."""
-    c = min(feature, record.features.shape[1] - 1)
-    path, mean = record.latent_path[:, layer, :, :, c], record.latent_mean[:, layer, :, c]  # (P, S, r), (P, r)
-    axes = [int(a) for a in record.latent_axes[layer, c]]
+    c = min(feature, record.arrows.features.shape[1] - 1)
+    path, mean = record.arrows.path[:, layer, :, :, c], record.arrows.mean[:, layer, :, c]  # (P, S, r), (P, r)
+    axes = [int(a) for a in record.arrows.axes[layer, c]]
 
     def on_axes(x: Array) -> Array:
         picked = x[..., axes]
@@ -41,7 +41,7 @@ def arrows(record: RoundRecord, layer: int, feature: int) -> Arrows:
     length = float(np.linalg.norm(path[0], axis=-1) @ weights)
     kept = np.linalg.norm(mean, axis=-1) / length if length > 0 else np.zeros(len(mean))
     return Arrows(
-        int(record.features[layer, c]), tuple(axes), on_axes(path), on_axes(mean), length, np.minimum(kept, 1)
+        int(record.arrows.features[layer, c]), tuple(axes), on_axes(path), on_axes(mean), length, np.minimum(kept, 1)
     )
 
 

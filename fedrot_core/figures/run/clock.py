@@ -33,8 +33,8 @@ def clock(trace: Trace, view: View) -> go.Figure:
     if record is None:
         return waiting(trace, view)
     layer, mode, card = layer_of(trace, view), view.mode, card_of(trace, view.arm)
-    angles = record.turn_angles[layer].astype(float)  # (K, r)
-    reflected = record.reflected[layer].astype(bool)
+    angles = record.turns.angles[layer].astype(float)  # (K, r)
+    reflected = record.turns.reflected[layer].astype(bool)
     K, r = angles.shape
     ids = [int(k) for k in record.clients]
     largest = np.abs(angles).max(1)

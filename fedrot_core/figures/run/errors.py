@@ -30,9 +30,9 @@ def errors(trace: Trace, view: View) -> go.Figure:
     if not now:
         return waiting(trace, view)
     mode, shown = view.mode, max(record.round_index for _, record in now)
-    ranked = sorted(now, key=lambda pair: float(pair[1].error[-1]))
+    ranked = sorted(now, key=lambda pair: float(pair[1].errors.own[-1]))
     (best, low), (worst, high) = ranked[0], ranked[-1]
-    small, large = float(low.error[-1]), float(high.error[-1])
+    small, large = float(low.errors.own[-1]), float(high.errors.own[-1])
     if len(ranked) == 1:
         title = f"Round {shown}: {best.label} misses the ideal by {percent(small)}"
     elif large <= ROUNDING:
@@ -47,11 +47,11 @@ def errors(trace: Trace, view: View) -> go.Figure:
             f"Round {shown}: {pair}", pair, f"Error: {worst.label} {percent(large)}, {best.label} {percent(small)}"
         )
     numbers = "; ".join(
-        f"{card.label} {percent(float(r.error[-1]))} (floor {percent(float(r.ladder[FLOOR, -1]))})"
+        f"{card.label} {percent(float(r.errors.own[-1]))} (floor {percent(float(r.errors.ladder[FLOOR, -1]))})"
         for card, r in ranked
     )
     alt = f"Relative aggregation error over all layers in round {shown}, logarithmic: {numbers}."
-    every = [float(v) for r in trace.records for v in (r.error[-1], r.ladder[FLOOR, -1])]
+    every = [float(v) for r in trace.records for v in (r.errors.own[-1], r.errors.ladder[FLOOR, -1])]
     bottom, top = decades(every)
     steps = list(range(bottom, top + 1))
     fig = base_figure(
@@ -67,7 +67,7 @@ def errors(trace: Trace, view: View) -> go.Figure:
     for card in trace.arms:
         records = trace.arm(card.name)
         x = [r.round_index for r in records]
-        own, floor = [float(r.error[-1]) for r in records], [float(r.ladder[FLOOR, -1]) for r in records]
+        own, floor = [float(r.errors.own[-1]) for r in records], [float(r.errors.ladder[FLOOR, -1]) for r in records]
         hue = colour(card, mode)
         fig.add_scatter(
             x=x, y=[v if v > ROUNDING else None for v in floor], mode="lines", name=f"{card.label}: rank-r floor",

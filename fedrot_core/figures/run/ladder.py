@@ -48,13 +48,13 @@ def ladder(trace: Trace, view: View) -> go.Figure:
     mode, card, rank = view.mode, card_of(trace, view.arm), trace.config.lora.rank
     records = trace.arm(view.arm)
     x = [r.round_index for r in records]
-    by = {name: np.array([rungs(r.ladder)[name] for r in records]) for name in RUNGS}
-    own = np.array([float(r.error[-1]) for r in records])
-    now = rungs(record.ladder)
+    by = {name: np.array([rungs(r.errors.ladder)[name] for r in records]) for name in RUNGS}
+    own = np.array([float(r.errors.own[-1]) for r in records])
+    now = rungs(record.errors.ladder)
     alt = (
         f"Relative errors on the factors of {card.label} in round {record.round_index}: naive {percent(now['naive'])}, "
         f"aligned to the reference, alternating, {percent(now['alternate'])}, best turn found {percent(now['gpa'])}, "
-        f"rank-{rank} floor {percent(now['floor'])}; the arm itself has {percent(float(record.error[-1]))}."
+        f"rank-{rank} floor {percent(now['floor'])}; the arm itself has {percent(float(record.errors.own[-1]))}."
     )
     top = nice(max(float(v.max()) for v in (*(by[n] for n in ("naive", "alternate", "gpa")), own)) * 1.02)
     fig = base_figure(

@@ -32,7 +32,7 @@ def column_text(trace: Trace, layer: int, column: int) -> str:
 
 def axes_text(record: RoundRecord) -> str:
     """Which axes lengths are measured over: all of them, drawn or not."""
-    rank = record.turn.shape[-1]
+    rank = record.turns.rotation.shape[-1]
     return "the one latent axis" if rank == 1 else f"all {rank} latent axes"
 
 
@@ -67,7 +67,7 @@ def latent(trace: Trace, view: View) -> go.Figure:
     card = card_of(trace, view.arm)
     turned_colour = colour(card, mode) if record.applied else HUES[mode]["green"]
     who = of_clients(record)
-    about = "" if record.turn.shape[1] == len(record.clients) else " (estimated from the clients shown)"
+    about = "" if record.turns.rotation.shape[1] == len(record.clients) else " (estimated from the clients shown)"
     rule = card.label if record.applied else "generalised Procrustes, as a counterfactual,"
     alt = (
         f"Round {record.round_index}, {card.label}, {column_text(trace, layer, a.column)}, {who}: the mean of the "
@@ -88,7 +88,7 @@ def latent(trace: Trace, view: View) -> go.Figure:
         layout[f"xaxis{tag}"] |= {"showticklabels": len(a.axes) == 2, "ticks": "outside" if len(a.axes) == 2 else ""}
         layout[f"yaxis{tag}"]["title"] = {"text": f"latent axis {a.axes[-1] + 1}" if n == 0 else ""}
     headings = [heading(n + 1, f"<b>{names[n]}</b><br>{lines[n]}", mode, yshift=20) for n in range(3)]
-    shown = percent(float(record.latent_share[layer, min(view.feature, record.features.shape[1] - 1)]))
+    shown = percent(float(record.arrows.share[layer, min(view.feature, record.arrows.features.shape[1] - 1)]))
     remark = note(
         f"Arrow: {column_text(trace, layer, a.column)}; these axes show {shown} of it. "
         f"Ring and bars: mean length over {axes_text(record)}.",

@@ -28,8 +28,8 @@ def retention(trace: Trace, view: View) -> go.Figure:
     if record is None:
         return waiting(trace, view)
     layer, mode = layer_of(trace, view), view.mode
-    kept = record.retention[layer].astype(float).clip(0, 1)
-    exact = bool(record.shared_update[layer])
+    kept = record.turns.retention[layer].astype(float).clip(0, 1)
+    exact = bool(record.turns.shared[layer])
     rank, proxy = len(kept), "" if exact else " (proxy)"
     first, last = percent(kept[0]), percent(kept[-1])
     if rank == 1:

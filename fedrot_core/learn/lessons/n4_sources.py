@@ -74,7 +74,7 @@ def _record(trace: Trace, round_index: int) -> RoundRecord:
 
 def _angles(trace: Trace, round_index: int) -> Array:
     """(K,) the largest angle of each client's best turn onto the clients' common mean."""
-    found: Array = np.abs(_record(trace, round_index).turn_angles[LAYER]).max(1)
+    found: Array = np.abs(_record(trace, round_index).turns.angles[LAYER]).max(1)
     return found
 
 
@@ -88,7 +88,7 @@ def _traces(runs: Runs) -> dict[str, Trace]:
 def _sources(runs: Runs, round_index: int, hidden: bool = False) -> list[Source]:
     return [
         Source(name, SOURCES[name], None if hidden else _angles(trace, round_index),
-               _record(trace, round_index).reflected[LAYER])
+               _record(trace, round_index).turns.reflected[LAYER])
         for name, trace in _traces(runs).items()
     ]  # fmt: skip
 
@@ -269,7 +269,7 @@ def _own_curve(values: Values, runs: Runs) -> Sequence[float]:
 
 def _mirrored(runs: Runs, round_index: int) -> dict[str, tuple[int, int]]:
     """Clients whose best turn mirrors, and all clients, by source."""
-    found = {name: _record(trace, round_index).reflected[LAYER] for name, trace in _traces(runs).items()}
+    found = {name: _record(trace, round_index).turns.reflected[LAYER] for name, trace in _traces(runs).items()}
     return {name: (int(mirrored.sum()), len(mirrored)) for name, mirrored in found.items()}
 
 

@@ -116,7 +116,7 @@ def _real(values: Values, runs: Runs) -> Scene:
     last = trace.config.train.rounds - 1
     record = trace.at("fedrot", last)
     assert record is not None
-    panels = (record.principal_A[0], record.factor_angle_before[0], record.factor_angle_after[0])
+    panels = (record.pairs.principal_A[0], record.pairs.factors_before[0], record.pairs.factors_after[0])
     spans, before, after = (degrees(mean_pair(p)) for p in panels)
     view = View("fedrot", last, client=-1)
     return Scene(
@@ -224,7 +224,7 @@ def _harm(runs: Runs) -> HarmByRound:
     """From the naive arm's factors, without round 0, whose broadcast B = 0 determines no turn."""
     trace = cast(Sequence[Trace], runs)[0]
     records = trace.arm("fedit")[1:]
-    by = {name: np.array([float(r.ladder[RUNGS.index(name), -1]) for r in records]) for name in RUNGS[:3]}
+    by = {name: np.array([float(r.errors.ladder[RUNGS.index(name), -1]) for r in records]) for name in RUNGS[:3]}
     return HarmByRound(
         np.array([float(r.round_index) for r in records]),
         by["align_A"] / by["naive"] - 1,

@@ -234,8 +234,10 @@ def _error_runs(values: Values) -> tuple[FederationConfig, ...]:
 def _errors(runs: Runs) -> tuple[Series, Series, Series]:
     """Naive, aligned and floor over the rank; over the rounds after the first, since round 0 is never aligned."""
     traces = cast(Sequence[Trace], runs)
-    own = {arm: np.array([[float(r.error[-1]) for r in t.arm(arm)[1:]] for t in traces]) for arm in (NAIVE, ALIGNED)}
-    floor = np.array([[float(r.ladder[RUNGS.index("floor"), -1]) for r in t.arm(ALIGNED)[1:]] for t in traces])
+    own = {
+        arm: np.array([[float(r.errors.own[-1]) for r in t.arm(arm)[1:]] for t in traces]) for arm in (NAIVE, ALIGNED)
+    }
+    floor = np.array([[float(r.errors.ladder[RUNGS.index("floor"), -1]) for r in t.arm(ALIGNED)[1:]] for t in traces])
 
     def style(arm: str) -> tuple[str, str, str]:
         card = METHODS[arm].card

@@ -204,18 +204,18 @@ def in_run(trace: Trace) -> list[Evidence]:
         return Evidence(asked, unit, measure(right), measure(wrong), False)
 
     def angle(records: list[RoundRecord]) -> tuple[float, ...]:
-        angles = records[0].principal_A
+        angles = records[0].pairs.principal_A
         pairs = angles[:, *np.triu_indices(angles.shape[-1], 1)]
         return (float(np.median(pairs)) if pairs.size else 0.0,)
 
     return [
         row(f"{name} after the newest round", "share", lambda rs: (rs[-1].score,)),
         row(f"{name} gained in round 0", "points", lambda rs: (100 * (rs[0].score - start),)),
-        row("largest error in any round", "share", lambda rs: (max(float(r.error[-1]) for r in rs),)),
+        row("largest error in any round", "share", lambda rs: (max(float(r.errors.own[-1]) for r in rs),)),
         row("a client sends, receives in round 0", "bytes", lambda rs: (rs[0].bytes_up, rs[0].bytes_down)),
         row("angle between two clients' A in round 0 (median)", "degrees", angle),
         row(
             "first, last client's distance from the broadcast in round 0", "share",
-            lambda rs: (float(rs[0].drift[:, 0].mean()), float(rs[0].drift[:, -1].mean())),
+            lambda rs: (float(rs[0].turns.drift[:, 0].mean()), float(rs[0].turns.drift[:, -1].mean())),
         ),
     ]  # fmt: skip

@@ -29,14 +29,14 @@ ARRAYS = {
     "residual_before": ("residual_before",), "residual_after": ("residual_after",), "retention": ("retention",),
     "drift": ("drift",), "conditioning": ("conditioning",), "floor": ("ladder",),
 }  # fmt: skip
-"""Metric -> arrays of :func:`fedrot_core.metrics.measure` that hold it; of the ladder, only the last rung."""
+"""Metric -> stored names of the arrays that hold it; of the ladder, only the last rung."""
 
 
 def _measured(clients: Factors, reference: Factors, weights: Tensor) -> dict[str, Tensor]:
     """All metrics of one layer and a naive average."""
     one_layer = Factors(clients.A[None], clients.B[None])
-    values, _ = measure(one_layer, reference, one_layer.mean(weights), None, weights, AlignmentConfig(), 1, 1.0)
-    return values | {"ladder": values["ladder"][-1]}
+    found = measure(one_layer, reference, one_layer.mean(weights), None, weights, AlignmentConfig(), 1, 1.0)
+    return found.stored() | {"ladder": found.errors.ladder[-1]}
 
 
 @cache

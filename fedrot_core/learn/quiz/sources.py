@@ -126,7 +126,7 @@ def first_round(start: str, optimizer: str, steps: int, clients: int) -> float:
     values = {"task": "teacher", "rounds": 1, "arms": ("fedit",), "device": "cpu", "frames": start, "opt": optimizer,
               "steps": steps, "clients": clients}  # fmt: skip
     record = Federation(FederationConfig().with_values(values)).run().records[0]
-    return float(record.error[-1])
+    return float(record.errors.own[-1])
 
 
 @register(

@@ -22,7 +22,7 @@ from fedrot_core.export.run import run_file
 from fedrot_core.export.run.run_file import CENTRALISED, RunFile, read, write
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS
-from fedrot_core.trace import ArmStopped, CentralisedRecord, Trace
+from fedrot_core.trace import ArmStopped, CentralisedRecord, RoundRecord, Trace
 from tests.core.export.small import config
 
 fixtures = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -56,7 +56,7 @@ def test_what_is_written_is_read(trace: Trace) -> None:
     assert list(run.rows) == [*trace.config.methods, CENTRALISED]
     for name in trace.config.methods:
         for row, record in zip(run.rows[name], trace.arm(name), strict=True):
-            assert (row.loss, row.score, row.error) == (record.loss, record.score, float(record.error[-1]))
+            assert (row.loss, row.score, row.error) == (record.loss, record.score, float(record.errors.own[-1]))
     assert [row.score for row in run.rows[CENTRALISED]] == [c.score for c in trace.centralised]
     assert (run.start_loss, run.start_score) == (trace.task.start_loss, trace.task.start_score)
 
@@ -118,17 +118,18 @@ def test_the_rest_sees_every_array_of_a_record(trace: Trace) -> None:
     record = trace.records[0]
 
     def rest(**fields: Any) -> float:
-        changed = dataclasses.replace(trace, records=[dataclasses.replace(record, **fields), *trace.records[1:]])
+        changed = dataclasses.replace(
+            trace, records=[RoundRecord.of_stored(record.stored() | fields), *trace.records[1:]]
+        )
         return RunFile.of(changed).rows["fedit"][0].rest
 
     base = rest()
     assert rest(client_seconds=9.0, server_seconds=9.0) == base
-    for field in dataclasses.fields(record):
-        value = getattr(record, field.name)
+    for name, value in record.stored().items():
         if isinstance(value, np.ndarray) and value.size:
             other = value.copy()
             other.flat[-1] = ~other.flat[-1] if value.dtype == bool else other.flat[-1] + 1
-            assert rest(**{field.name: other}) != base, field.name
+            assert rest(**{name: other}) != base, name
 
 
 Change = Callable[[dict[str, Any]], Any]

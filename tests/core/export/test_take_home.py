@@ -57,9 +57,9 @@ def test_every_number_is_one_of_the_run_it_names(found: Row, place: int, lam: in
     for arm, name in ((run["naive"], "fedit"), (aligned, "fedrot")):
         records = trace.arm(name)
         assert arm["score"] == pytest.approx([r.score for r in records], abs=5e-5)
-        assert arm["error"] == pytest.approx([float(r.error[-1]) for r in records], rel=6e-4)
+        assert arm["error"] == pytest.approx([float(r.errors.own[-1]) for r in records], rel=6e-4)
     for t, record in enumerate(trace.arm("fedrot")):
-        assert aligned["column"][t] == record.features[0, 0]
+        assert aligned["column"][t] == record.arrows.features[0, 0]
         shown = arrows(record, 0, 0)
         assert aligned["kept"][t][0] == pytest.approx(shown.kept[0], abs=1e-4)
         if t:  # in round 0 nobody turns, and the record holds what generalised Procrustes would do
@@ -72,7 +72,7 @@ def test_arrows_are_drawn_to_scale(found: Row) -> None:
     place = TINY.settings.index((90.0, 0.5, 2))
     arm, records = found["runs"][place]["aligned"][1], Federation(config).run().arm("fedrot")
     for t, record in enumerate(records):
-        path = record.latent_path[0, 0, :, :, 0]  # (K, r) as sent; r = 2, so the plane shows everything
+        path = record.arrows.path[0, 0, :, :, 0]  # (K, r) as sent; r = 2, so the plane shows everything
         mean = float(np.linalg.norm(path, axis=-1) @ record.weights)
         sent = np.array(arm["sent"][t])
         assert sent @ sent.T == pytest.approx(path @ path.T / mean**2, abs=4e-3)

@@ -126,7 +126,7 @@ def test_rounds_come_before_arms_and_arms_before_the_centralised_run(trace: Trac
 
 def test_a_number_outside_the_three_metrics_shows_in_their_sum(trace: Trace, run: RunFile) -> None:
     record = trace.arm("fedrot")[1]
-    moved = dataclasses.replace(record, drift=record.drift * 2)
+    moved = dataclasses.replace(record, turns=dataclasses.replace(record.turns, drift=record.turns.drift * 2))
     other = dataclasses.replace(trace, records=[moved if r is record else r for r in trace.records])
     verdict = compare(run, other)
     assert verdict.outcome == "differs"
@@ -249,7 +249,9 @@ def test_a_links_check_is_compared_with_the_run(trace: Trace) -> None:
     check = link_check(trace)
     assert check.startswith(f"{trace.engine}-cpu-float64-{trace.checksum}-")
     assert compare_link(check, trace).outcome == "reproduced"
-    last = [x for card in trace.arms for r in trace.arm(card.name)[-1:] for x in (r.loss, r.score, float(r.error[-1]))]
+    last = [
+        x for card in trace.arms for r in trace.arm(card.name)[-1:] for x in (r.loss, r.score, float(r.errors.own[-1]))
+    ]
     assert read_check(check).numbers == tuple(last)
 
 

@@ -55,7 +55,7 @@ def test_a_correct_method_that_claims_exactness_is_exact_beside_its_faulty_copy(
     name: str, runs: dict[str, Trace]
 ) -> None:
     right, _ = MISTAKES[name].arms(CONFIG)
-    errors = [float(r.error[-1]) for r in runs[name].arm(right.card.name)]
+    errors = [float(r.errors.own[-1]) for r in runs[name].arm(right.card.name)]
     assert len(errors) == 3
     if right.exact:
         assert max(errors) < ZERO
@@ -89,7 +89,7 @@ def test_transposed_residual_hits_square_layers_only(runs: dict[str, Trace]) -> 
     square, other = bench("transposed")["layers"].wrong
     assert square > 0.1
     assert other < ZERO
-    last = runs["transposed"].arm("faulty_transposed")[-1].error
+    last = runs["transposed"].arm("faulty_transposed")[-1].errors.own
     assert last[0] > 1e-3  # 64 x 64
     assert last[1] > 1e-3  # 64 x 64
     assert last[2] < ZERO  # 64 -> 10
@@ -122,17 +122,19 @@ def test_a_first_moves_nothing_in_round_zero(runs: dict[str, Trace]) -> None:
     trace = runs["order"]
     right, wrong = (trace.arm(card.name) for card in trace.arms)
     assert wrong[0].score == trace.task.start_score
-    assert float(wrong[0].drift.max()) < 1e-6 < float(right[0].drift.max())
-    assert float(wrong[0].ideal_norm[-1]) == 0
+    assert float(wrong[0].turns.drift.max()) < 1e-6 < float(right[0].turns.drift.max())
+    assert float(wrong[0].errors.ideal_norm[-1]) == 0
     assert wrong[1].loss != trace.task.start_loss
 
 
 def test_clients_in_turn_drift_further_one_by_one_and_the_server_stays_exact(runs: dict[str, Trace]) -> None:
     trace = runs["in_turn"]
     right, wrong = (trace.arm(card.name) for card in trace.arms)
-    assert float(wrong[0].drift[0, -1]) > 1.5 * float(wrong[0].drift[0, 0])
-    np.testing.assert_allclose(wrong[0].drift[:, 0], right[0].drift[:, 0], rtol=1e-3)  # the first starts alike
-    assert max(float(r.error[-1]) for r in wrong) < ZERO
+    assert float(wrong[0].turns.drift[0, -1]) > 1.5 * float(wrong[0].turns.drift[0, 0])
+    np.testing.assert_allclose(
+        wrong[0].turns.drift[:, 0], right[0].turns.drift[:, 0], rtol=1e-3
+    )  # the first starts alike
+    assert max(float(r.errors.own[-1]) for r in wrong) < ZERO
 
 
 def test_mixed_weights_sleep_where_all_clients_count_the_same() -> None:

@@ -48,7 +48,7 @@ def test_runs_in_lockstep_equal_the_same_runs_alone(task: str, values: dict[str,
         for a, b in zip(found, alone, strict=True):
             np.testing.assert_array_equal(a.clients, b.clients)
             assert a.loss == pytest.approx(b.loss, rel=1e-3)
-            np.testing.assert_allclose(a.error, b.error, rtol=1e-2, atol=1e-9)
+            np.testing.assert_allclose(a.errors.own, b.errors.own, rtol=1e-2, atol=1e-9)
 
 
 def test_only_seed_and_methods_may_differ_in_lockstep() -> None:
@@ -76,8 +76,8 @@ def test_a_summary_holds_the_numbers_of_the_full_run() -> None:
         records, arm = trace.arm(name), summary.arms[name]
         np.testing.assert_array_equal(arm.scores, [r.score for r in records])
         np.testing.assert_array_equal(arm.losses, [r.loss for r in records])
-        np.testing.assert_allclose(arm.errors, [r.error[-1] for r in records], rtol=1e-9, atol=1e-13)
-        naive = [r.ladder[RUNGS.index("naive"), -1] for r in records]
+        np.testing.assert_allclose(arm.errors, [r.errors.own[-1] for r in records], rtol=1e-9, atol=1e-13)
+        naive = [r.errors.ladder[RUNGS.index("naive"), -1] for r in records]
         np.testing.assert_allclose(arm.naive_errors, naive, rtol=1e-9, atol=1e-13)
         np.testing.assert_array_equal(arm.bytes_up, [r.bytes_up for r in records])
 

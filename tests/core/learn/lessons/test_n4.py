@@ -193,13 +193,13 @@ def runs() -> list[Trace]:
 
 def largest_angles(trace: Trace, t: int) -> np.ndarray:
     record = next(r for r in trace.records if r.arm == "fedit" and r.round_index == t)
-    return np.array([max(abs(float(a)) for a in client) for client in record.turn_angles[0]])
+    return np.array([max(abs(float(a)) for a in client) for client in record.turns.angles[0]])
 
 
 def mirrored(trace: Trace, t: int) -> int:
     """Of the rotations themselves, by their determinants."""
     record = next(r for r in trace.records if r.arm == "fedit" and r.round_index == t)
-    return sum(np.linalg.det(R.astype(float)) < 0 for R in record.turn[0])
+    return sum(np.linalg.det(R.astype(float)) < 0 for R in record.turns.rotation[0])
 
 
 def test_runs_differ_in_their_source_only_and_svd_is_the_labs_default() -> None:

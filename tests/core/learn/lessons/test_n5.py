@@ -166,7 +166,7 @@ def test_the_real_run_shows_mean_angles_of_its_last_round() -> None:
     pairs = [(i, j) for i in range(5) for j in range(i)]
 
     def mean(name: str) -> str:
-        return degrees(float(np.mean([getattr(record, name)[0][i, j] for i, j in pairs])))
+        return degrees(float(np.mean([record.stored()[name][0][i, j] for i, j in pairs])))
 
     of = step("The same in a real run")
     assert of.runs is not None
@@ -190,11 +190,11 @@ def test_harm_in_a_real_run_is_counted_from_the_ladder(pull: str, strength: floa
     change = {"A": [0.02, -0.01], "B": [0.05, 0.03]}  # rounds 1 and 2; round 0 must not count
     records = []
     for record in plain.records:
-        ladder = record.ladder.copy()
+        ladder = record.errors.ladder.copy()
         for n, side in ((1, "A"), (2, "B")):
             by = 9.0 if record.round_index == 0 else change[side][record.round_index - 1]
             ladder[n, -1] = ladder[0, -1] * (1 + by)
-        records.append(dataclasses.replace(record, ladder=ladder))
+        records.append(dataclasses.replace(record, errors=dataclasses.replace(record.errors, ladder=ladder)))
     trace = dataclasses.replace(plain, records=records)
     facts = of.scene(values, [trace]).facts
     assert {k: facts[k] for k in ("raised", "rounds", "worst", "best")} == {

@@ -144,13 +144,13 @@ def test_errors_over_rank_are_medians_over_rounds(sent: str) -> None:
     def median(trace: Trace, name: str, field: Any) -> float:
         return float(np.median([field(r) for r in trace.arm(name) if r.round_index > 0]))
 
-    naive = [median(t, "fedit", lambda r: r.error[-1]) for t in runs]
+    naive = [median(t, "fedit", lambda r: r.errors.own[-1]) for t in runs]
     facts = of.scene(values, runs).facts
     assert facts == {
         "naive_low": percent(naive[0]),
         "naive_high": percent(naive[-1]),
-        "aligned_high": percent(median(runs[-1], "fedrot", lambda r: r.error[-1])),
-        "floor_high": percent(median(runs[-1], "fedrot", lambda r: r.ladder[5, -1])),
+        "aligned_high": percent(median(runs[-1], "fedrot", lambda r: r.errors.own[-1])),
+        "floor_high": percent(median(runs[-1], "fedrot", lambda r: r.errors.ladder[5, -1])),
     }
     ratio = naive[-1] / naive[0]
     assert answer(of, values, runs) == (2 if ratio > 1.1 else 0 if ratio < 1 / 1.1 else 1)
