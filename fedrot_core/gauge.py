@@ -24,30 +24,12 @@ from fedrot_core.methods.base import round_update
 from fedrot_core.metrics import SHOWN_CLIENTS, measure
 from fedrot_core.rng import stream
 from fedrot_core.trace import ArmStopped
-from fedrot_core.vocabulary import METRICS, RUNGS, Gauge
+from fedrot_core.vocabulary import METRICS, Gauge
 from fedrot_core.workloads import Task
 
 TOLERANCE = 1e-6
 """A metric has moved where it changed by more than this share of its scale: 180° for angles, its own size for the norm
 of the ideal, 1 for all others. Rounding is far below, what a turn does far above."""
-
-AXES: dict[str, tuple[str, ...]] = {
-    "error": ("pool",),
-    "score": (),
-    "naive_error": ("pool",),
-    "best_error": ("pool",),
-    "floor": ("pool",),
-    "ideal_norm": ("pool",),
-    "turn_angles": ("layer", "client", "angle"),
-    "principal_angles": ("side", "layer", "client", "client"),
-    "factor_angles": ("layer", "client", "client"),
-    "residual_before": ("side", "layer", "client"),
-    "residual_after": ("side", "layer", "client"),
-    "retention": ("layer", "direction"),
-    "drift": ("layer", "client"),
-    "conditioning": ("side", "layer", "client"),
-}
-"""What the axes of a metric's numbers stand for. "pool" is the layers, and all of them together as the last entry."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +212,7 @@ def _in_sight(finished: Finished, client: int) -> Finished:
 
 
 def _measured(finished: Finished, sent: Factors, task: Task) -> tuple[dict[str, Tensor], Alignment | None]:
-    """Every metric by key, with the axes of :data:`AXES`, had the server got ``sent``; and what alignment was applied.
+    """Every metric by key, had the server got ``sent``; and what alignment was applied.
 
     The rule draws from named streams, so it sees the same chance each time.
     """
@@ -250,28 +232,14 @@ def _measured(finished: Finished, sent: Factors, task: Task) -> tuple[dict[str, 
     )
     state = stepped(before, outcome.state, config.server)
     _, score = task.evaluate(method.models(state), state.base)
-    rungs = dict(zip(RUNGS, found.errors.ladder, strict=True))
-    return {
-        "error": found.errors.own,
-        "score": score.mean(),
-        "naive_error": rungs["naive"],
-        "best_error": rungs["gpa"],
-        "floor": rungs["floor"],
-        "ideal_norm": found.errors.ideal_norm,
-        "turn_angles": found.turns.angles.abs().sort(dim=-1, descending=True).values,  # ±180° are one turn
-        "principal_angles": torch.stack([found.pairs.principal_A, found.pairs.principal_B]),
-        "factor_angles": found.pairs.factors_before,
-        "residual_before": found.turns.residual_before,
-        "residual_after": found.turns.residual_after,
-        "retention": found.turns.retention,
-        "drift": found.turns.drift,
-        "conditioning": found.turns.conditioning,
-    }, applied
+    values = {key: score.mean() if key == "score" else found.metric(key) for key in METRICS}
+    return values, applied
 
 
 def _row(key: str, before: Tensor, after: Tensor, finished: Finished, k: int) -> MetricChange:
     """One metric compared; ``k`` is the turned client's place in the round."""
-    info, axes = METRICS[key], AXES[key]
+    info = METRICS[key]
+    axes = info.axes
     change = (after - before).abs()
     largest = float(change.max())
     if info.unit == "degrees":

@@ -27,6 +27,7 @@ from fedrot_core.canonical import svd
 from fedrot_core.config import AlignmentConfig
 from fedrot_core.factors import UPLOAD_STEP, Factors, compressed, ideal_product, weighted
 from fedrot_core.trace import Arrows, Checks, Errors, Pairs, Turns, by_stored_name
+from fedrot_core.vocabulary import METRICS, RUNGS
 
 SHOWN_CLIENTS = 24
 """Pairwise and drawn quantities cover the first this many clients of a round."""
@@ -51,6 +52,16 @@ class Measured:
     arrows: Arrows[Tensor]
     checks: Checks[Tensor]
     flags: tuple[str, ...]
+
+    def metric(self, key: str) -> Tensor:
+        """One of :data:`fedrot_core.vocabulary.METRICS`, with the axes that stand there."""
+        info, arrays = METRICS[key], self.stored()
+        if info.rung:
+            return self.errors.ladder[RUNGS.index(info.rung)]
+        if key == "turn_angles":  # ±180° are one turn
+            return self.turns.angles.abs().sort(dim=-1, descending=True).values
+        found = [arrays[name] for name in info.arrays]
+        return found[0] if len(found) == 1 else torch.stack(found)
 
     def stored(self) -> dict[str, Tensor]:
         """Every number by the name that files call it."""

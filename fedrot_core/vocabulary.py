@@ -37,12 +37,23 @@ Gauge = Literal["invariant", "dependent"]
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """What a metric is called and whether turning one client's frame can change it."""
+    """A row of the one table of metrics.
+
+    Attributes:
+        label, unit, meaning: for people.
+        gauge: whether turning one client's frame can change it.
+        axes: what the axes of its numbers stand for; "pool" is the layers, and all of them together as the last entry.
+        arrays: stored names of the record's arrays that hold it, stacked in front where there are several; rung: which
+            of the ladder's rows, where that is the array.
+    """
 
     label: str
     unit: str
     gauge: Gauge
     meaning: str
+    axes: tuple[str, ...]
+    arrays: tuple[str, ...] = ()
+    rung: str = ""
 
 
 METRICS: dict[str, MetricInfo] = {
@@ -51,47 +62,109 @@ METRICS: dict[str, MetricInfo] = {
         "relative",
         "dependent",
         "Distance of the global update from the ideal Σ w B A, over its norm.",
+        ("pool",),
+        ("error",),
     ),
     "score": MetricInfo(
-        "Score", "share", "dependent", "How well the new global adapter does on held-out data; 1 is perfect."
+        "Score", "share", "dependent", "How well the new global adapter does on held-out data; 1 is perfect.", ()
     ),
     "naive_error": MetricInfo(
-        "Naive error", "relative", "dependent", "What the factor average of the clients' factors as sent misses."
+        "Naive error",
+        "relative",
+        "dependent",
+        "What the factor average of the clients' factors as sent misses.",
+        ("pool",),
+        ("ladder",),
+        "naive",
     ),
     "best_error": MetricInfo(
         "Error of the best turn",
         "relative",
         "invariant",
         "What the factor average misses after generalised Procrustes, which undoes any turn.",
+        ("pool",),
+        ("ladder",),
+        "gpa",
     ),
     "floor": MetricInfo(
-        "Rank-r floor", "relative", "invariant", "Nobody at this rank can be closer to the ideal (Eckart–Young)."
+        "Rank-r floor",
+        "relative",
+        "invariant",
+        "Nobody at this rank can be closer to the ideal (Eckart–Young).",
+        ("pool",),
+        ("ladder",),
+        "floor",
     ),
-    "ideal_norm": MetricInfo("Norm of the ideal", "", "invariant", "‖Σ w B A‖: what the clients learned together."),
-    "turn_angles": MetricInfo("Rotation angles", "degrees", "dependent", "Eigen-angles of each client's alignment R."),
+    "ideal_norm": MetricInfo(
+        "Norm of the ideal",
+        "",
+        "invariant",
+        "‖Σ w B A‖: what the clients learned together.",
+        ("pool",),
+        ("ideal_norm",),
+    ),
+    "turn_angles": MetricInfo(
+        "Rotation angles",
+        "degrees",
+        "dependent",
+        "Eigen-angles of each client's alignment R.",
+        ("layer", "client", "angle"),
+        ("turn_angles",),
+    ),
     "principal_angles": MetricInfo(
         "Principal angles",
         "degrees",
         "invariant",
         "Largest angle between two clients' subspaces. No rotation changes it.",
+        ("side", "layer", "client", "client"),
+        ("principal_A", "principal_B"),
     ),
     "factor_angles": MetricInfo(
-        "Angle between factors", "degrees", "dependent", "Angle between two clients' stacked factors, seen as vectors."
+        "Angle between factors",
+        "degrees",
+        "dependent",
+        "Angle between two clients' stacked factors, seen as vectors.",
+        ("layer", "client", "client"),
+        ("factor_angle_before",),
     ),
     "residual_before": MetricInfo(
-        "Distance to the reference", "relative", "dependent", "Distance to the reference as sent."
+        "Distance to the reference",
+        "relative",
+        "dependent",
+        "Distance to the reference as sent.",
+        ("side", "layer", "client"),
+        ("residual_before",),
     ),
     "residual_after": MetricInfo(
-        "Procrustes residual", "relative", "invariant", "Distance to the reference that the best rotation leaves."
+        "Procrustes residual",
+        "relative",
+        "invariant",
+        "Distance to the reference that the best rotation leaves.",
+        ("side", "layer", "client"),
+        ("residual_after",),
     ),
     "retention": MetricInfo(
-        "Retention", "share", "dependent", "σ(M)² with M = Σ w R: what the naive average keeps by direction."
+        "Retention",
+        "share",
+        "dependent",
+        "σ(M)² with M = Σ w R: what the naive average keeps by direction.",
+        ("layer", "direction"),
+        ("retention",),
     ),
-    "drift": MetricInfo("Drift", "relative", "dependent", "How far a client's factors moved from the broadcast."),
+    "drift": MetricInfo(
+        "Drift",
+        "relative",
+        "dependent",
+        "How far a client's factors moved from the broadcast.",
+        ("layer", "client"),
+        ("drift",),
+    ),
     "conditioning": MetricInfo(
         "Conditioning",
         "σ_min/σ_max",
         "invariant",
         "How well the cross matrix with the reference determines the rotation.",
+        ("side", "layer", "client"),
+        ("conditioning",),
     ),
 }

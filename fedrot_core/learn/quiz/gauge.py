@@ -23,20 +23,15 @@ ROUNDING = 1e-9
 
 CLIENTS = 4
 
-ARRAYS = {
-    "error": ("error",), "ideal_norm": ("ideal_norm",), "turn_angles": ("turn_angles",),
-    "principal_angles": ("principal_A", "principal_B"), "factor_angles": ("factor_angle_before",),
-    "residual_before": ("residual_before",), "residual_after": ("residual_after",), "retention": ("retention",),
-    "drift": ("drift",), "conditioning": ("conditioning",), "floor": ("ladder",),
-}  # fmt: skip
-"""Metric -> stored names of the arrays that hold it; of the ladder, only the last rung."""
+ASKED = tuple(key for key, info in METRICS.items() if info.arrays and info.rung in ("", "floor"))
+"""Metrics of a round that are asked about: of the ladder, only the last rung."""
 
 
 def _measured(clients: Factors, reference: Factors, weights: Tensor) -> dict[str, Tensor]:
     """All metrics of one layer and a naive average."""
     one_layer = Factors(clients.A[None], clients.B[None])
     found = measure(one_layer, reference, one_layer.mean(weights), None, weights, AlignmentConfig(), 1, 1.0)
-    return found.stored() | {"ladder": found.errors.ladder[-1]}
+    return {key: found.metric(key) for key in ASKED}
 
 
 @cache
@@ -55,9 +50,9 @@ def changed(client: int, degrees: int) -> frozenset[str]:
     after = _measured(clients.turned(turns(angles)), reference, weights)
 
     def same(name: str) -> bool:
-        return all(torch.allclose(before[a], after[a], rtol=ROUNDING, atol=1e-6) for a in ARRAYS[name])
+        return torch.allclose(before[name], after[name], rtol=ROUNDING, atol=1e-6)
 
-    return frozenset(name for name in ARRAYS if not same(name))
+    return frozenset(name for name in ASKED if not same(name))
 
 
 @register(
@@ -71,14 +66,14 @@ def changed(client: int, degrees: int) -> frozenset[str]:
 def gauge_metric(rng: np.random.Generator) -> Drawn:
     k, theta = int(rng.integers(CLIENTS)), int(rng.integers(1, 12)) * 15
     moving = sorted(changed(k, theta))
-    staying = sorted(set(ARRAYS) - set(moving))
+    staying = sorted(set(ASKED) - set(moving))
     asks_change = bool(rng.integers(2))
     pool, others = (moving, staying) if asks_change else (staying, moving)
     right = one_of(rng, pool)
     wrong = some_of(rng, others, MOST_OPTIONS - 1)
     facts = {
         "k": str(k + 1), "K": str(CLIENTS), "theta": str(theta), "does": "changes" if asks_change else "stays the same",
-        "count": str(len(moving)), "all": str(len(ARRAYS)), "right": METRICS[right].label,
+        "count": str(len(moving)), "all": str(len(ASKED)), "right": METRICS[right].label,
         "meaning": METRICS[right].meaning,
     }  # fmt: skip
     return Drawn(pick(rng, METRICS[right].label, [METRICS[name].label for name in wrong]), facts)
@@ -146,7 +141,7 @@ def principal_after(between: int, theta: int) -> float:
     )  # (2, r, 3)
     clients = Factors(planes, SHARED.B.expand(2, -1, -1)).turned(turns([0, theta]))
     values = _measured(clients, Factors(planes[:1], SHARED.B[None]), shares(1, 1))
-    return float(values["principal_A"][0, 0, 1])
+    return float(values["principal_angles"][0, 0, 0, 1])
 
 
 @register(
