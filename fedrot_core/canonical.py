@@ -15,7 +15,7 @@ from torch import Tensor
 NULL = 1e-12
 """A singular value at or below this share of the largest is rounding: it counts as zero."""
 
-TIE = 1e-6
+TIE_BREAK = 1e-6
 """Far above rounding, far below what shows."""
 
 GOLDEN = (math.sqrt(5) - 1) / 2
@@ -79,7 +79,8 @@ def orthogonal_completion(U: Tensor, S: Tensor, Vh: Tensor) -> Tensor:
 
     ``U diag(S) Vᵀ`` leaves the rotation of its null space open. The result weighs what is determined by 2 and adds the
     identity between the null spaces, so its polar factor is unique and its smallest singular value belongs to the
-    undetermined part. The identity's entries differ by :data:`TIE`, so that a reflection of a null space is unique too.
+    undetermined part. The identity's entries differ by :data:`TIE_BREAK`, so that a reflection of a null space is
+    unique too.
 
     Args:
         U, S, Vh: (..., r, r), (..., r), (..., r, r) singular values, largest first.
@@ -89,5 +90,5 @@ def orthogonal_completion(U: Tensor, S: Tensor, Vh: Tensor) -> Tensor:
     eye = torch.eye(r, dtype=U.dtype, device=U.device)
     left = eye - (U * seen.unsqueeze(-2)) @ U.mT  # projections onto the null spaces
     right = eye - (Vh.mT * seen.unsqueeze(-2)) @ Vh
-    near = eye * (1 - TIE * torch.arange(r, dtype=U.dtype, device=U.device))
+    near = eye * (1 - TIE_BREAK * torch.arange(r, dtype=U.dtype, device=U.device))
     return 2 * (U * seen.unsqueeze(-2)) @ Vh + left @ near @ right

@@ -273,12 +273,12 @@ def _largest(values: Tensor) -> tuple[int, ...]:
 
 def _of_client(values: Tensor, axes: tuple[str, ...], k: int) -> Tensor:
     """``values`` with -1 wherever they are not about client ``k``; metrics are never negative."""
-    kept = values.abs()
+    sizes = values.abs()
     if "client" in axes:
         axis = axes.index("client")
         others = torch.arange(values.shape[axis]) != k
-        kept = kept.index_fill(axis, torch.nonzero(others).flatten(), -1.0)
-    return kept
+        sizes = sizes.index_fill(axis, torch.nonzero(others).flatten(), -1.0)
+    return sizes
 
 
 def _where(place: tuple[int, ...], axes: tuple[str, ...], finished: Finished) -> str:

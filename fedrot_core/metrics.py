@@ -230,11 +230,11 @@ def _pairs(clients: Factors, R: Tensor) -> Pairs[Tensor]:
 
     def largest_principal(rows: Tensor) -> Tensor:
         U, s, _ = torch.linalg.svd(rows.mT, full_matrices=False)
-        held = s > RANK_TOLERANCE * s.amax((-2, -1), keepdim=True)  # (L, S, min(m, r)): directions above rounding
-        Q = U * held.unsqueeze(-2)  # (L, S, m, min(m, r)) orthonormal bases, zero columns beyond the rank
+        spanned = s > RANK_TOLERANCE * s.amax((-2, -1), keepdim=True)  # (L, S, min(m, r)): directions above rounding
+        Q = U * spanned.unsqueeze(-2)  # (L, S, m, min(m, r)) orthonormal bases, zero columns beyond the rank
         S = Q.shape[-3]
         i, j = torch.triu_indices(S, S, 1)
-        count = torch.minimum(held[:, i].sum(-1), held[:, j].sum(-1))  # how many angles a pair has
+        count = torch.minimum(spanned[:, i].sum(-1), spanned[:, j].sum(-1))  # how many angles a pair has
         cosines = torch.linalg.svdvals(Q[:, i].mT @ Q[:, j])  # largest first
         cosines = cosines.gather(-1, (count - 1).clamp_min(0).unsqueeze(-1)).squeeze(-1).clamp(0, 1)
         cosines = torch.where(count > 0, cosines, torch.ones_like(cosines))

@@ -77,7 +77,7 @@ class Job(ABC):
         return False
 
     @property
-    def wasted(self) -> bool:
+    def to_be_redone(self) -> bool:
         """Whether whoever asks for the same needs a new job."""
         return self.cancelled
 
@@ -164,7 +164,7 @@ class Jobs(Generic[Key, SomeJob]):
         self._lock = threading.Lock()
         self._slots = threading.Semaphore(slots)
 
-    def held(self, key: Key) -> SomeJob | None:
+    def known(self, key: Key) -> SomeJob | None:
         """The job of ``key``, if anybody asked for it."""
         return self._jobs.get(key)
 
@@ -173,10 +173,10 @@ class Jobs(Generic[Key, SomeJob]):
         self._jobs[key] = job
 
     def get(self, key: Key, make: Callable[[], SomeJob], session: str) -> SomeJob:
-        """The job of ``key``, begun for ``session`` if nobody has yet, or again if it was wasted."""
+        """The job of ``key``, begun for ``session`` if nobody has yet, or again if it must be redone."""
         with self._lock:
             job = self._jobs.get(key)
-            if job is None or job.wasted:
+            if job is None or job.to_be_redone:
                 job = self._jobs[key] = make().start(session, self._slots)
             job.seen_by(session)
             self._jobs.move_to_end(key)

@@ -33,7 +33,7 @@ class PageJob(Job):
         self.page: bytes | None = None
 
     @property
-    def wasted(self) -> bool:
+    def to_be_redone(self) -> bool:
         return self.cancelled or bool(self.error)
 
     def work(self) -> None:
@@ -52,7 +52,7 @@ class Pages:
 
     def job(self, grid: Grid) -> PageJob | None:
         """The page over ``grid``, made or in the making; None if nobody has asked for it."""
-        return self._jobs.held(grid)
+        return self._jobs.known(grid)
 
     def start(self, grid: Grid, session: str) -> PageJob:
         """The page over ``grid``, begun if it has not been, or again if it was cancelled or failed."""

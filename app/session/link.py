@@ -15,7 +15,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.session.parts import mine
 
-NOTHING = object()
+MISSING = object()
 
 T = TypeVar("T")
 
@@ -149,9 +149,9 @@ def give(key: str, value: Any) -> None:
     Until the browser has the answer, its requests carry the value before; :func:`wish` tells that from a wish.
     """
     given = mine(AddressBar).given
-    there = st.session_state.get(key, NOTHING)
+    there = st.session_state.get(key, MISSING)
     if key not in given or given[key][0] != value:
-        given[key] = value, NOTHING if there == value else there
+        given[key] = value, MISSING if there == value else there
     st.session_state[key] = value
 
 

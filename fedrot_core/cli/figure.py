@@ -81,8 +81,8 @@ def figure(
     last = config.train.rounds - 1
     view = View(arm, last if round_index is None else round_index, client, layer, feature, STYLES[style].mode)
     _check(view, config)
-    held = isinstance(source, Trace) and source.config == config
-    trace = source if isinstance(source, Trace) and held else train(config, quiet)
+    given = isinstance(source, Trace) and source.config == config
+    trace = source if isinstance(source, Trace) and given else train(config, quiet)
     _within("--layer", layer, len(trace.task.layers))
     fig = drawn(name, trace, view)
     footer = Provenance.of_run(config, version=trace.engine, checksum=trace.checksum)

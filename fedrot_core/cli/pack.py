@@ -61,20 +61,20 @@ def pack(
     """
     check_out(out, [".zip"])
     options = Options(style, questions, worksheet_seed)
-    held = source if isinstance(source, Trace) and source.config == config else None
+    given = source if isinstance(source, Trace) and source.config == config else None
     with progress(1, "Making the pack", quiet) as bar:
 
         def tell(done: int, total: int, what: str) -> None:
             bar.length, bar.pos, bar.label = total, done, what
             bar.update(0)
 
-        content = build(_outline(lesson, config, held, tell), options, tell)
+        content = build(_outline(lesson, config, given, tell), options, tell)
     write_file(out, content)
 
 
-def _outline(lesson: str | None, config: FederationConfig, held: Trace | None, tell: Tell) -> Outline:
+def _outline(lesson: str | None, config: FederationConfig, given: Trace | None, tell: Tell) -> Outline:
     never: ShouldStop = lambda: False  # noqa: E731
     if lesson is None:
-        return run_outline(held or trained(config, never, tell))
+        return run_outline(given or trained(config, never, tell))
     values = LESSONS[lesson].defaults()
     return lesson_outline(LESSONS[lesson], values, runs_of(values, never, tell))

@@ -124,8 +124,8 @@ def _groups(run: Run) -> list[RowGroup]:
 
 def _trainable(run: Run) -> tuple[Tensor, Tensor]:
     """(rows, r) for A and for B: one where this round trains, zero where a method or a client's rank freezes."""
-    held = run.setup.held(run.turnout.clients).double()
-    pooled = torch.ones(1, held.shape[1], dtype=held.dtype)
+    own = run.setup.own_directions(run.turnout.clients).double()
+    pooled = torch.ones(1, own.shape[1], dtype=own.dtype)
     which = [arm.method.trains(run.turnout.round_index) for arm in run.arms]
-    A, B = (torch.cat([*(held * (side in w) for w in which), pooled]) for side in "AB")
+    A, B = (torch.cat([*(own * (side in w) for w in which), pooled]) for side in "AB")
     return A, B

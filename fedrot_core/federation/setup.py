@@ -99,10 +99,10 @@ class Setup:
         start = arm.method.start(arm.state, self.context(arm, now, now.clients))
         if now.round_index == 0 and arm.method.trains(0) == "AB":  # under independent starts each draws its own
             start = Factors(self.start_A[:, now.clients], start.B)
-        held = self.held(now.clients).double()
-        return Factors(start.A * held.unsqueeze(-1), start.B * held.unsqueeze(-2))
+        own = self.own_directions(now.clients).double()
+        return Factors(start.A * own.unsqueeze(-1), start.B * own.unsqueeze(-2))
 
-    def held(self, clients: Tensor) -> Tensor:
+    def own_directions(self, clients: Tensor) -> Tensor:
         """(m, r) bool: which latent directions each client holds; those beyond its own rank stay zero."""
         return torch.arange(self.config.lora.rank) < self.ranks[clients, None]
 

@@ -228,9 +228,9 @@ def merged(state: ServerState, update: Factors) -> Tensor:
     return product if state.base is None else state.base + product
 
 
-def residual(clients: Factors, weights: Tensor, kept: Factors) -> Factors:
+def residual(clients: Factors, weights: Tensor, update: Factors) -> Factors:
     """``Σ w_k B_k A_k - B A`` as one pair of factors."""
-    return concatenated(stacked_update(clients, weights), Factors(-kept.A, kept.B))
+    return concatenated(stacked_update(clients, weights), Factors(-update.A, update.B))
 
 
 METHODS: Registry[Method] = Registry("Method", "arms")

@@ -36,10 +36,10 @@ def pruned(delta: Tensor, importance: Tensor, size: Tensor) -> Tensor:
     ratio = 0.85 + (0.1 * kurtosis.clamp_min(1).log()).clamp_max(0.11)
     keep = ((1 - ratio) * size).ceil().long()  # (L, K)
     order = rank_by.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
-    kept = torch.where(order < keep.unsqueeze(-1), flat, 0)
-    mass = kept.abs().sum(-1, keepdim=True)  # zero where nothing is important: then nothing is sent
+    sparse = torch.where(order < keep.unsqueeze(-1), flat, 0)
+    mass = sparse.abs().sum(-1, keepdim=True)  # zero where nothing is important: then nothing is sent
     scale = torch.where(mass > 0, flat.abs().sum(-1, keepdim=True) / mass.clamp_min(tiny), 0)
-    return (kept * scale).view_as(delta)
+    return (sparse * scale).view_as(delta)
 
 
 @register("fedsrd", label="FedSRD", paper="FedSRD, 2025", hue="yellow", dash="dash", symbol="asterisk-open")

@@ -41,7 +41,7 @@ CANCEL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Kept:
+class RoundNumbers:
     """What a sweep keeps of one arm's round; fields as in :class:`ArmSummary`."""
 
     arm: str
@@ -54,7 +54,7 @@ class Kept:
     seconds: float
 
     @classmethod
-    def of(cls, finished: Finished) -> Kept:
+    def of(cls, finished: Finished) -> RoundNumbers:
         """From a finished round; measures errors only."""
         context = finished.context
         errors = relative_errors(finished.sent, context.reference, finished.update, context.weights)
@@ -84,21 +84,23 @@ def summarise(configs: Sequence[FederationConfig], should_stop: Callable[[], boo
             able[n] = Federation(config)
         except FedRotError as error:
             found[n] = RunSummary(config, {}, float("nan"), np.zeros(0), str(error))
-    kept: dict[int, dict[str, list[Kept]]] = {n: {m.card.name: [] for m in f.methods} for n, f in able.items()}
+    numbers: dict[int, dict[str, list[RoundNumbers]]] = {
+        n: {m.card.name: [] for m in f.methods} for n, f in able.items()
+    }
     ceilings: dict[int, list[float]] = defaultdict(list)
     stops: dict[int, dict[str, str]] = defaultdict(dict)
     order = list(able)
     if able:
-        for place, event in lockstep(list(able.values()), Kept.of, should_stop):
+        for place, event in lockstep(list(able.values()), RoundNumbers.of, should_stop):
             n = order[place]
-            if isinstance(event, Kept):
-                kept[n][event.arm].append(event)
+            if isinstance(event, RoundNumbers):
+                numbers[n][event.arm].append(event)
             elif isinstance(event, CentralisedRecord):
                 ceilings[n].append(event.score)
             else:
                 stops[n][event.arm] = event.message
     for n, federation in able.items():
-        arms = {name: _arm(rounds, stops[n].get(name, "")) for name, rounds in kept[n].items()}
+        arms = {name: _arm(rounds, stops[n].get(name, "")) for name, rounds in numbers[n].items()}
         start = federation.task.evaluate(Factors(federation.start_A[:, :1], federation.zero_B[:, None]))[1]
         found[n] = RunSummary(
             configs[n], arms, float(start[0]), np.array(ceilings[n]), score_name=federation.task.score_name
@@ -106,7 +108,7 @@ def summarise(configs: Sequence[FederationConfig], should_stop: Callable[[], boo
     return [found[n] for n in range(len(configs))]
 
 
-def _arm(rounds: Sequence[Kept], stopped: str) -> ArmSummary:
+def _arm(rounds: Sequence[RoundNumbers], stopped: str) -> ArmSummary:
     return ArmSummary(
         scores=np.array([r.score for r in rounds]),
         losses=np.array([r.loss for r in rounds]),

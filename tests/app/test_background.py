@@ -106,7 +106,7 @@ def test_our_errors_are_told_and_others_only_named() -> None:
 def test_sessions_share_a_job_and_a_cancelled_one_begins_again() -> None:
     jobs: Jobs[str, Task] = Jobs(kept=2, slots=2)
     first = jobs.get("x", Task, "a")
-    assert jobs.get("x", Task, "b") is first is jobs.held("x")
+    assert jobs.get("x", Task, "b") is first is jobs.known("x")
     first.cancel()
     again = jobs.get("x", Task, "a")
     assert again is not first
@@ -117,7 +117,7 @@ def test_old_jobs_make_room_and_end() -> None:
     jobs: Jobs[int, Task] = Jobs(kept=2, slots=3)
     first, *rest = [jobs.get(n, Task, "a") for n in range(3)]
     assert first.finished.wait(WAIT)
-    assert jobs.held(0) is None
+    assert jobs.known(0) is None
     for job in rest:
         assert job.running
         job.cancel()

@@ -34,7 +34,7 @@ GRID_OF_PAGE = Grid()
 MAX_BYTES = 8_000_000
 """The file stays below this, so that it fits into an e-mail."""
 
-TIE = 2
+TIE_POINTS = 2
 """Accuracies that differ by at most this many whole points are called level."""
 
 TITLE = "What averaging does to federated LoRA"
@@ -73,7 +73,7 @@ def numbers(
     runs = all_measured(grid, should_stop, on_progress, rows=rows)
     federation = Federation(grid.config(*grid.settings[0], grid.lams[0]))
     task = federation.new_trace().task
-    won, level, lost = ahead(runs, grid.lams, TIE)
+    won, level, lost = ahead(runs, grid.lams, TIE_POINTS)
     return {
         "format": FORMAT,
         "engine": ENGINE_VERSION,
@@ -91,7 +91,7 @@ def numbers(
         "methods": {
             name: dataclasses.asdict(METHODS[arm].card) for name, arm in (("naive", NAIVE), ("aligned", ALIGNED))
         },
-        "count": {"runs": won + level + lost, "ahead": won, "level": level, "behind": lost, "tie": TIE},
+        "count": {"runs": won + level + lost, "ahead": won, "level": level, "behind": lost, "tie": TIE_POINTS},
         "theme": {
             mode: {"ink": INK[mode], "muted": MUTED[mode], "grid": GRID[mode], "ghost": GHOST[mode],
                    "paper": SURFACE[mode], "hues": HUES[mode]}

@@ -113,7 +113,7 @@ def arm_name(lam: float) -> str:
 
 
 @dataclass(frozen=True)
-class Kept:
+class RoundNumbers:
     """What the page needs of one arm's round.
 
     Attributes:
@@ -127,13 +127,13 @@ class Kept:
     arrows: Row
 
 
-def kept(finished: Finished, columns: dict[str, int]) -> Kept:
+def numbers_of(finished: Finished, columns: dict[str, int]) -> RoundNumbers:
     """From a finished round; ``columns``: the column of A that each arm's arrows show, by name, once it is chosen."""
     context, name = finished.context, finished.name
     error, _ = relative_errors(finished.sent, context.reference, finished.update, context.weights)
     shown = {} if name == NAIVE else arrows(finished, columns)
     score = round(finished.score, SCORE_DIGITS)
-    return Kept(name, score, float(f"{error:.{ERROR_DIGITS}g}"), shown)
+    return RoundNumbers(name, score, float(f"{error:.{ERROR_DIGITS}g}"), shown)
 
 
 def arrows(finished: Finished, columns: dict[str, int]) -> Row:
@@ -201,8 +201,8 @@ def measured(grid: Grid, setting: tuple[float, float, int], should_stop: Callabl
     with torch_threads(1):
         federation = Federation(shown[0], methods)
         start = federation.new_trace().task
-        for _, event in lockstep([federation], functools.partial(kept, columns={}), should_stop):
-            if isinstance(event, Kept):
+        for _, event in lockstep([federation], functools.partial(numbers_of, columns={}), should_stop):
+            if isinstance(event, RoundNumbers):
                 arm = arms[event.arm]
                 arm["score"].append(event.score)
                 arm["error"].append(event.error)

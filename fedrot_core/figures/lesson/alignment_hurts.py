@@ -13,7 +13,7 @@ from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, SURFACE, base
 from fedrot_core.trace import Array
 from fedrot_core.wording import percent
 
-NOTHING = 1e-9
+SAME_ERROR = 1e-9
 """Distances and errors at or below this are rounding."""
 
 
@@ -43,7 +43,7 @@ def pulls(rows: Sequence[Pull], mode: str, asked: str = "") -> go.Figure:
     moves = ", ".join(f"{row.name} {percent(row.before)} → {percent(row.after)}" for row in rows)
     if asked:
         title, alt = asked, f"{asked} {a.name}: {percent(a.before)} as sent, {percent(a.after)} after alignment."
-    elif error.after > error.before + NOTHING:
+    elif error.after > error.before + SAME_ERROR:
         title = (
             f"A comes closer, B is driven apart: the error rises from {percent(error.before)} to {percent(error.after)}"
         )

@@ -16,7 +16,7 @@ from fedrot_core.study.plotted import Axis
 from fedrot_core.trace import Array
 from fedrot_core.wording import percent, signed
 
-SMALL = 2.0
+TIE_POINTS = 2.0
 """Gains within this many points are called no difference."""
 
 GAIN_RANGE = (-15.0, 60.0)
@@ -59,14 +59,14 @@ def who_holds(counts: Array, even: float, label: str, mode: str, asked: str = ""
     """
     K, classes = counts.shape
     share = float((counts.max(1) / counts.sum(1).clip(1)).mean())
-    held = (counts > 0).sum(1)
+    different = (counts > 0).sum(1)
     if asked:
         title, alt = asked, f"{asked} Shown: samples of {K} clients by {classes} digit classes, {label}."
     else:
         title = f"{label}: one digit makes up {percent(share)} of a client's data (dealt evenly: {percent(even)})"
         alt = (
             f"Training samples of {K} clients by {classes} digit classes, {label}: a client's commonest digit makes up "
-            f"{percent(share)} of its data on average; clients hold {held.min()} to {held.max()} classes and "
+            f"{percent(share)} of its data on average; clients hold {different.min()} to {different.max()} classes and "
             f"{counts.sum(1).min()} to {counts.sum(1).max()} samples."
         )
     fig = base_figure(
@@ -124,12 +124,12 @@ def gain_line(gain: Series, axis: Axis, over: str, mode: str, asked: str = "") -
 def _gain_finding(gain: Series, ends: str) -> str:
     """What the gains say, with their first and last number."""
     first, last = float(gain.median[0]), float(gain.median[-1])
-    if np.abs(gain.median).max() < SMALL:
+    if np.abs(gain.median).max() < TIE_POINTS:
         low, high = signed(float(gain.median.min())), signed(float(gain.median.max()))
         return f"Alignment changes next to nothing: the gain lies between {low} and {high} points"
     if gain.median.max() <= 0:
         return f"Alignment hurts: {ends}"
-    if abs(last - first) < SMALL:
+    if abs(last - first) < TIE_POINTS:
         return f"The gain is about the same everywhere: {ends}"
     return f"The gain {'rises' if last > first else 'falls'}: {ends}"
 
@@ -137,7 +137,7 @@ def _gain_finding(gain: Series, ends: str) -> str:
 def score_lines(lines: Sequence[Series], start: float, axis: Axis, over: str, mode: str, asked: str = "") -> go.Figure:
     """Scores of the naive and the aligned average over ``axis``; with a question, only where both started."""
     span = f"{axis.letter} {axis.values[-1]:g} → {axis.values[0]:g}"
-    moves = ", ".join(_move(line.name, line.median[-1], line.median[0], SMALL / 100) for line in lines)
+    moves = ", ".join(_move(line.name, line.median[-1], line.median[0], TIE_POINTS / 100) for line in lines)
     if asked:
         title, alt = asked, f"{asked} Shown: the score before training, {percent(start)}."
     else:
@@ -324,11 +324,11 @@ def ways(rows: Sequence[Way], start: float, over: str, mode: str, asked: str = "
 
 def _ways_finding(rows: Sequence[Way]) -> str:
     """Which settings alignment leaves as they are, by how factors are sent where that decides it."""
-    same = [w for w in rows if abs(w.gain[1]) < SMALL]
-    others = [w.gain[1] for w in rows if abs(w.gain[1]) >= SMALL]
+    same = [w for w in rows if abs(w.gain[1]) < TIE_POINTS]
+    others = [w.gain[1] for w in rows if abs(w.gain[1]) >= TIE_POINTS]
     groups = {w.group for w in same}
     if same and others and len(groups) == 1 and all(w in same for w in rows if w.group in groups):
         low, high = (signed(pick(w.gain[1] for w in same)) for pick in (min, max))
         rest = f"otherwise {signed(min(others))} to {signed(max(others))}"
         return fitting(f"{groups.pop().capitalize()}, no difference: median gain {low} to {high} points; {rest}")
-    return f"Gain under {SMALL:g} points in {len(same)} of {len(rows)} settings"
+    return f"Gain under {TIE_POINTS:g} points in {len(same)} of {len(rows)} settings"

@@ -28,11 +28,11 @@ def data(trace: Trace, view: View) -> go.Figure:
         f"One {kind} makes up {percent(top_share.mean())} of a client's data on average{ends}",
         f"One {kind} makes up {percent(top_share.mean())} of a client's data on average",
     )
-    held = (counts > 0).sum(1)
+    different = (counts > 0).sum(1)
     alt = (
         f"Training samples of {K} clients by {kind}, {classes} in all: a client's commonest {kind} makes up "
-        f"{percent(top_share.mean())} of its data on average, and clients hold {held.min()} to {held.max()} classes, "
-        f"{counts.sum(1).min()} to {counts.sum(1).max()} samples."
+        f"{percent(top_share.mean())} of its data on average, and clients hold {different.min()} to "
+        f"{different.max()} classes, {counts.sum(1).min()} to {counts.sum(1).max()} samples."
     )
     fig = base_figure(
         mode, title, alt, shapes=outline(view.client, K, classes, mode) if ends else [],

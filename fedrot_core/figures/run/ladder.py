@@ -12,7 +12,7 @@ from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
 from fedrot_core.wording import percent
 
-NOTHING = 1e-4
+SAME_ERROR = 1e-4
 """Relative errors and differences below this are not worth a sentence."""
 
 
@@ -24,9 +24,9 @@ def rungs(ladder: np.ndarray) -> dict[str, float]:
 def finding(now: dict[str, float], rank: int) -> str:
     """What the best turn found does to the naive error in this round."""
     naive, gpa, floor = percent(now["naive"]), percent(now["gpa"]), percent(now["floor"])
-    if max(now["naive"], now["gpa"]) < NOTHING:
+    if max(now["naive"], now["gpa"]) < SAME_ERROR:
         return "Clients agree: there is no aggregation error to remove"
-    if now["gpa"] > max(now["naive"] * 1.001, now["naive"] + NOTHING):
+    if now["gpa"] > max(now["naive"] * 1.001, now["naive"] + SAME_ERROR):
         return f"Alignment hurts here: naive error {naive}, best turn found {gpa}, rank-{rank} floor {floor}"
     if now["gpa"] > now["naive"] * 0.95:
         return f"Turning has little to remove: error {naive} naive, {gpa} turned; rank-{rank} floor {floor}"

@@ -20,7 +20,7 @@ from fedrot_core.trace import RoundRecord, Trace
 from fedrot_core.wording import percent
 
 HEAD, MEAN_HEAD = 9.0, 16.0
-HELPS = 0.01
+SAME_SHARE = 0.01
 """Shares that differ by less are called equal."""
 
 
@@ -40,9 +40,9 @@ def finding(record: RoundRecord, naive: float, turned: float) -> str:
     """The title: what averaging keeps as sent and turned first, from recorded lengths."""
     would = "" if record.applied else "would "
     verb = "keeps" if record.applied else "keep"
-    if turned > naive + HELPS:
+    if turned > naive + SAME_SHARE:
         return f"Averaging as sent keeps {percent(naive)} of the arrow; turning first {would}{verb} {percent(turned)}"
-    if turned < naive - HELPS:
+    if turned < naive - SAME_SHARE:
         return f"Turning hurts here: as sent {percent(naive)} of the arrow is kept, turned first {percent(turned)}"
     return fitting(
         f"Turning does not help here: {percent(naive)} of the arrow is kept as sent, {percent(turned)} turned",

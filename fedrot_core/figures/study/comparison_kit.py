@@ -63,8 +63,8 @@ def over_seeds(runs: Sequence[RunSummary], view: CompareView) -> str:
 
 def last_finite(values: Any) -> float:
     """The last finite entry; NaN if there is none."""
-    held = np.asarray(values)[np.isfinite(values)]
-    return float(held[-1]) if len(held) else float("nan")
+    finite = np.asarray(values)[np.isfinite(values)]
+    return float(finite[-1]) if len(finite) else float("nan")
 
 
 def final(values: Any) -> float:
@@ -124,8 +124,8 @@ class ErrorAxis:
 
 def error_axis(values: Sequence[Any], exact: bool) -> ErrorAxis:
     """The axis that holds ``values`` and, if some arms are exact, zero."""
-    held = [float(v) for v in np.concatenate([np.ravel(v) for v in values])] if len(values) else []
-    bottom, top = decades([v for v in held if math.isfinite(v)])
+    finite = [float(v) for v in np.concatenate([np.ravel(v) for v in values])] if len(values) else []
+    bottom, top = decades([v for v in finite if math.isfinite(v)])
     span = top - bottom
     exponents = list(range(bottom, top + 1, max(1, math.ceil(span / 6))))
     ticks, texts = [10.0**n for n in exponents], [percent(10.0**n) for n in exponents]

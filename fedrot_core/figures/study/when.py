@@ -21,7 +21,7 @@ from fedrot_core.wording import percent, signed, times
 DECADES = math.log10(30)
 """Colours are fixed from thirty times worse to thirty times better; beyond that they stay as they are."""
 
-EQUAL = math.log10(1 + SAME_ERROR)
+SAME_RATIO = math.log10(1 + SAME_ERROR)
 
 DIVERGING = {"light": ("#EC9259", "#F3F4F6", "#6DB3E2"), "dark": ("#A94A12", "#252C37", "#17659B")}
 """Hurts, equal, helps: the hues of the naive and the aligned arm, pale or dim enough to read text on them."""
@@ -127,8 +127,8 @@ def _finding(cells: Sequence[Cell], x: Axis, y: Axis, naive: str, aligned: str) 
     known = [c for c in cells if c.known]
     if len(known) < 2:
         return f"{sum(c.done for c in cells)} of {len(cells)} settings computed"
-    lower = sum(c.ratio > EQUAL for c in known)
-    higher = sum(c.ratio < -EQUAL for c in known)
+    lower = sum(c.ratio > SAME_RATIO for c in known)
+    higher = sum(c.ratio < -SAME_RATIO for c in known)
     most, least = max(known, key=lambda c: c.ratio), min(known, key=lambda c: c.ratio)
     count = f"Error lower with {aligned} in {lower} of {len(known)} settings, higher in {higher}"
     if lower == higher == 0:

@@ -44,7 +44,7 @@ RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 CANCELS = 1e-5
 """A sum of cosines below this is float32 rounding."""
 
-CLEAR = 0.02
+SCORE_TIE = 0.02
 """A change of the final score by less than two points is called none."""
 
 
@@ -321,7 +321,7 @@ def _gain(score: Score) -> float:
 
 
 def _verdict(gain: float) -> int:
-    return 0 if gain > CLEAR else 2 if gain < -CLEAR else 1
+    return 0 if gain > SCORE_TIE else 2 if gain < -SCORE_TIE else 1
 
 
 VERDICTS = ("Raises it clearly", "Changes hardly anything", "Lowers it clearly")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fedrot_core.config import FederationConfig
 from fedrot_core.figures.lesson.skew import (
     GAIN_RANGE,
-    SMALL,
+    TIE_POINTS,
     Series,
     Way,
     error_lines,
@@ -119,12 +119,12 @@ def _holdings_before(values: Values, runs: Runs) -> Scene:
 
 def _holdings(values: Values, runs: Runs) -> Scene:
     counts, even = _counts(runs)
-    held = (counts > 0).sum(1)
+    different = (counts > 0).sum(1)
     facts = {
         "share": percent(_top_share(counts)),
         "even": percent(_top_share(even)),
-        "least": str(int(held.min())),
-        "most": str(int(held.max())),
+        "least": str(int(different.min())),
+        "most": str(int(different.max())),
         "all": str(counts.shape[1]),
     }
     label = f"α {float(values['skew']):g}"
@@ -151,7 +151,7 @@ def _alpha_before(values: Values, runs: Runs) -> Scene:
 def _alpha_gain(values: Values, runs: Runs) -> Scene:
     gain = _gains(runs)
     change = float(gain.median[0] - gain.median[-1])
-    verdict = "the same as" if abs(change) < SMALL else "more than" if change > 0 else "less than"
+    verdict = "the same as" if abs(change) < TIE_POINTS else "more than" if change > 0 else "less than"
     facts = {
         "skewed": signed(float(gain.median[0])),
         "even": signed(float(gain.median[-1])),
@@ -180,7 +180,7 @@ def _falls(runs: Runs) -> tuple[float, float]:
 
 
 def _suffers(values: Values, runs: Runs) -> int:
-    naive, aligned = (fall > SMALL for fall in _falls(runs))
+    naive, aligned = (fall > TIE_POINTS for fall in _falls(runs))
     return 2 if naive and aligned else 0 if naive else 1 if aligned else 3
 
 
@@ -330,8 +330,8 @@ def _ways_scene(values: Values, runs: Runs) -> Scene:
 
 
 def _no_difference(values: Values, runs: Runs) -> int:
-    """Which single condition goes with a gain below :data:`SMALL` in all of its settings: the last one if none does."""
-    small = {way: abs(row.gain[1]) < SMALL for way, row in zip(WAYS, _ways(runs), strict=True)}
+    """Which single condition goes with a gain below :data:`TIE_POINTS` in all of its settings; else the last one."""
+    small = {way: abs(row.gain[1]) < TIE_POINTS for way, row in zip(WAYS, _ways(runs), strict=True)}
     conditions: tuple[Callable[[tuple[str, float, int]], bool], ...] = (
         lambda way: way[1] == 10.0,
         lambda way: way[2] == 8,

@@ -15,9 +15,8 @@ from fedrot_core.learn.quiz.draws import one_of, pick, pick_number, some_of
 from fedrot_core.methods import METHODS, RoundContext, ServerState
 from fedrot_core.methods.base import INDEX_BYTES, NUMBER_BYTES
 from fedrot_core.rng import stream
+from fedrot_core.study.summary import EXACT_BELOW
 from fedrot_core.wording import percent, size
-
-EXACT = 1e-9
 
 SENDERS = ("fedit", "fedrot", "ffa", "rolora", "fedsa", "flora", "fedex", "fedsvd")
 """Methods whose uploads have a size that can be reckoned."""
@@ -87,8 +86,8 @@ def bench_error(method: str, weights: tuple[float, ...]) -> float:
 def exact_method(rng: np.random.Generator) -> Drawn:
     weights = one_of(rng, WEIGHTS)
     errors = {n: bench_error(n, weights) for n in METHODS if "ablation" not in METHODS[n].paper}
-    exact = [n for n in errors if errors[n] < EXACT]
-    inexact = [n for n in errors if errors[n] >= EXACT]
+    exact = [n for n in errors if errors[n] < EXACT_BELOW]
+    inexact = [n for n in errors if errors[n] >= EXACT_BELOW]
     asks_exact = bool(rng.integers(2))
     pool, others = (exact, inexact) if asks_exact else (inexact, exact)
     right, wrong = one_of(rng, pool), some_of(rng, others, MOST_OPTIONS - 1)

@@ -17,9 +17,9 @@ from fedrot_core.learn.quiz.algebra import shares
 from fedrot_core.learn.quiz.base import Drawn, Number, register
 from fedrot_core.learn.quiz.draws import normal, one_of, pick, pick_number
 from fedrot_core.rng import stream
+from fedrot_core.study.summary import EXACT_BELOW
 from fedrot_core.wording import percent
 
-EXACT = 1e-9
 PERCENT_GAP = 0.03
 
 
@@ -141,7 +141,7 @@ def first_step(rng: np.random.Generator) -> Drawn:
     start, optimizer = one_of(rng, ("trained", "trained", "independent")), one_of(rng, ("sgd", "adam"))
     steps, K = one_of(rng, STEPS), one_of(rng, (2, 3, 5, 8))
     error = first_round(start, optimizer, steps, K)
-    right = STILL_COMMON if error < EXACT else BOTH_DIFFER
+    right = STILL_COMMON if error < EXACT_BELOW else BOTH_DIFFER
     facts = {
         "K": str(K), "start": STARTS[start], "steps": f"{steps} local step{'s' if steps > 1 else ''}",
         "optimiser": OPTIMISERS[optimizer], "error": percent(error),

@@ -16,7 +16,7 @@ import pytest
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError
 from fedrot_core.export.take_home import runs as take_home_runs
-from fedrot_core.export.take_home.build import GRID_OF_PAGE, MAX_BYTES, TIE, TINY, Grid, build, numbers, written
+from fedrot_core.export.take_home.build import GRID_OF_PAGE, MAX_BYTES, TIE_POINTS, TINY, Grid, build, numbers, written
 from fedrot_core.export.take_home.check import check_page
 from fedrot_core.export.take_home.runs import ahead, all_measured
 from fedrot_core.export.take_home.steps import STEPS
@@ -191,8 +191,8 @@ def test_runs_are_counted_by_whole_points() -> None:
         return {"score": list(scores)}
 
     rows = [{"naive": arm(0.1, 0.50), "aligned": [arm(0.1, 0.99), arm(0.9, 0.53), arm(0.9, 0.52), arm(0.1, 0.47)]}]
-    assert ahead(rows, (0.0, 0.2, 0.5, 1.0), TIE) == (1, 1, 1)
-    assert ahead([{"naive": arm(), "aligned": [arm(0.5)]}], (0.5,), TIE) == (0, 0, 0)
+    assert ahead(rows, (0.0, 0.2, 0.5, 1.0), TIE_POINTS) == (1, 1, 1)
+    assert ahead([{"naive": arm(), "aligned": [arm(0.5)]}], (0.5,), TIE_POINTS) == (0, 0, 0)
 
 
 def test_shared_flags_name_what_differs_from_the_defaults() -> None:

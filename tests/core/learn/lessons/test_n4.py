@@ -16,7 +16,7 @@ from fedrot_core.federation import Federation
 from fedrot_core.learn.examples.frame_turns import CLIENTS, PACES, PLANES, RANK, STEPS, config_of, frame_turns
 from fedrot_core.learn.lessons import LESSONS, Step
 from fedrot_core.learn.lessons.base import Curve
-from fedrot_core.learn.lessons.n4_sources import CLEAR, LAST, LIMIT, SEEDS, SOURCES, TOP, VERDICTS
+from fedrot_core.learn.lessons.n4_sources import LAST, LIMIT, SCORE_TIE, SEEDS, SOURCES, TOP, VERDICTS
 from fedrot_core.study.summary import ArmSummary, RunSummary
 from fedrot_core.trace import Trace
 from fedrot_core.wording import degrees, percent
@@ -273,7 +273,7 @@ def summaries(gain: dict[str, float]) -> list[RunSummary]:
     ]
 
 
-@pytest.mark.parametrize(("gain", "verdict"), [(0.3, 0), (CLEAR / 2, 1), (0.0, 1), (-CLEAR / 2, 1), (-0.3, 2)])
+@pytest.mark.parametrize(("gain", "verdict"), [(0.3, 0), (SCORE_TIE / 2, 1), (0.0, 1), (-SCORE_TIE / 2, 1), (-0.3, 2)])
 def test_the_verdict_is_the_measured_one(gain: float, verdict: int) -> None:
     found = summaries({"trained": gain, "independent": 0.0, "svd": 0.31, "turned": 0.2})
     values = LESSON.defaults()
