@@ -81,7 +81,10 @@ RANKS: dict[int, tuple[str, ...]] = {
         "fedrot_core.export.lecture",
         "fedrot_core.export.take_home",
     ),
-    16: ("fedrot_core.cli",),
+    16: (
+        "fedrot_core.api",
+        "fedrot_core.cli",
+    ),
     17: ("fedrot_core.__main__",),
     18: (
         "app",
