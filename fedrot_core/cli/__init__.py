@@ -4,6 +4,7 @@
 import atexit
 import os
 import sys
+from pathlib import Path
 
 from fedrot_core.cli.program import STOPPED, group
 
@@ -11,7 +12,8 @@ from fedrot_core.cli.program import STOPPED, group
 def main() -> None:
     """Run the command that ``sys.argv`` names, then exit with its code."""
     try:
-        group.main(prog_name="python -m fedrot_core")
+        installed = Path(sys.argv[0]).stem == "fedrot"
+        group.main(prog_name="fedrot" if installed else "python -m fedrot_core")
     except SystemExit as end:
         if end.code != STOPPED:
             raise
