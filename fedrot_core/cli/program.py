@@ -12,7 +12,7 @@ import click
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.compute import torch_threads
-from fedrot_core.errors import Cancelled, ConfigError, FedRotError, TraceError
+from fedrot_core.errors import Cancelled, ConfigError, FedRotError, TraceError, rule
 
 OK, FAILED, BAD_INPUT, UNDECIDED, STOPPED = 0, 1, 2, 3, 130
 
@@ -48,7 +48,12 @@ class Program(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command's module only when it is asked for: each brings libraries that the others do not need."""
         if cmd_name in _modules():
-            importlib.import_module(f"{__package__}.{cmd_name.replace('-', '_')}")
+            try:
+                importlib.import_module(f"{__package__}.{cmd_name.replace('-', '_')}")
+            except ModuleNotFoundError as error:
+                if (error.name or "fedrot_core").startswith("fedrot_core"):
+                    raise
+                return _without(cmd_name, error.name or "")
         return super().get_command(ctx, cmd_name)
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
@@ -70,6 +75,18 @@ class Program(click.Group):
             click.echo(f"Error: {error}", err=True)
             code = FAILED
         sys.exit(code if isinstance(code, int) else OK)
+
+
+def _without(command: str, module: str) -> click.Command:
+    """A command that an extra of the package brings, in its absence."""
+    remedy = 'Install it with: pip install "fedrot-lab[slides]".'
+
+    def say() -> None:
+        raise rule(f"`{command}`", f"find the module {module}", "none", remedy)
+
+    text = f"Needs the module {module}. {remedy}"
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(command, callback=say, help=text, short_help=text, context_settings=settings)
 
 
 @click.group(cls=Program, epilog=EPILOG, context_settings=CONTEXT)

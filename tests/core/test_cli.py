@@ -583,3 +583,22 @@ def test_control_c_keeps_the_finished_part_of_a_sweep(call: Call, monkeypatch: p
     assert result.exit_code == STOPPED
     assert len({row["lr"] for row in rows(result.stdout)}) == 1
     assert "1 of 3 runs were finished and are kept." in result.stderr
+
+
+def test_a_command_whose_extra_is_missing_says_how_to_get_it() -> None:
+    """A process of its own, in which python-pptx cannot be imported."""
+
+    def without(*args: str) -> subprocess.CompletedProcess[str]:
+        code = "import sys; sys.modules['pptx'] = None; from fedrot_core.cli import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", code, *args], cwd=ROOT, capture_output=True, text=True, timeout=120
+        )
+
+    listed = without("--help")
+    assert listed.returncode == 0, listed.stderr
+    assert "Needs the module pptx" in " ".join(listed.stdout.split())
+    assert "\n  compare " in listed.stdout
+    refused_ = without("pack", "--lesson", "limits", "--out", "x.zip")
+    assert refused_.returncode == BAD_INPUT
+    assert 'pip install "fedrot-lab[slides]"' in refused_.stderr
+    assert "Traceback" not in refused_.stderr
