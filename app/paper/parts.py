@@ -78,7 +78,7 @@ def lead(card: PaperCard) -> None:
     """What both sides say, in current numbers, and how far that may be read."""
     headline, elsewhere = html.escape(card.headline), html.escape(card.elsewhere)
     st.html(f'<p class="fedrot-look" role="status"><b>{headline}</b> {elsewhere}</p>')
-    st.caption(f"Left the paper, right ours. {card.note}")
+    st.caption(f"In each pair the paper's figure comes first. {card.note}")
 
 
 def differences(card: PaperCard) -> None:
