@@ -100,7 +100,7 @@ def test_a_curve_drawn_with_the_mouse_is_scored(page: Page, app_url: str, name: 
     settled(page)
     page.get_by_role("button", name="Lock in my prediction").first.click()
     expect(page.locator(".fedrot-feedback")).to_contain_text("Score")
-    assert page.locator(".fedrot-draw rect.truth").count() == len(asked.ticks)
+    expect(page.locator(".fedrot-draw rect.truth")).to_have_count(len(asked.ticks))
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
