@@ -44,7 +44,9 @@ def bug(name: str | None, case: int | None, settings: dict[str, Any], wanted: Wa
     NAME is listed below. The evidence: the same measurements on both copies, in a run and on a test bench.
     """
     if (name is None) == (case is None):
-        raise rule("bug", "have a NAME or a --case, and not both", f"{name}, {case}", "Name a mistake, for example.")
+        given = "neither" if name is None else "both"
+        remedy = f"Name one of {', '.join(MISTAKES)}, for example."
+        raise rule("bug", "have a NAME or a --case, and not both", given, remedy)
     mistake = hidden(case) if case is not None else MISTAKES[name or ""]
     config = config_of({**settings, **({} if case is None else {"seed": case})})
     trace = train(config, wanted.quiet, mistake.arms(config))

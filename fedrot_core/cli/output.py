@@ -79,12 +79,30 @@ def say(text: str) -> None:
     click.echo(text.replace("\u00a0", " "))
 
 
-def check_out(path: Path, suffixes: Collection[str]) -> None:
-    """Refuse before any training a file that could not be written after it."""
+def check_out(path: Path, suffixes: Collection[str], flag: str = "--out") -> None:
+    """Refuse before any training a file that could not be written after it.
+
+    Args:
+        suffixes: endings that say what can be written; flag: which named the file.
+    """
     if path.suffix.lower() not in suffixes:
-        raise rule("--out", f"end in {', '.join(suffixes)}", str(path), "The ending says what is written.")
+        raise rule(flag, f"end in {', '.join(suffixes)}", str(path), "The ending says what is written.")
     if not path.parent.is_dir():
-        raise rule("--out", "lie in a folder that exists", str(path.parent), "Make the folder first.")
+        raise rule(flag, "lie in a folder that exists", str(path.parent), "Make the folder first.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        what = f"lie in a folder that can be written ({error.strerror})"
+        raise rule(flag, what, str(path), "Choose another folder.") from None
+
+
+def all_different(paths: Sequence[Path]) -> None:
+    """Refuse two outputs in one file: the later would replace the earlier."""
+    names = [path.resolve() for path in paths]
+    twice = next((str(path) for n, path in enumerate(paths) if names[n] in names[:n]), None)
+    if twice is not None:
+        raise rule("Outputs", "each have a file of their own", twice, "Name another file.")
 
 
 def write_file(path: Path, content: bytes) -> None:

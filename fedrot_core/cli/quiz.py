@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from fedrot_core.cli.flags import Teaching
-from fedrot_core.cli.output import check_out, say, write_file
+from fedrot_core.cli.output import all_different, check_out, say, write_file
 from fedrot_core.cli.program import group
 from fedrot_core.export.lecture.worksheet import MOST, as_html, as_markdown, questions
 from fedrot_core.export.provenance import line
+from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.learn.quiz import topics
 from fedrot_core.learn.quiz.base import EVERYTHING, SEEDS
 
@@ -29,19 +30,26 @@ Examples:
     "--seed", type=click.IntRange(1, SEEDS), metavar="N", default=1, show_default=True,
     help="The same seed gives everyone the same questions, here and on the page Quiz.",
 )  # fmt: skip
-@click.option("--questions", "count", type=click.IntRange(1, MOST), metavar="N", default=6, show_default=True)
+@click.option("--questions", "count", type=click.IntRange(1, MOST), metavar="N", default=6, show_default=True,
+    help="How many.",
+)  # fmt: skip
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the questions as .html or .md.")
 @click.option("--key", type=click.Path(dir_okay=False, path_type=Path), help="Write the answers as .html or .md.")
 @click.option("--answers", is_flag=True, help="Print the answers instead of the questions.")
 def quiz(topic: str, seed: int, count: int, out: Path | None, key: Path | None, answers: bool) -> None:
     """Make questions with numbers of their own from a seed, as on the page Quiz."""
     files = [(file, is_key) for file, is_key in ((out, False), (key, True)) if file is not None]
-    for file, _ in files:
-        check_out(file, (".html", ".md"))
+    for file, is_key in files:
+        check_out(file, (".html", ".md"), "--key" if is_key else "--out")
+    all_different([file for file, _ in files])
+    titles = {EVERYTHING: "all lessons", **{name: LESSONS[name].title for name in topics()}}
     asked = questions(seed, count, topic)
-    title, source = "Quiz: federated LoRA", line(f"topic {topic}, seed {seed}, {count} questions")
+    title, source = (
+        "Quiz: federated LoRA",
+        line(f"topic: {titles[topic]}", f"seed {seed}, {count} question{'s' * (count > 1)}"),
+    )
     for file, is_key in files:
         write = as_html if file.suffix.lower() == ".html" else as_markdown
         write_file(file, write(title, source, asked, is_key).encode())
-    if not files:
+    if answers or not files:
         say(as_markdown(title, source, asked, answers))

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from fedrot_core.cli.output import check_out, json_option, quiet_option, say, write_file
+from fedrot_core.cli.output import all_different, check_out, json_option, quiet_option, say, write_file
 from fedrot_core.cli.pictures import style_and_size
 from fedrot_core.errors import rule
 from fedrot_core.export.picture.files import write_figure
@@ -27,12 +27,12 @@ class Wanted:
     """What a person wants of the results.
 
     Attributes:
-        out: file for the rows (.csv) or for everything (.json); pictures: (name of a figure, file).
+        outs: files for the rows (.csv) or for everything (.json); pictures: (name of a figure, file).
         style, size: of the pictures.
         as_json: print everything as JSON instead of text; quiet: no progress.
     """
 
-    out: Path | None
+    outs: tuple[Path, ...]
     pictures: tuple[tuple[str, Path], ...]
     style: str
     size: str | tuple[int, int]
@@ -48,9 +48,9 @@ class Wanted:
         Args:
             footer: what stands under the figure of a name.
         """
-        if self.out:
-            whole = as_csv(rows) if self.out.suffix.lower() == ".csv" else as_json(content)
-            write_file(self.out, whole.encode())
+        for out in self.outs:
+            whole = as_csv(rows) if out.suffix.lower() == ".csv" else as_json(content)
+            write_file(out, whole.encode())
         by_name = {drawing.name: drawing for drawing in drawings}
         for name, file in self.pictures:
             figure = by_name[name].draw(STYLES[self.style].mode)
@@ -92,14 +92,15 @@ def results(figures: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[.
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def wrapped(
-            out: Path | None, as_json: bool, quiet: bool, pictures: tuple[tuple[str, Path], ...] = (),
+            outs: tuple[Path, ...], as_json: bool, quiet: bool, pictures: tuple[tuple[str, Path], ...] = (),
             style: str = "light", size: str | tuple[int, int] = "slide", **arguments: Any,
         ) -> Any:  # fmt: skip
-            if out:
+            for out in outs:
                 check_out(out, TABLES)
             for _, file in pictures:
-                check_out(file, [f".{format}" for format in FORMATS])
-            return command(wanted=Wanted(out, pictures, style, size, as_json, quiet), **arguments)
+                check_out(file, [f".{format}" for format in FORMATS], "--draw")
+            all_different([*outs, *(file for _, file in pictures)])
+            return command(wanted=Wanted(outs, pictures, style, size, as_json, quiet), **arguments)
 
         found: Callable[..., Any] = quiet_option(json_option(wrapped))
         if figures:
@@ -109,8 +110,8 @@ def results(figures: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[.
                 f"ending says the format: {', '.join(FORMATS)}. svg, pdf and png need Chrome or Chromium.",
             )(style_and_size(found))  # fmt: skip
         return click.option(
-            "--out", type=click.Path(dir_okay=False, path_type=Path),
-            help="Write the rows as .csv, or everything as .json.",
+            "--out", "outs", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
+            help="Write the rows as .csv, or everything as .json; may be given several times.",
         )(found)  # fmt: skip
 
     return add

@@ -12,6 +12,7 @@ import click
 from fedrot_core.cli.flags import Teaching, configured, method_list
 from fedrot_core.cli.output import (
     Writer,
+    all_different,
     check_out,
     json_option,
     quiet_option,
@@ -70,6 +71,7 @@ def run(config: FederationConfig, outs: tuple[Path, ...], as_json: bool, quiet: 
     """Train one run: all methods on the same seed, split and mini-batches."""
     for out in outs:
         check_out(out, WRITERS)
+    all_different(outs)
     trace = train(config, quiet)
     for out in outs:
         write_file(out, WRITERS[out.suffix.lower()](trace))

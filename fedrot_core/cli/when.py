@@ -44,7 +44,8 @@ Examples:
 def when(config: FederationConfig, rows: str, aligned: str, depth: str, search: bool, wanted: Wanted) -> int | None:
     """Map where alignment matters and where it hurts, as on the page When.
 
-    Every cell is one run of naive averaging against an aligned method, around the settings below; --arms is not used.
+    Every cell is one run of naive averaging against an aligned method, around the settings below. The map sets what
+    stands on its axes itself, with --map theta also --frames; --arms is not used.
     """
     planned = plan(config, rows, aligned, depth)
     if not planned.settings:
@@ -57,9 +58,12 @@ def when(config: FederationConfig, rows: str, aligned: str, depth: str, search: 
     score = config.task.score
     drawing = when_figure(found.cells, planned.x, planned.y, label(NAIVE), label(aligned), score)
     wanted.deliver(_text(found), found.rows, found.content, [drawing], lambda name: footer)
+    by_reason: dict[str, list[str]] = {}
     for finding in found.every:
         if not finding.cell.known:
-            click.echo(f"{finding.setting.name}: {finding.verdict}", err=True)
+            by_reason.setdefault(finding.verdict, []).append(finding.setting.name)
+    for why, names in by_reason.items():
+        click.echo(f"{names[0] if len(names) == 1 else f'{len(names)} settings'}: {why}", err=True)
     return FAILED if any(run.error for run in runs) else None
 
 

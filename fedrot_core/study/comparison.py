@@ -14,10 +14,10 @@ import numpy as np
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
-from fedrot_core.errors import ConfigError
+from fedrot_core.errors import ConfigError, rule
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS, Method
-from fedrot_core.study.seeds import over_seeds
+from fedrot_core.study.seeds import MOST_SEEDS, over_seeds
 from fedrot_core.study.summary import SIGNIFICANT, TIE, ArmStatistics, Choice, RunSummary, choose, statistics
 from fedrot_core.study.sweep import sweep
 from fedrot_core.trace import ArmCard
@@ -79,6 +79,12 @@ def plan(
         ran: whether an arm of a config is known to be possible; a server's first refusal takes a second or two, since
             it loads the data and pretrains the frozen network.
     """
+    if not 0 <= margin <= 1:  # false for NaN too
+        raise rule("The margin", "be a share in 0..1", margin, "Use 0.01 for one point.")
+    if isinstance(names, str) or not names:
+        raise rule("Methods compared", "be a list of at least one name", names, "Pass ['fedit', 'fedrot'].", "arms")
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= MOST_SEEDS:
+        raise rule("Seeds", f"be a number in 1..{MOST_SEEDS}", seeds, "Use 5, for example.")
     alone = {name: base.with_values({"arms": (name,)}) for name in names}
     refused = {name: why for name, own in alone.items() if not ran(own, name) and (why := refusal(own))}
     able = tuple(name for name in names if name not in refused)

@@ -43,6 +43,12 @@ QUICK_ROUNDS = 8
 TIE_POINTS = 100 * TIE
 """Score differences up to this many points are ties."""
 
+SHOWN_POINTS = 0.05
+"""Differences of scores below this many points are shown as none."""
+
+ROUNDING = 1e-9
+"""Ratios of errors this close to one, in decades, are rounding."""
+
 TINY = 1e-12
 """Relative errors below this are rounding of an exact zero; ratios are taken against it."""
 
@@ -288,6 +294,8 @@ class Findings:
     def headline(self) -> str:
         """In how many settings of the map alignment wins, ties and loses."""
         gains = [f.cell.gain for f in self.mapped if f.cell.known]
+        if not gains and any(f.cell.done for f in self.mapped):
+            return f"None of the {len(self.mapped)} settings could be compared: {self.mapped[0].verdict}"
         if not gains:
             return f"None of the {len(self.mapped)} settings is done yet."
         wins, losses = sum(g > TIE_POINTS for g in gains), sum(g < -TIE_POINTS for g in gains)
@@ -307,7 +315,7 @@ class Findings:
         """In how many settings, searched ones too, the score is lower with alignment."""
         gains = [f.cell.gain for f in self.every if f.cell.known]
         return (
-            f"lower with alignment in {sum(g < 0 for g in gains)} of {len(gains)} settings, "
+            f"lower with alignment in {sum(g < -SHOWN_POINTS for g in gains)} of {len(gains)} settings, "
             f"by more than {TIE_POINTS:g} point in {sum(g < -TIE_POINTS for g in gains)}"
         )
 
@@ -317,7 +325,7 @@ class Findings:
         ratios = [f.cell.ratio for f in self.every if f.cell.known]
         markedly = sum(r < -math.log10(1 + SAME_ERROR) for r in ratios)
         return (
-            f"higher with alignment in {sum(r < 0 for r in ratios)} of {len(ratios)} settings, "
+            f"higher with alignment in {sum(r < -ROUNDING for r in ratios)} of {len(ratios)} settings, "
             f"by more than {percent(SAME_ERROR)} in {markedly}"
         )
 

@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from fedrot_core import api
 from tests.core.samples import sample
 
 ROOT = Path(__file__).resolve().parents[2]
+TRACE = fr.run(task="teacher", clients=3, rounds=1, steps=1)
 
 
 def test_every_example_runs() -> None:
@@ -93,6 +96,39 @@ def test_weights_that_mean_nothing_are_refused(weights: list[float]) -> None:
     clients = fr.clients_of([(np.ones((3, 2)), np.ones((2, 4)))] * 2)
     with pytest.raises(fr.ConfigError, match="Weights must be 2 numbers"):
         fr.align(clients, weights=weights)
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda c: fr.align(c, fr.clients_of([(np.ones((2, 2)), np.ones((2, 4)))])), "The reference must hold A and B"),
+        (lambda c: fr.align(c, side="C"), "side must be A or B"),
+        (lambda c: fr.align(c, group="X"), "group must be SO or O"),
+        (lambda c: fr.align(c, strength=float("nan")), r"strength must be in 0\.\.1"),
+        (lambda c: fr.error_ladder(cast(Any, fr.align(c))), "Clients must be factors of clients"),
+        (lambda c: fr.clients_of([(np.full((3, 2), np.nan), np.ones((2, 4)))]), "of finite numbers"),
+        (lambda c: fr.clients_of(cast(Any, None)), "Clients must be at least one pair"),
+        (lambda c: fr.run(cast(Any, "svd")), "run must get a FederationConfig"),
+        (lambda c: fr.figure("errors", cast(Any, "trace")), "figure must get a name and a trace"),
+        (lambda c: fr.figure("errors", TRACE, client=9), r"client must be in 0\.\.2"),
+        (lambda c: fr.figure("errors", TRACE, arm="gpa"), "arm must be one of fedit, fedrot"),
+        (lambda c: fr.figure("errors", TRACE, round=1), "A view must say one of"),
+        (lambda c: fr.compare(TRACE.config, []), "Methods compared must be a list"),
+        (lambda c: fr.compare(TRACE.config, ["fedit"], seeds=0), r"Seeds must be a number in 1\.\.100"),
+        (lambda c: fr.compare(TRACE.config, ["fedit"], margin=float("nan")), "The margin must be a share"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_with_rule_value_and_remedy(call: Callable[[Any], Any], match: str) -> None:
+    with pytest.raises(fr.ConfigError, match=match):
+        call(fr.clients_of([(np.ones((3, 2)), np.ones((2, 4)))] * 2))
+
+
+def test_a_reference_is_one_pair() -> None:
+    rng = np.random.default_rng(1)
+    pairs = [(rng.normal(size=(5, 2)), rng.normal(size=(2, 4))) for _ in range(3)]
+    aligned = fr.align(fr.clients_of(pairs), fr.clients_of(pairs[:1]))
+    np.testing.assert_allclose(aligned.rotations[0, 0], np.eye(2), atol=1e-9)
+    assert {"align_A", "align_B"} <= set(fr.error_ladder(fr.clients_of(pairs), fr.clients_of(pairs[:1])))
 
 
 def test_a_wheel_holds_the_package_and_its_command(tmp_path: Path) -> None:

@@ -381,7 +381,7 @@ def test_when_writes_the_map_and_the_search(call: Call, tmp_path: Path, monkeypa
 
 def test_paper_sets_its_numbers_beside_ours(call: Call, tmp_path: Path) -> None:
     args = ["paper", "--seeds", "1", "--rounds", "2", "--steps", "1", "--batch", "4", "--quiet", "--out", "p.csv"]
-    text = ok(call(*args, "--draw", "paper_clients=p.csv"))
+    text = ok(call(*args, "--draw", "paper_clients=c.csv"))
     assert "+2.2, +4.6, +10.5 points in the paper" in text
     assert "70.2 against 70.0" in text
     assert "What differs:" in text
@@ -399,7 +399,7 @@ def test_bug_shows_the_evidence_of_a_mistake_or_of_a_case(call: Call) -> None:
     case = next(n for n in range(1, game.CASES) if game.hidden(n).name == "order")
     content = json.loads(ok(call("bug", "--case", str(case), *small, "--json")))
     assert (content["mistake"], content["config"]["seed"]) == ("order", case)
-    refused(call("bug"), "bug must have a NAME or a --case, and not both")
+    refused(call("bug"), "bug must have a NAME or a --case, and not both; got .neither")
     refused(call("bug", "transposed", "--case", "1"), "and not both")
 
 
@@ -602,3 +602,15 @@ def test_a_command_whose_extra_is_missing_says_how_to_get_it() -> None:
     assert refused_.returncode == BAD_INPUT
     assert 'pip install "fedrot-lab[slides]"' in refused_.stderr
     assert "Traceback" not in refused_.stderr
+
+
+def test_every_output_has_a_file_of_its_own_that_can_be_written(call: Call, tmp_path: Path) -> None:
+    when_ = ["when", *SMALL]
+    refused(call(*when_, "--out", "w.csv", "--draw", "when=w.csv"), "Outputs must each have a file of their own")
+    refused(call("quiz", "--out", "q.html", "--key", "q.html"), "Outputs must each have a file of their own")
+    refused(call("run", *SMALL, "--out", "a.json", "--out", "a.json"), "Outputs must each have a file of their own")
+    refused(call(*when_, "--draw", "when=w.gif"), r"--draw must end in \.svg")
+    refused(call(*when_, "--out", "/proc/x.csv"), "--out must lie in a folder that can be written")
+    ok(call("spin", *SMALL, "--out", "s.csv", "--out", "s.json"))
+    assert (tmp_path / "s.csv").exists()
+    assert (tmp_path / "s.json").exists()
