@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import contextlib
 import functools
+import importlib.util
 import logging
 import os
 import signal
@@ -45,10 +46,17 @@ ShouldStop = Callable[[], bool]
 
 def chrome_path() -> str | None:
     """The browser that would be used: BROWSER_PATH, Plotly's own download, or one on the system."""
+    if not kaleido_installed():
+        return None
     from choreographer.browsers.chromium import Chromium  # here, since most programs never draw a picture
 
     path = Chromium.find_browser(skip_local=False)
     return path if path and os.access(path, os.X_OK) else None
+
+
+def kaleido_installed() -> bool:
+    """Whether the package that talks to the browser is there: it is an extra."""
+    return importlib.util.find_spec("kaleido") is not None
 
 
 def chrome_available() -> bool:
@@ -144,6 +152,9 @@ class Browser:
     def _open(self, should_stop: ShouldStop, on_step: Callable[[str], None]) -> None:
         if self._kaleido is not None:
             return
+        if not kaleido_installed():
+            remedy = 'Install them with: pip install "fedrot-lab[pictures]". HTML, CSV and JSON need neither.'
+            raise ExportError(f"SVG, PDF and PNG must be drawn through the package kaleido; got none. {remedy}")
         if chrome_path() is None:
             where = os.environ.get("BROWSER_PATH")
             got = f"none at BROWSER_PATH={where}" if where else "none on this machine"
