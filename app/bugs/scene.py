@@ -27,7 +27,7 @@ class Scene:
 
     Attributes:
         bug: the mistake looked at; case: number of the case that is played, or None while exploring.
-        settings: changes of :data:`BASE`, by URL key.
+        settings: changes of the game's run, by URL key.
     """
 
     bug: str
