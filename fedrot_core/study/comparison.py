@@ -111,8 +111,19 @@ def compare(
 ) -> Comparison:
     """Run the methods ``names`` on ``seeds`` seeds and say what that shows.
 
+    Args:
+        base: the settings, and the first seed; names: of :data:`fedrot_core.methods.METHODS`.
+        margin: recommend the cheapest method whose median score is within this share of the best.
+
     Raises:
         ConfigError: when none of them can run; Cancelled: once ``should_stop()`` is true.
+
+    Examples:
+        >>> import fedrot_core as fr
+        >>> base = fr.FederationConfig().with_values({"task": "teacher", "clients": 3, "rounds": 2, "steps": 2})
+        >>> found = fr.compare(base, ["fedit", "fedex"], seeds=2)
+        >>> [(row["method"], row["exact"]) for row in found.rows]
+        [('fedit', False), ('fedex', True)]
     """
     planned = plan(base, names, seeds, margin)
     if not planned.configs:

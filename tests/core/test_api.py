@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import inspect
 import re
 import shlex
 import shutil
@@ -18,6 +19,7 @@ import pytest
 
 import fedrot_core as fr
 from fedrot_core import api
+from fedrot_core.study import comparison
 from tests.core.samples import sample
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,16 +27,17 @@ TRACE = fr.run(task="teacher", clients=3, rounds=1, steps=1)
 
 
 def test_every_example_runs() -> None:
-    tried = doctest.testmod(api)
-    assert tried.attempted > 15
-    assert tried.failed == 0
+    for module in (api, comparison):
+        tried = doctest.testmod(module)
+        assert tried.attempted > 3
+        assert tried.failed == 0
 
 
 def test_every_public_function_has_an_example() -> None:
-    functions = [name for name in dir(fr) if getattr(fr, name) is getattr(api, name, None) and name[0].islower()]
-    assert {"align", "clients_of", "error_ladder", "figure", "run"} <= set(functions)
+    functions = [name for name in dir(fr) if inspect.isfunction(getattr(fr, name))]
+    assert set(functions) == {"align", "clients_of", "compare", "error_ladder", "figure", "run"}
     for name in functions:
-        assert ">>> import fedrot_core as fr" in (getattr(api, name).__doc__ or ""), name
+        assert ">>> import fedrot_core as fr" in (getattr(fr, name).__doc__ or ""), name
 
 
 def test_the_readmes_lines_run() -> None:

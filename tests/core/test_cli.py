@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -604,13 +605,20 @@ def test_a_command_whose_extra_is_missing_says_how_to_get_it() -> None:
     assert "Traceback" not in refused_.stderr
 
 
-def test_every_output_has_a_file_of_its_own_that_can_be_written(call: Call, tmp_path: Path) -> None:
+def test_every_output_has_a_file_of_its_own_that_can_be_written(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unwritable(**_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
     when_ = ["when", *SMALL]
     refused(call(*when_, "--out", "w.csv", "--draw", "when=w.csv"), "Outputs must each have a file of their own")
     refused(call("quiz", "--out", "q.html", "--key", "q.html"), "Outputs must each have a file of their own")
     refused(call("run", *SMALL, "--out", "a.json", "--out", "a.json"), "Outputs must each have a file of their own")
     refused(call(*when_, "--draw", "when=w.gif"), r"--draw must end in \.svg")
-    refused(call(*when_, "--out", "/proc/x.csv"), "--out must lie in a folder that can be written")
+    with monkeypatch.context() as patch:
+        patch.setattr(output.tempfile, "TemporaryFile", unwritable)
+        refused(call(*when_, "--out", "x.csv"), "--out must lie in a folder that can be written .Permission denied")
     ok(call("spin", *SMALL, "--out", "s.csv", "--out", "s.json"))
     assert (tmp_path / "s.csv").exists()
     assert (tmp_path / "s.json").exists()
