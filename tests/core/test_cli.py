@@ -617,7 +617,7 @@ def test_every_output_has_a_file_of_its_own_that_can_be_written(
     refused(call("run", *SMALL, "--out", "a.json", "--out", "a.json"), "Outputs must each have a file of their own")
     refused(call(*when_, "--draw", "when=w.gif"), r"--draw must end in \.svg")
     with monkeypatch.context() as patch:
-        patch.setattr(output.tempfile, "TemporaryFile", unwritable)
+        patch.setattr("tempfile.TemporaryFile", unwritable)
         refused(call(*when_, "--out", "x.csv"), "--out must lie in a folder that can be written .Permission denied")
     ok(call("spin", *SMALL, "--out", "s.csv", "--out", "s.json"))
     assert (tmp_path / "s.csv").exists()

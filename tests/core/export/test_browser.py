@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-import fedrot_core.export.picture.browser as browser_module
 from fedrot_core.errors import Cancelled, ExportError
 from fedrot_core.export.picture import browser as module
 from fedrot_core.export.picture.browser import Browser, chrome_available, chrome_path
@@ -218,7 +217,7 @@ def test_without_chrome_pictures_say_what_to_install_and_the_rest_works(monkeypa
 
 
 def test_without_the_extra_pictures_say_which_one_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browser_module, "kaleido_installed", lambda: False)
+    monkeypatch.setattr(module, "kaleido_installed", lambda: False)
     assert not chrome_available()
     with pytest.raises(
         ExportError, match=r'through the package kaleido; got none.*pip install "fedrot-lab\[pictures\]"'
