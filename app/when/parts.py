@@ -113,7 +113,20 @@ def map_card(findings: Findings) -> None:
 
 def table(findings: Findings) -> None:
     """All settings with their numbers."""
-    st.dataframe(pd.DataFrame(findings.rows), hide_index=True)
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        pd.DataFrame(findings.rows), hide_index=True,
+        column_config={
+            "setting": "Setting",
+            "naive_error": number("Naive error", format="%.3g"),
+            "aligned_error": number("Aligned error", format="%.3g"),
+            "error_ratio": number("Naive ÷ aligned", format="%.3g"),
+            "naive_score": number("Naive score", format="percent"),
+            "aligned_score": number("Aligned score", format="percent"),
+            "gain_points": number("Gain, points", format="%.1f"),
+            "problem": "Problem",
+        },
+    )  # fmt: skip
     with st.container(horizontal=True, gap="small"):
         for ending, text in (("csv", as_csv(findings.rows)), ("json", as_json(findings.content))):
             st.download_button(

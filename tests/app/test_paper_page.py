@@ -82,6 +82,9 @@ def test_figures_state_the_finding_and_name_their_source(mode: str) -> None:
     assert ratio.layout.xaxis.type == "log"
     assert list(ratio.data[0].x) == [2.0, None]
     assert "not known yet" in ratio.layout.meta["alt"]
+    alike = error_ratios(mode, [Ratios(card, {"a": 25.01, "b": 25.2})])
+    assert alike.layout.title.text.endswith("25×")
+    assert " to " not in alike.layout.title.text
 
 
 def test_figures_of_a_pair_span_equally_many_points() -> None:

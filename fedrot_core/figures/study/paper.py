@@ -141,7 +141,7 @@ def error_ratios(mode: str, groups: Sequence[Ratios]) -> go.Figure:
     rows = [(name, value, group.card) for group in groups for name, value in group.values.items()]
     known = [value for _, value, _ in rows if math.isfinite(value) and value > 0]
     by_group = [
-        f"{group.card.label} {times(min(v))}" + (f" to {times(max(v))}" if max(v) > min(v) else "")
+        f"{group.card.label} {' to '.join(dict.fromkeys((times(min(v)), times(max(v)))))}"
         for group in groups
         if (v := [x for x in group.values.values() if math.isfinite(x)])
     ]
