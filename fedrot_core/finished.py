@@ -17,8 +17,9 @@ from fedrot_core import ENGINE_VERSION
 from fedrot_core.compute import pick_compute
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import StoreError
+from fedrot_core.records import Array
 from fedrot_core.study.summary import ArmSummary, RunSummary
-from fedrot_core.trace import MAX_BYTES, Array, Trace
+from fedrot_core.trace import MAX_BYTES, Trace
 
 LEVEL = 6
 """zlib's: 9 saves a hundredth and takes three times as long; LZMA saves a twentieth and takes ten times as long."""

@@ -22,8 +22,8 @@ from fedrot_core.federation import Federation, Finished, lockstep
 from fedrot_core.federation.server import stepped
 from fedrot_core.methods.base import round_update
 from fedrot_core.metrics import SHOWN_CLIENTS, measure
+from fedrot_core.records import ArmStopped
 from fedrot_core.rng import stream
-from fedrot_core.trace import ArmStopped
 from fedrot_core.vocabulary import METRICS, Gauge
 from fedrot_core.workloads import Task
 

@@ -26,7 +26,7 @@ from fedrot_core.alignment import (
 from fedrot_core.canonical import svd
 from fedrot_core.config import AlignmentConfig
 from fedrot_core.factors import UPLOAD_STEP, Factors, compressed, ideal_product, weighted
-from fedrot_core.trace import Arrows, Checks, Errors, Pairs, Turns, by_stored_name
+from fedrot_core.records import Arrows, Checks, Errors, Pairs, Turns, by_stored_name
 from fedrot_core.vocabulary import METRICS, RUNGS
 
 SHOWN_CLIENTS = 24

@@ -13,6 +13,7 @@ RANKS: dict[int, tuple[str, ...]] = {
     0: (
         "fedrot_core",
         "fedrot_core.errors",
+        "fedrot_core.records",
         "fedrot_core.learn",
         "fedrot_core.rng",
         "fedrot_core.study",
@@ -193,7 +194,7 @@ def test_figures_need_no_torch() -> None:
 
 
 def test_what_figures_read_needs_neither_torch_nor_plotly() -> None:
-    read = ("trace", "study.summary", "study.plotted", "config", "vocabulary", "wording")
+    read = ("records", "trace", "study.summary", "study.plotted", "config", "vocabulary", "wording")
     assert guilty([f"fedrot_core.{name}" for name in read], {"torch", "plotly"}) == []
 
 

@@ -6,7 +6,7 @@ import html
 
 import streamlit as st
 
-from fedrot_core.trace import RoundRecord
+from fedrot_core.records import RoundRecord
 
 ROUNDING = 1e-9
 """Relative differences below this are float64 rounding on factors of this size."""

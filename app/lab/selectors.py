@@ -9,7 +9,8 @@ import streamlit as st
 
 from app.session import link, state
 from fedrot_core.figures import View
-from fedrot_core.trace import RoundRecord, Trace
+from fedrot_core.records import RoundRecord
+from fedrot_core.trace import Trace
 
 
 def pick(kind: str, value: int) -> None:

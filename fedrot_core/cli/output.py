@@ -16,9 +16,10 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.errors import rule
 from fedrot_core.federation import Federation
 from fedrot_core.methods import Method
+from fedrot_core.records import CentralisedRecord
 from fedrot_core.study.summary import RunSummary
 from fedrot_core.study.sweep import sweep
-from fedrot_core.trace import CentralisedRecord, Trace
+from fedrot_core.trace import Trace
 
 quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable JSON on stdout, no table.")

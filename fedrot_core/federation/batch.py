@@ -16,8 +16,8 @@ from fedrot_core.factors import Factors
 from fedrot_core.federation.progress import Arm
 from fedrot_core.federation.round import Finished, Run, joined, play_round
 from fedrot_core.federation.setup import Setup
+from fedrot_core.records import ArmStopped, CentralisedRecord
 from fedrot_core.rng import stream
-from fedrot_core.trace import ArmStopped, CentralisedRecord
 from fedrot_core.workloads import POOLED, RowGroup
 
 Recorded = TypeVar("Recorded")

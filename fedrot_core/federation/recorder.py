@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedrot_core.federation.round import Finished
 from fedrot_core.metrics import Focus, measure
-from fedrot_core.trace import RoundRecord, array_of, in_numpy
+from fedrot_core.records import RoundRecord, array_of, in_numpy
 
 
 class Recorder:

@@ -24,7 +24,7 @@ from fedrot_core.federation.server import stepped
 from fedrot_core.federation.setup import Setup
 from fedrot_core.methods import Method, RoundContext, ServerState
 from fedrot_core.methods.base import INDEX_BYTES, NUMBER_BYTES, round_update
-from fedrot_core.trace import ArmStopped, CentralisedRecord
+from fedrot_core.records import ArmStopped, CentralisedRecord
 
 DIVERGED_NORM = 1e6
 """An update whose norm exceeds this has diverged, even if it is still finite."""

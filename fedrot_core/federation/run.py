@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from fedrot_core.federation.batch import lockstep
 from fedrot_core.federation.recorder import Recorder
 from fedrot_core.federation.setup import Setup
-from fedrot_core.trace import Event, Trace
+from fedrot_core.records import Event
+from fedrot_core.trace import Trace
 
 
 class Federation(Setup):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from fedrot_core.config import FederationConfig
-from fedrot_core.trace import RoundRecord, Trace
+from fedrot_core.records import RoundRecord
+from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
 from fedrot_core.wording import percent
 

@@ -25,8 +25,8 @@ from fedrot_core.errors import FedRotError
 from fedrot_core.factors import Factors
 from fedrot_core.federation import Federation, Finished, lockstep
 from fedrot_core.metrics import relative_errors
+from fedrot_core.records import CentralisedRecord
 from fedrot_core.study.summary import ArmSummary, RunSummary
-from fedrot_core.trace import CentralisedRecord
 
 __all__ = ["ArmSummary", "RunSummary", "batches", "summarise", "sweep"]
 

@@ -18,7 +18,8 @@ from fedrot_core.errors import Cancelled, ConfigError
 from fedrot_core.factors import UPLOAD_STEP, Factors
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS, Method, Outcome, RoundContext, ServerState, Upload
-from fedrot_core.trace import ArmStopped, CentralisedRecord, RoundRecord, Trace
+from fedrot_core.records import ArmStopped, CentralisedRecord, RoundRecord
+from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
 from fedrot_core.workloads import RowGroup
 from fedrot_core.workloads.digits import Digits

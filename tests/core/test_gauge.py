@@ -16,7 +16,7 @@ from fedrot_core.federation import Federation
 from fedrot_core.figures import FIGURES
 from fedrot_core.gauge import Replay, Spin, replay, spin
 from fedrot_core.methods import METHODS, gpa
-from fedrot_core.trace import stored_fields
+from fedrot_core.records import stored_fields
 from fedrot_core.vocabulary import METRICS, RUNGS
 
 SMALL = {"clients": 4, "rounds": 3, "steps": 4, "batch": 8, "rank": 3, "device": "cpu"}

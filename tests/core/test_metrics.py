@@ -16,7 +16,7 @@ from fedrot_core.factors import Factors
 from fedrot_core.methods import METHODS
 from fedrot_core.methods.base import round_update
 from fedrot_core.metrics import FEATURES, PATH_STEPS, SHOWN_CLIENTS, measure
-from fedrot_core.trace import stored_fields
+from fedrot_core.records import stored_fields
 from fedrot_core.vocabulary import METRICS, RUNGS
 from tests.core import dense
 from tests.core.rounds import play

@@ -19,7 +19,8 @@ import fedrot_core.trace as trace_module
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import TraceError
 from fedrot_core.federation import Federation
-from fedrot_core.trace import MEASURED_WORK, ArmStopped, CentralisedRecord, RoundRecord, Trace, array_of
+from fedrot_core.records import ArmStopped, CentralisedRecord, RoundRecord, array_of
+from fedrot_core.trace import MEASURED_WORK, Trace
 
 
 def make(**values: object) -> Trace:

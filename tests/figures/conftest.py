@@ -11,7 +11,8 @@ import pytest
 
 from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
-from fedrot_core.trace import RoundRecord, Trace
+from fedrot_core.records import RoundRecord
+from fedrot_core.trace import Trace
 
 SMALL = {"rounds": 3, "steps": 4, "clients": 4, "batch": 8, "device": "cpu"}
 VARIANTS: dict[str, dict[str, Any]] = {

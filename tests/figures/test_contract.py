@@ -10,7 +10,8 @@ import pytest
 
 from fedrot_core.figures import FIGURES, View, drawn
 from fedrot_core.figures.kit.theme import SURFACE
-from fedrot_core.trace import ArmStopped, RoundRecord, Trace
+from fedrot_core.records import ArmStopped, RoundRecord
+from fedrot_core.trace import Trace
 
 KINDS = ("plain", "four arms", "rank 1", "rank 2", "teacher", "many")
 FROM_RECORDS = [name for name in FIGURES if not FIGURES[name].from_start]

@@ -10,7 +10,8 @@ import pytest
 
 from fedrot_core.figures import View, drawn
 from fedrot_core.figures.run.clock import stacked_radii
-from fedrot_core.trace import RoundRecord, Trace
+from fedrot_core.records import RoundRecord
+from fedrot_core.trace import Trace
 from tests.figures.conftest import shown_percent
 
 

@@ -11,7 +11,8 @@ import pytest
 from fedrot_core.figures import View, drawn
 from fedrot_core.figures.kit.theme import HUES
 from fedrot_core.metrics import PATH_STEPS
-from fedrot_core.trace import RoundRecord, Trace
+from fedrot_core.records import RoundRecord
+from fedrot_core.trace import Trace
 from tests.figures.conftest import shown_percent
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from fedrot_core.figures import View, drawn
 from fedrot_core.figures.kit.layout import nice, spread
-from fedrot_core.trace import RoundRecord, Trace
+from fedrot_core.records import RoundRecord
+from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
 from fedrot_core.wording import percent
 
@@ -57,7 +58,7 @@ def test_learning_title_holds_best_and_worst_of_the_selected_round(plain: Trace,
 
 
 def test_a_stopped_arm_keeps_its_line_and_says_so(plain: Trace) -> None:
-    from fedrot_core.trace import ArmStopped
+    from fedrot_core.records import ArmStopped
 
     records = [r for r in plain.records if r.arm != "fedit" or r.round_index == 0]
     trace = dataclasses.replace(plain, records=records, stopped=[ArmStopped("fedit", 1, "stopped")])

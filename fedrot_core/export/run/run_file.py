@@ -22,7 +22,8 @@ from fedrot_core.compute import resolved_precision
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError, rule
 from fedrot_core.methods import METHODS
-from fedrot_core.trace import RoundRecord, Trace
+from fedrot_core.records import RoundRecord
+from fedrot_core.trace import Trace
 
 KIND = "fedrot run"
 FORMAT = 2

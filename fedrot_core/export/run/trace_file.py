@@ -20,7 +20,8 @@ from fedrot_core import ENGINE_VERSION
 from fedrot_core.errors import ConfigError, TraceError
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS
-from fedrot_core.trace import RoundRecord, TaskCard, Trace, stored_fields
+from fedrot_core.records import RoundRecord, stored_fields
+from fedrot_core.trace import TaskCard, Trace
 from fedrot_core.vocabulary import FLAG_TEXTS, RUNGS
 
 MAX_BYTES = 64 * 2**20

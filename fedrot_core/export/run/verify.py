@@ -12,7 +12,8 @@ from fedrot_core.errors import ConfigError
 from fedrot_core.export.run.run_file import METRICS, Row, RunFile
 from fedrot_core.export.run.verdict import SAME, Difference, Verdict, gap, judged, made_elsewhere
 from fedrot_core.federation import Federation
-from fedrot_core.trace import CentralisedRecord, Trace
+from fedrot_core.records import CentralisedRecord
+from fedrot_core.trace import Trace
 
 NUDGE = 1e-14
 """What a twin's gradients are off by, ten times what processors differ by. A run whose twin parts from it amplifies

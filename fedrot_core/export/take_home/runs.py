@@ -27,7 +27,7 @@ from fedrot_core.finished import key, sha256
 from fedrot_core.methods import METHODS, RoundContext
 from fedrot_core.methods.fedrot import FedRot
 from fedrot_core.metrics import Focus, relative_errors
-from fedrot_core.trace import ArmStopped, CentralisedRecord
+from fedrot_core.records import ArmStopped, CentralisedRecord
 
 NAIVE, ALIGNED = "fedit", "fedrot"
 LAYER = 0

@@ -12,7 +12,8 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import View
 from fedrot_core.figures.kit.theme import FONT, HUES, INK, MUTED, SURFACE, card_of, empty_figure
-from fedrot_core.trace import ArmCard, RoundRecord, Trace
+from fedrot_core.records import RoundRecord
+from fedrot_core.trace import ArmCard, Trace
 from fedrot_core.wording import ROUNDING
 
 TITLE_LENGTH = 90

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import fitting, plain
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, SURFACE, base_figure
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import percent
 
 SAME_ERROR = 1e-9

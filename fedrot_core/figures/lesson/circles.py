@@ -11,7 +11,7 @@ from fedrot_core.figures.kit.layout import plain
 from fedrot_core.figures.kit.planes import arrow, heading, plane
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, base_figure
 from fedrot_core.figures.lesson.plane_marks import F_SHAPE, axes_of, nothing, question
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 
 
 def stretch_and_turn(

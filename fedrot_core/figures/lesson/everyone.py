@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.theme import GRID, HUES, INK, SURFACE, base_figure
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import percent
 
 

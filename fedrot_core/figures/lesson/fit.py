@@ -11,7 +11,7 @@ from fedrot_core.figures.kit.layout import nice, plain
 from fedrot_core.figures.kit.planes import arrow, heading
 from fedrot_core.figures.kit.theme import HUES, INK, base_figure
 from fedrot_core.figures.lesson.plane_marks import bare_plane, nothing, question, reference_arrow, signed_degrees
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import percent
 
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import plain
 from fedrot_core.figures.kit.theme import GHOST, GRID, HUES, INK, MUTED, SURFACE, base_figure
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 
 GAP = 1.5
 """Cells' widths between two matrices."""

@@ -19,7 +19,7 @@ from fedrot_core.figures.lesson.plane_marks import (
     question,
     reference_arrow,
 )
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import percent
 
 NAMES = ("as sent", "U Vᵀ, mirrors allowed", "determinant fixed to +1")

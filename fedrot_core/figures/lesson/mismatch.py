@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from fedrot_core.figures.kit.layout import end_labels, fitting, plain, rgba
 from fedrot_core.figures.kit.planes import arrow, heading
 from fedrot_core.figures.kit.theme import GRID, HUES, INK, MUTED, SURFACE, base_figure
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import degrees, percent
 
 REACH = 1.16

@@ -13,7 +13,7 @@ from fedrot_core.figures.kit.planes import arrow, heading, plane, row_domain
 from fedrot_core.figures.kit.theme import GHOST, HUES, MUTED, base_figure
 from fedrot_core.figures.lesson.matrices import signed_scale
 from fedrot_core.figures.lesson.plane_marks import question
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import degrees, percent
 
 HEAD, MEAN_HEAD = 12.0, 16.0

@@ -8,7 +8,7 @@ import numpy as np
 
 from fedrot_core.figures.kit.planes import arrow
 from fedrot_core.figures.kit.theme import GRID, MUTED, SURFACE
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import degrees
 
 F_SHAPE = np.array([(-0.3, -0.5), (-0.3, 0.5), (0.35, 0.5), (-0.3, 0.5), (-0.3, 0.05), (0.2, 0.05)])

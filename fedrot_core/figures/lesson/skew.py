@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import end_labels, fitting, plain
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, SURFACE, base_figure
+from fedrot_core.records import Array
 from fedrot_core.study.plotted import Axis
-from fedrot_core.trace import Array
 from fedrot_core.wording import percent, signed
 
 TIE_POINTS = 2.0

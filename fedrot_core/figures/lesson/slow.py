@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.planes import arrow, heading, note, plane
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, base_figure
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import percent
 
 PHASES = ("broadcast", "train", "upload", "turn", "average", "error")

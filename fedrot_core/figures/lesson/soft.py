@@ -11,7 +11,7 @@ from fedrot_core.figures.kit.layout import plain
 from fedrot_core.figures.kit.planes import heading
 from fedrot_core.figures.kit.theme import HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.figures.lesson.plane_marks import nothing, question
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import degrees, percent
 
 LINES = (("dot", 1.75), ("6px,3px", 2.25), ("10px,3px,3px,3px", 2.25), ("solid", 3.5))

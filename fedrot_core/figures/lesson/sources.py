@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from fedrot_core.figures.kit.layout import end_labels
 from fedrot_core.figures.kit.planes import note
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, SURFACE, base_figure
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import degrees, percent
 
 TOP = 188.0

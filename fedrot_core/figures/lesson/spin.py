@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.planes import arrow, heading
 from fedrot_core.figures.kit.theme import GHOST, GRID, HUES, INK, MUTED, SURFACE, base_figure
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import degrees, percent
 
 NAMES = ("naive average", "aligned average")

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from fedrot_core.figures.kit.layout import end_labels, rgba
 from fedrot_core.figures.kit.planes import heading
 from fedrot_core.figures.kit.theme import GHOST, HUES, MUTED, base_figure
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import degrees
 
 HUE = {"sgd": "ink", "adam": "yellow"}

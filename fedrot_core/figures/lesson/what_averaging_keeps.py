@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import plain
 from fedrot_core.figures.kit.theme import FONT, HUES, INK, MUTED, SURFACE, base_figure
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import degrees, percent
 
 SHARE_AXIS = {"range": [-0.03, 1.03], "tickformat": ".0%", "dtick": 0.25, "fixedrange": True}

@@ -11,7 +11,8 @@ from fedrot_core.figures.kit.base import View, figure
 from fedrot_core.figures.kit.layout import fitting, layer_of, of_clients, shown_clients, waiting
 from fedrot_core.figures.kit.planes import arrow, heading, note, plane
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, base_figure, card_of, colour
-from fedrot_core.trace import Array, Trace
+from fedrot_core.records import Array
+from fedrot_core.trace import Trace
 from fedrot_core.wording import percent
 
 FAITHFUL = 0.6

@@ -18,7 +18,8 @@ from fedrot_core.figures.kit.layout import (
 )
 from fedrot_core.figures.kit.planes import heading, row_domain
 from fedrot_core.figures.kit.theme import base_figure, card_of
-from fedrot_core.trace import Array, Trace
+from fedrot_core.records import Array
+from fedrot_core.trace import Trace
 from fedrot_core.wording import degrees
 
 

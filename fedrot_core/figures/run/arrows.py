@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedrot_core.trace import Array, RoundRecord
+from fedrot_core.records import Array, RoundRecord
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from fedrot_core.figures.kit.base import View, figure
 from fedrot_core.figures.kit.layout import client_ticks, layer_of, plain, waiting
 from fedrot_core.figures.kit.planes import heading, note
 from fedrot_core.figures.kit.theme import GHOST, GRID, HUES, INK, MUTED, base_figure, card_of, colour
-from fedrot_core.trace import Array, Trace
+from fedrot_core.records import Array
+from fedrot_core.trace import Trace
 from fedrot_core.wording import degrees
 
 BIN = 4.0

@@ -16,7 +16,8 @@ from fedrot_core.figures.kit.layout import fitting, layer_of, of_clients, shown_
 from fedrot_core.figures.kit.planes import arrow, arrow_points, heading, note, plane
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, base_figure, card_of, colour
 from fedrot_core.figures.run.arrows import Arrows, arrows, half_ranges
-from fedrot_core.trace import RoundRecord, Trace
+from fedrot_core.records import RoundRecord
+from fedrot_core.trace import Trace
 from fedrot_core.wording import percent
 
 HEAD, MEAN_HEAD = 9.0, 16.0

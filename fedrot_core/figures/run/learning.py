@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 from fedrot_core.figures.kit.base import View, figure
 from fedrot_core.figures.kit.layout import end_of_line, fitting, labelled, markers, round_axis, waiting
 from fedrot_core.figures.kit.theme import INK, MUTED, base_figure, colour
-from fedrot_core.trace import ArmCard, RoundRecord, Trace
+from fedrot_core.records import RoundRecord
+from fedrot_core.trace import ArmCard, Trace
 from fedrot_core.wording import percent
 
 

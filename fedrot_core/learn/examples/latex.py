@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 
 
 def number(value: float) -> str:

@@ -17,8 +17,8 @@ from fedrot_core.alignment import (
 )
 from fedrot_core.factors import Factors, refactorised
 from fedrot_core.learn.examples.small_federation import plane_turn, relative_error, second_round
+from fedrot_core.records import Array
 from fedrot_core.rng import stream
-from fedrot_core.trace import Array
 
 LETTER_COLUMNS = ((1, 0), (0, 1), (1, 0), (0, 1), (0, 1), (0, 1))
 LETTER_ROWS = ((1, 1, 1, 1, 1, 1, 1, 1), (1, 1, 0, 0, 0, 0, 0, 0))

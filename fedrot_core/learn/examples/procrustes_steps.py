@@ -12,7 +12,7 @@ from fedrot_core.alignment import align_to_reference, procrustes, soft_rotation
 from fedrot_core.canonical import svd
 from fedrot_core.factors import Factors, ideal_product
 from fedrot_core.learn.examples.small_federation import CLIENTS, WEIGHTS, plane_turn, relative_error, second_round
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 
 HAND_ANGLES = tuple(range(-180, 181, 5))
 STRENGTHS = tuple(n / 20 for n in range(21))

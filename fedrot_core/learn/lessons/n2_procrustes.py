@@ -36,7 +36,7 @@ from fedrot_core.learn.lessons.base import (
     Values,
     register,
 )
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import degrees, percent
 
 Rows = tuple[tuple[str, str], ...]

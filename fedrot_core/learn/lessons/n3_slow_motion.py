@@ -10,7 +10,7 @@ import numpy as np
 from fedrot_core.figures.lesson.slow import PHASES, Moment, slow_motion
 from fedrot_core.learn.examples.slow_round import CLIENTS, PARTS, ROUNDS, SlowRound, slow_rounds
 from fedrot_core.learn.lessons.base import Choice, Estimate, Knob, Lesson, Runs, Scene, Step, Values, register
-from fedrot_core.trace import Array
+from fedrot_core.records import Array
 from fedrot_core.wording import degrees, percent
 
 BROADCAST, TRAIN, UPLOAD, TURN, AVERAGE, ERROR = range(len(PHASES))

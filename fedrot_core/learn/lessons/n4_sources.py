@@ -13,8 +13,9 @@ from fedrot_core.figures.lesson.sources import Score, Source, by_round, gains, s
 from fedrot_core.figures.lesson.turns import Turning, degrees_of, turning
 from fedrot_core.learn.examples.frame_turns import CLIENTS, PACES, PLANES, STEPS, FrameTurns, frame_turns
 from fedrot_core.learn.lessons.base import Choice, Curve, Estimate, Knob, Lesson, Runs, Scene, Step, Values, register
+from fedrot_core.records import Array, RoundRecord
 from fedrot_core.study.summary import RunSummary
-from fedrot_core.trace import Array, RoundRecord, Trace
+from fedrot_core.trace import Trace
 from fedrot_core.wording import degrees, percent
 
 SOURCES = {"trained": "as trained", "independent": "own starts", "svd": "SVD", "turned": "on purpose"}

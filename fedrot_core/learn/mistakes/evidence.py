@@ -19,8 +19,9 @@ from fedrot_core.factors import Factors, LayerSpec, product_norm
 from fedrot_core.learn.mistakes.base import Mistake
 from fedrot_core.methods import Method, RoundContext, ServerState
 from fedrot_core.methods.base import residual, round_update
+from fedrot_core.records import RoundRecord
 from fedrot_core.rng import stream
-from fedrot_core.trace import RoundRecord, Trace
+from fedrot_core.trace import Trace
 from fedrot_core.wording import degrees, percent, signed
 
 BENCH = (LayerSpec("square", 24, 24), LayerSpec("not square", 24, 16))

@@ -22,7 +22,8 @@ from fedrot_core.export.run import run_file
 from fedrot_core.export.run.run_file import CENTRALISED, RunFile, read, write
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS
-from fedrot_core.trace import ArmStopped, CentralisedRecord, RoundRecord, Trace
+from fedrot_core.records import ArmStopped, CentralisedRecord, RoundRecord
+from fedrot_core.trace import Trace
 from tests.core.export.small import config
 
 fixtures = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -19,7 +19,8 @@ from fedrot_core.export.run import trace_file
 from fedrot_core.export.run.trace_file import FLOATS, SHAPES, read
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS
-from fedrot_core.trace import ArmStopped, CentralisedRecord, RoundRecord, Trace
+from fedrot_core.records import ArmStopped, CentralisedRecord, RoundRecord
+from fedrot_core.trace import Trace
 from tests.core.export.small import config
 
 

@@ -16,9 +16,9 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError
 from fedrot_core.federation import Federation, Recorder, lockstep
 from fedrot_core.methods import METHODS
+from fedrot_core.records import RoundRecord
 from fedrot_core.study.summary import RunSummary
 from fedrot_core.study.sweep import ROWS_AT_ONCE, batches, summarise, sweep
-from fedrot_core.trace import RoundRecord
 from fedrot_core.vocabulary import RUNGS
 
 SMALL = {"clients": 4, "rounds": 3, "steps": 4, "batch": 8, "rank": 3, "device": "cpu"}
