@@ -165,3 +165,11 @@ def test_labels_do_not_overlap_and_keep_their_order() -> None:
 @pytest.mark.parametrize(("value", "top"), [(0.92, 1.0), (0.067, 0.07), (1.0, 1.0), (3.2, 3.5), (0, 1.0)])
 def test_nice(value: float, top: float) -> None:
     assert nice(value) == pytest.approx(top)
+
+
+def test_arms_that_read_differently_are_not_called_equal(plain: Trace, edited: Callable[..., Trace]) -> None:
+    trace = edited(edited(plain, "fedit", lambda r: {"score": 0.8644}), "fedrot", lambda r: {"score": 0.8656})
+    title = drawn("learning", trace, View("fedrot", 2)).layout.title.text
+    assert "All arms" not in title
+    assert "87\u00a0%" in title
+    assert "86\u00a0%" in title

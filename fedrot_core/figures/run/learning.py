@@ -38,7 +38,7 @@ def learning(trace: Trace, view: View) -> go.Figure:
     (best, first), (worst, last) = ranked[0], ranked[-1]
     if len(ranked) == 1:
         title = f"{best.label} reaches {percent(first.score)} by round {shown}{top}"
-    elif first.score - last.score < 0.005:
+    elif percent(first.score) == percent(last.score):
         title = f"All arms are at {percent(first.score)} in round {shown}{top}"
     else:
         both = f"{best.label} {percent(first.score)}, {worst.label} {percent(last.score)}"
