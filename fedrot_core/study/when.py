@@ -167,7 +167,8 @@ def rounds_of(base: FederationConfig, depth: str) -> int:
 
 def plan(base: FederationConfig, rows: str = "rank", aligned: str = ALIGNED[0], depth: str = DEPTHS[0]) -> Plan:
     """The map around ``base``: skew against rank, or against the turn θ between two halves of the clients."""
-    return Plan(base, aligned, rows, depth, *_map(base, rows, aligned, depth), _search(base, aligned, depth))
+    x, y, settings = _map(base, rows, aligned, depth)
+    return Plan(base, aligned, rows, depth, x, y, settings, _search(base, aligned, depth, settings))
 
 
 def _map(base: FederationConfig, rows: str, aligned: str, depth: str) -> tuple[Axis, Axis, tuple[Setting, ...]]:
@@ -192,10 +193,11 @@ def _map(base: FederationConfig, rows: str, aligned: str, depth: str) -> tuple[A
     return x, Axis(y.title, y.letter, able, y.unit), tuple(settings)
 
 
-def _search(base: FederationConfig, aligned: str, depth: str) -> tuple[Setting, ...]:
-    """The settings of :data:`SEARCHED` that are possible here and differ from ``base``."""
+def _search(base: FederationConfig, aligned: str, depth: str, mapped: Sequence[Setting]) -> tuple[Setting, ...]:
+    """The settings of :data:`SEARCHED` that are possible here, differ from ``base`` and are not on the map."""
     plain = base.with_values({"arms": (NAIVE, aligned), "rounds": rounds_of(base, depth)})
     settings: list[Setting] = []
+    runs = {_unturned(config) for config in (plain, *(setting.config for setting in mapped))}
     for name, changes in SEARCHED:
         wanted = dict(changes)
         skew, how = base.task.skew, wanted.pop(SKEW, None)
@@ -205,9 +207,18 @@ def _search(base: FederationConfig, aligned: str, depth: str) -> tuple[Setting, 
             config = plain.with_values(wanted)
         except ConfigError:
             continue
-        if config not in [plain, *(s.config for s in settings)]:
+        if _unturned(config) not in runs:
+            runs.add(_unturned(config))
             settings.append(Setting(name, config))
     return tuple(settings)
+
+
+def _unturned(config: FederationConfig) -> FederationConfig:
+    """Equal for configs of one run: halves turned 0° apart are as trained, and elsewhere θ says nothing."""
+    if config.frames.kind == "turned" and config.frames.angle:
+        return config
+    kind = "trained" if config.frames.kind == "turned" else config.frames.kind
+    return config.with_values({"frames": kind, "theta": 0.0})
 
 
 @dataclass(frozen=True)

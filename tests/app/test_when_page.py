@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -134,6 +135,27 @@ def test_the_map_holds_each_pair_of_values_once(rows: str, task: str) -> None:
     found = plan(base, rows, "gpa")
     assert len({s.config for s in found.settings}) == len(found.x.values) * len(found.y.values)
     assert all(c.methods == ("fedit", "gpa") for c in found.configs)
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes", "left_out"),
+    [
+        ("rank", {}, {"strongest skew"}),
+        ("theta", {}, {"as trained, strongest skew"}),
+        ("theta", {"alpha": 0.3, "rank": 8}, {"as trained", "as trained, strongest skew"}),
+    ],
+)
+def test_the_search_leaves_out_runs_that_the_map_has(rows: str, changes: dict[str, Any], left_out: set[str]) -> None:
+    found = plan(FederationConfig().with_values(changes), rows)
+    assert {name for name, _ in when.SEARCHED} - {s.name for s in found.search} == left_out
+
+
+def test_halves_turned_by_nothing_run_as_trained() -> None:
+    turned = BASE.with_values({"frames": "turned", "theta": 0.0})
+    (one,), (other,) = summarise([turned]), summarise([turned.with_values({"frames": "trained"})])
+    for method, arm in one.arms.items():
+        np.testing.assert_allclose(arm.errors, other.arms[method].errors, rtol=1e-9)
+        np.testing.assert_allclose(arm.scores, other.arms[method].scores, rtol=1e-9)
 
 
 def test_the_map_leaves_out_ranks_that_the_layers_cannot_hold() -> None:
