@@ -14,6 +14,12 @@ from .methods import METHODS as METHODS
 from .study.comparison import Comparison as Comparison
 from .study.comparison import compare as compare
 from .study.presets import PRESETS as PRESETS
+from .study.replica import PaperCard as PaperCard
+from .study.replica import paper_card as paper_card
+from .study.spin import GaugeTest as GaugeTest
+from .study.spin import gauge_test as gauge_test
+from .study.when import Findings as Findings
+from .study.when import when_it_matters as when_it_matters
 from .trace import Trace as Trace
 
 ENGINE_VERSION: str

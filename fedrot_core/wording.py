@@ -31,6 +31,11 @@ def percent(share: float, decimals: int | None = None) -> str:
     return f"{float(f'{value:.{2 if abs(value) >= 0.1 else 1}g}'):g}\u00a0%"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things as text: ``1 round``, ``8 rounds``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def degrees(angle: float) -> str:
     """Degrees as text, whole: ``64°``."""
     return f"{float(angle):.0f}°"

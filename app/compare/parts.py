@@ -25,6 +25,7 @@ from fedrot_core.study.comparison import Comparison, Plan
 from fedrot_core.study.seeds import MOST_SEEDS
 from fedrot_core.study.summary import EXACT_BELOW
 from fedrot_core.study.tables import as_csv, as_json
+from fedrot_core.wording import counted
 
 MAIN_CONTROLS = ("rank", "frames", "theta", "part")
 
@@ -57,7 +58,8 @@ def controls() -> None:
     widgets((*skew_key(state.config().task), *MAIN_CONTROLS))
     train, data = state.config().train, state.config().data
     st.caption(
-        f"{data.clients} clients, {train.rounds} rounds of {train.local_steps} local steps, seeds from "
+        f"{counted(data.clients, 'client')}, {counted(train.rounds, 'round')} of "
+        f"{counted(train.local_steps, 'local step')}, seeds from "
         f"{state.config().seed} on. These and all other settings are those of the lab."
     )
 
@@ -97,7 +99,7 @@ def _card(drawing: Drawing, shown: Comparison, height: int) -> None:
         f"figure_{drawing.name}", drawing.draw, height=height, label=drawing.label,
         filename=f"fedrot-{drawing.name}-{key}", uirevision=key, version=f"{key}:{done}:{theme_mode()}",
         triggers={"table": functools.partial(ask_table, drawing.name)},
-        footer=Provenance.of_study(f"comparison {key}", shown.plan.configs[0], f"{done} of {total} seeds"),
+        footer=Provenance.of_study(f"comparison {key}", shown.plan.configs[0], f"{done} of {counted(total, 'seed')}"),
     )  # fmt: skip
 
 

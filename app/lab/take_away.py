@@ -21,6 +21,7 @@ from fedrot_core.export.run.link_check import compare_link, link_check
 from fedrot_core.export.run.verdict import Verdict
 from fedrot_core.export.run.verify import compare
 from fedrot_core.trace import Trace
+from fedrot_core.wording import counted
 
 LARGEST_MB = 20
 
@@ -69,7 +70,7 @@ def _downloads(trace: Trace) -> None:
         ("Notebook", f"{name}.ipynb", "application/x-ipynb+json", lambda: code.notebook(trace.config, check)),
         ("Trace, to replay", f"{name}.npz", "application/octet-stream", lambda: _saved(trace)),
     )
-    st.caption(f"Run {trace.config.hash}, {trace.rounds_done} rounds, checksum {trace.checksum}.")
+    st.caption(f"Run {trace.config.hash}, {counted(trace.rounds_done, 'round')}, checksum {trace.checksum}.")
     for n, column in enumerate(st.columns(2)):
         with column:
             for label, file, mime, make in files[n::2]:

@@ -17,6 +17,7 @@ from app.session.run import Watched
 from app.session.state import Playing
 from fedrot_core.study.seeds import SEEDS
 from fedrot_core.trace import Trace
+from fedrot_core.wording import counted
 
 TICK_SECONDS = 0.7
 """How long a round stays on screen while playing."""
@@ -156,7 +157,8 @@ def run_status(trace: Trace, job: RunJob) -> None:
             st.button(now, key="cancel", icon=":material/close:", on_click=job.cancel, help="Keep the rounds so far")
             return
         if job.cancelled:
-            st.caption(f"Cancelled after {done} of {total} rounds. Change a setting to run again.", width="content")
+            ended = f"Cancelled after {done} of {counted(total, 'round')}."
+            st.caption(f"{ended} Change a setting to run again.", width="content")
         st.button(
             f"New seed (now {job.config.seed})",
             icon=":material/casino:",

@@ -21,7 +21,7 @@ from fedrot_core.export.picture.sizes import STYLES
 from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.learn.quiz.base import SEEDS
 from fedrot_core.methods import METHODS
-from fedrot_core.wording import size
+from fedrot_core.wording import counted, size
 
 POLL_SECONDS = 0.5
 RUN, COMPARISON = "run", "comparison"
@@ -39,7 +39,8 @@ def choices() -> dict[str, str]:
     labels[RUN] = f"The lab's run: {arms}, seed {state.config().seed}"
     last = mine(Compared).last
     if last is not None:
-        labels[COMPARISON] = f"The comparison: {len(last.plan.cards)} methods, {len(last.runs)} seeds"
+        methods, seeds = counted(len(last.plan.cards), "method"), counted(len(last.runs), "seed")
+        labels[COMPARISON] = f"The comparison: {methods}, {seeds}"
     return labels
 
 

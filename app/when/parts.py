@@ -21,6 +21,7 @@ from fedrot_core.export.provenance import Provenance
 from fedrot_core.figures.study.when import when_figure
 from fedrot_core.study.tables import as_csv, as_json
 from fedrot_core.study.when import ALIGNED, NAIVE, ROWS, Findings, label, rounds_of
+from fedrot_core.wording import counted
 
 LAB = "../pages/01_lab.py"
 LISTED = 5
@@ -104,7 +105,8 @@ def map_card(findings: Findings) -> None:
         uirevision=plan.key, version=f"{plan.key}:{done}:{theme_mode()}",
         triggers={"pick": picked, "table": functools.partial(ask_table, drawing.name)},
         footer=Provenance.of_study(
-            f"map {plan.key}", first, f"{done} of {len(cells)} settings, {first.train.rounds} rounds", plan.varied
+            f"map {plan.key}", first,
+            f"{done} of {counted(len(cells), 'setting')}, {counted(first.train.rounds, 'round')}", plan.varied,
         ),
     )  # fmt: skip
     if table_wanted() == drawing.name:

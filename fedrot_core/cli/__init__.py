@@ -1,10 +1,9 @@
-"""The command line, ``python -m fedrot_core``. Adding a command is adding a file of its name that registers it on the
-``group`` of :mod:`fedrot_core.cli.program`."""
+"""The command ``fedrot``. Adding a command is adding a file of its name that registers it on the ``group`` of
+:mod:`fedrot_core.cli.program`."""
 
 import atexit
 import os
 import sys
-from pathlib import Path
 
 from fedrot_core.cli.program import STOPPED, group
 
@@ -12,8 +11,7 @@ from fedrot_core.cli.program import STOPPED, group
 def main() -> None:
     """Run the command that ``sys.argv`` names, then exit with its code."""
     try:
-        installed = Path(sys.argv[0]).stem == "fedrot"
-        group.main(prog_name="fedrot" if installed else "python -m fedrot_core")
+        group.main(prog_name="fedrot")
     except SystemExit as end:
         if end.code != STOPPED:
             raise

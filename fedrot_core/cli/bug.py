@@ -23,8 +23,8 @@ DRAWN = ("learning", "errors")
 
 EPILOG = """\b
 Examples:
-  python -m fedrot_core bug transposed
-  python -m fedrot_core bug --case 17
+  fedrot bug transposed
+  fedrot bug --case 17
 
 \b
 Mistakes:

@@ -16,15 +16,15 @@ from fedrot_core.figures.study.comparison import compare_figures
 from fedrot_core.study.comparison import Comparison, plan
 from fedrot_core.study.seeds import MOST_SEEDS
 from fedrot_core.study.summary import TIE
-from fedrot_core.wording import percent
+from fedrot_core.wording import counted, percent
 
 FIGURES = ("compare_learning", "compare_errors", "compare_cost")
 
 EPILOG = f"""\b
 Examples:
-  python -m fedrot_core compare --arms fedit,fedrot,gpa,fedex --seeds 10
-  python -m fedrot_core compare --frames trained --alpha 0.05 --out compare.csv
-  python -m fedrot_core compare --seeds 6 --draw compare_cost=cost.svg
+  fedrot compare --arms fedit,fedrot,gpa,fedex --seeds 10
+  fedrot compare --frames trained --alpha 0.05 --out compare.csv
+  fedrot compare --seeds 6 --draw compare_cost=cost.svg
 
 {method_list()}
 """
@@ -38,7 +38,7 @@ Examples:
     metavar="N",
     default=5,
     show_default=True,
-    help="How many seeds, from --seed on.",
+    help="How many seeds, from --seed on; 0 follows the last.",
 )
 @click.option(
     "--margin",
@@ -57,9 +57,11 @@ def compare(config: FederationConfig, seeds: int, margin: float, wanted: Wanted)
     planned = plan(config, config.methods, seeds, margin)
     if not planned.configs:
         raise ConfigError(" ".join(planned.refused.values()), "arms")
-    runs = summaries(planned.configs, f"Running {len(planned.cards)} methods on {seeds} seeds", wanted.quiet)
+    work = f"Running {counted(len(planned.cards), 'method')} on {counted(seeds, 'seed')}"
+    runs = summaries(planned.configs, work, wanted.quiet)
     found = Comparison(planned, tuple(runs))
-    footer = Provenance.of_study(f"comparison {planned.key}", planned.configs[0], f"{len(runs)} of {seeds} seeds")
+    extent = f"{len(runs)} of {counted(seeds, 'seed')}"
+    footer = Provenance.of_study(f"comparison {planned.key}", planned.configs[0], extent)
     drawings = compare_figures(found.runs, planned.cards, seeds)
     wanted.deliver(_text(found), found.rows, found.content, drawings, lambda name: footer)
     for run in runs:

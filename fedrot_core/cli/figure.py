@@ -22,9 +22,9 @@ from fedrot_core.trace import Trace
 
 EPILOG = """\b
 Examples:
-  python -m fedrot_core figure errors --out errors.html
-  python -m fedrot_core figure latent --frames turned --theta 90 --round 3 --client 2 --out latent.svg
-  python -m fedrot_core figure ladder --from run.npz --size column --style print --out ladder.pdf
+  fedrot figure errors --out errors.html
+  fedrot figure latent --frames turned --theta 90 --round 3 --client 2 --out latent.svg
+  fedrot figure ladder --from run.npz --size column --style print --out ladder.pdf
 
 \b
 Figures:

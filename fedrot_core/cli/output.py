@@ -20,6 +20,7 @@ from fedrot_core.records import CentralisedRecord
 from fedrot_core.study.summary import RunSummary
 from fedrot_core.study.sweep import sweep
 from fedrot_core.trace import Trace
+from fedrot_core.wording import counted
 
 quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable JSON on stdout, no table.")
@@ -35,7 +36,7 @@ def train(config: FederationConfig, quiet: bool, methods: Sequence[Method] | Non
     federation = Federation(config, methods=methods)
     trace = federation.new_trace()
     count = len(federation.methods)
-    arms = "1 method" if count == 1 else f"{count} methods"
+    arms = counted(count, "method")
     with progress(config.train.rounds, f"Training {arms} on {trace.device}", quiet) as bar:
         for event in federation.rounds():
             trace.add(event)

@@ -23,9 +23,9 @@ from fedrot_core.trace import Trace
 
 EPILOG = """\b
 Examples:
-  python -m fedrot_core pack --lesson one_update --out pack.zip
-  python -m fedrot_core pack --alpha 0.1 --rank 8 --style dark --out run.zip
-  python -m fedrot_core pack --from run.npz --questions 10 --worksheet-seed 7 --out pack.zip
+  fedrot pack --lesson one_update --out pack.zip
+  fedrot pack --alpha 0.1 --rank 8 --style dark --out run.zip
+  fedrot pack --from run.npz --questions 10 --worksheet-seed 7 --out pack.zip
 
 \b
 Lessons:

@@ -15,16 +15,16 @@ from fedrot_core.export.provenance import Provenance, line
 from fedrot_core.figures.study.paper import paper_figures
 from fedrot_core.study import paper as reported
 from fedrot_core.study.replica import MOST_SEEDS, SEEDS, SETTINGS, VARIED, PaperCard, plan
-from fedrot_core.wording import percent, times
+from fedrot_core.wording import counted, percent, times
 
 TABLES = ("clients", "strength", "rank")
 FIGURES = (*(f"{whose}_{name}" for name in TABLES for whose in ("paper", "ours")), "error_ratios")
 
 EPILOG = """\b
 Examples:
-  python -m fedrot_core paper
-  python -m fedrot_core paper --frames svd --seeds 1 --out paper.csv
-  python -m fedrot_core paper --rounds 5 --draw ours_clients=ours.svg --draw paper_clients=paper.svg
+  fedrot paper
+  fedrot paper --frames svd --seeds 1 --out paper.csv
+  fedrot paper --rounds 5 --draw ours_clients=ours.svg --draw paper_clients=paper.svg
 """
 
 
@@ -41,9 +41,9 @@ def paper(seeds: int, settings: dict[str, Any], wanted: Wanted) -> int | None:
     Skew, rank, scaling and local steps are as in the paper as far as a small model can; the rest may be set below.
     """
     planned = plan(settings, seeds)
-    runs = summaries(planned.configs, f"Running {len(planned.configs)} runs", wanted.quiet)
+    runs = summaries(planned.configs, f"Running {counted(len(planned.configs), 'run')}", wanted.quiet)
     card = PaperCard.of(planned, runs)
-    ours = Provenance.of_study("runs beside the paper", planned.base, f"{len(runs)} runs", VARIED)
+    ours = Provenance.of_study("runs beside the paper", planned.base, counted(len(runs), "run"), VARIED)
     theirs = Provenance(line(f"numbers of {reported.SOURCE}"))
     drawings = paper_figures(card.tables, card.ratios)
     wanted.deliver(_text(card), card.rows, card.content, drawings, lambda n: theirs if n.startswith("paper") else ours)

@@ -26,10 +26,10 @@ or to files, progress to stderr.
 
 \b
 First steps:
-  python -m fedrot_core run
-  python -m fedrot_core compare --arms fedit,fedrot,fedex --alpha 0.1 --seeds 5
-  python -m fedrot_core sweep --grid rank=2,4,8 --grid alpha=0.1,1 --out sweep.csv
-  python -m fedrot_core run --out run.json && python -m fedrot_core verify run.json
+  fedrot run
+  fedrot compare --arms fedit,fedrot,fedex --alpha 0.1 --seeds 5
+  fedrot sweep --grid rank=2,4,8 --grid alpha=0.1,1 --out sweep.csv
+  fedrot run --out run.json && fedrot verify run.json
 """
 
 

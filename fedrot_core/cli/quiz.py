@@ -17,8 +17,8 @@ from fedrot_core.learn.quiz.base import EVERYTHING, SEEDS
 
 EPILOG = """\b
 Examples:
-  python -m fedrot_core quiz --topic procrustes --seed 7
-  python -m fedrot_core quiz --questions 12 --out sheet.html --key key.html
+  fedrot quiz --topic procrustes --seed 7
+  fedrot quiz --questions 12 --out sheet.html --key key.html
 """
 
 

@@ -46,10 +46,10 @@ WRITERS: dict[str, Writer] = {
 
 EPILOG = f"""\b
 Examples:
-  python -m fedrot_core run --frames turned --theta 90 --arms fedit,fedrot,gpa
-  python -m fedrot_core run --alpha 0.1 --rank 16 --out run.json --out run.npz
-  python -m fedrot_core run --preset independent --seed 3
-  python -m fedrot_core run --from run.json --seed 1 --json > result.json
+  fedrot run --frames turned --theta 90 --arms fedit,fedrot,gpa
+  fedrot run --alpha 0.1 --rank 16 --out run.json --out run.npz
+  fedrot run --preset independent --seed 3
+  fedrot run --from run.json --seed 1 --json > result.json
 
 {method_list()}
 """

@@ -9,12 +9,12 @@ from fedrot_core.cli.output import table
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.cli.results import Wanted, results
 from fedrot_core.config import FederationConfig
-from fedrot_core.study.spin import Turned, pair
+from fedrot_core.study.spin import gauge_test, pair
 
 EPILOG = """\b
 Examples:
-  python -m fedrot_core spin
-  python -m fedrot_core spin --show gpa --round 3 --client 2 --out metrics.csv
+  fedrot spin
+  fedrot spin --show gpa --round 3 --client 2 --out metrics.csv
 """
 
 
@@ -33,7 +33,7 @@ def spin(
     config: FederationConfig, round_index: int, show: str | None, client: int, turn: int, wanted: Wanted
 ) -> int | None:
     """Turn one client's frame, which changes nothing it learned, and see which metrics move, as the lab's badges do."""
-    found = Turned.of(config, show or config.methods[0], round_index, client, turn)
+    found = gauge_test(config, show or config.methods[0], round_index, client, turn)
     lines = [
         {
             "metric": row.label,

@@ -18,14 +18,15 @@ from fedrot_core.errors import ConfigError, rule
 from fedrot_core.study.seeds import over_seeds
 from fedrot_core.study.summary import RunSummary
 from fedrot_core.study.tables import as_csv, as_json
+from fedrot_core.wording import counted
 
 MOST_RUNS = 10_000
 
 EPILOG = """\b
 Examples:
-  python -m fedrot_core sweep --grid alpha=0.1,1,10 --grid rank=2,4,8 --out sweep.csv
-  python -m fedrot_core sweep --grid theta=0,60,120,180 --frames turned --seeds 3 > theta.csv
-  python -m fedrot_core sweep --grid arms=fedit,fedrot+gpa --every-round --out curves.json
+  fedrot sweep --grid alpha=0.1,1,10 --grid rank=2,4,8 --out sweep.csv
+  fedrot sweep --grid theta=0,60,120,180 --frames turned --seeds 3 > theta.csv
+  fedrot sweep --grid arms=fedit,fedrot+gpa --every-round --out curves.json
 
 \b
 One row a run and method: the grid's values, seed, method, rounds, score, loss, error (relative to the ideal),
@@ -107,9 +108,8 @@ def sweep(
     configs = list(dict.fromkeys(wanted))  # another task may not know a setting: its values are then one run
     note_idle(configs, keys)
     found: list[RunSummary] = []
-    runs = "1 run" if len(configs) == 1 else f"{len(configs)} runs"
     try:
-        summaries(configs, f"Sweeping {runs}", quiet, found)
+        summaries(configs, f"Sweeping {counted(len(configs), 'run')}", quiet, found)
     finally:  # Ctrl-C keeps what is done
         order = {config.hash: n for n, config in enumerate(configs)}
         found.sort(key=lambda run: order[run.config.hash])
@@ -121,7 +121,7 @@ def sweep(
             else:
                 click.echo(text, nl=False)
         if len(found) < len(configs):
-            click.echo(f"{len(found)} of {len(configs)} runs were finished and are kept.", err=True)
+            click.echo(f"{len(found)} of {counted(len(configs), 'run')} finished and kept.", err=True)
     for run in found:
         if run.error:
             click.echo(f"{_named(run, keys)}: {run.error}", err=True)

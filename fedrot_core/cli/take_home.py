@@ -13,7 +13,7 @@ from fedrot_core.export.take_home.build import GRID_OF_PAGE, build
 
 EPILOG = """\b
 Examples:
-  python -m fedrot_core take-home --out take-home.html
+  fedrot take-home --out take-home.html
 """
 
 

@@ -24,9 +24,9 @@ from fedrot_core.study.tables import as_json as json_text
 
 EPILOG = """\b
 Examples:
-  python -m fedrot_core run --out run.json
-  python -m fedrot_core verify run.json
-  python -m fedrot_core verify "http://127.0.0.1:8501/lab?rank=2&check=3-cpu-float64-0123456789abcdef-..."
+  fedrot run --out run.json
+  fedrot verify run.json
+  fedrot verify "http://127.0.0.1:8501/lab?rank=2&check=3-cpu-float64-0123456789abcdef-..."
 
 \b
 Exit codes: 0 every number is equal, or the same up to rounding; 1 the first difference is named;

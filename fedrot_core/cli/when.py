@@ -9,17 +9,16 @@ from fedrot_core.cli.output import summaries, table
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.cli.results import Wanted, results
 from fedrot_core.config import FederationConfig
-from fedrot_core.errors import rule
 from fedrot_core.export.provenance import Provenance
 from fedrot_core.figures.study.when import when_figure
 from fedrot_core.study.when import ALIGNED, DEPTHS, NAIVE, ROWS, Finding, Findings, label, plan
-from fedrot_core.wording import percent, signed, times
+from fedrot_core.wording import counted, percent, signed, times
 
 EPILOG = """\b
 Examples:
-  python -m fedrot_core when
-  python -m fedrot_core when --map theta --aligned gpa --out map.csv
-  python -m fedrot_core when --frames trained --search --draw when=map.svg
+  fedrot when
+  fedrot when --map theta --aligned gpa --out map.csv
+  fedrot when --frames trained --search --draw when=map.svg
 """
 
 
@@ -48,13 +47,11 @@ def when(config: FederationConfig, rows: str, aligned: str, depth: str, search: 
     stands on its axes itself, with --map theta also --frames; --arms is not used.
     """
     planned = plan(config, rows, aligned, depth)
-    if not planned.settings:
-        raise rule("A map", "hold at least one possible setting", "none", "Change a setting.")
-    configs = dict.fromkeys([*planned.configs, *(planned.further if search else ())])
-    runs = summaries(list(configs), f"Running {len(configs)} settings", wanted.quiet)
+    configs = planned.runs(search)
+    runs = summaries(configs, f"Running {counted(len(configs), 'setting')}", wanted.quiet)
     found = Findings.of(planned, runs, search)
     first = planned.settings[0].config
-    footer = Provenance.of_study(f"map {planned.key}", first, f"{len(planned.settings)} settings", planned.varied)
+    footer = Provenance.of_study(f"map {planned.key}", first, counted(len(planned.settings), "setting"), planned.varied)
     score = config.task.score
     drawing = when_figure(found.cells, planned.x, planned.y, label(NAIVE), label(aligned), score)
     wanted.deliver(_text(found), found.rows, found.content, [drawing], lambda name: footer)

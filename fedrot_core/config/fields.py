@@ -337,8 +337,8 @@ class FederationConfig(Section):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
-    def setting(self) -> dict[str, Any]:
-        """All values but seed and methods, by key. Runs of one setting can be trained as one batch, and compared."""
+    def conditions(self) -> dict[str, Any]:
+        """All values but seed and methods, by key. Runs that agree in them may train as one batch, and be compared."""
         return {key: value for key, value in self.values().items() if key not in ("seed", "arms")}
 
     def leaves(self) -> Iterator[Leaf]:

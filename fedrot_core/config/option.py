@@ -57,8 +57,17 @@ class Section:
         hints = hints_of(type(self))
         for f in dataclasses.fields(self):
             opt: Option | None = f.metadata.get("option")
-            if opt is not None:
+            if opt is None:
+                self._holds(f.name, hints[f.name])
+            else:
                 object.__setattr__(self, f.name, _checked(getattr(self, f.name), hints[f.name], opt))
+
+    def _holds(self, name: str, section: type[Section]) -> None:
+        """Refuse a field that should be a section and is none."""
+        value = getattr(self, name)
+        if not isinstance(value, section):
+            remedy = "Pass one, or change single values by FederationConfig().with_values({'rank': 8})."
+            raise rule(f"{type(self).__name__}.{name}", f"be a {section.__name__}", value, remedy)
 
     @classmethod
     def from_plain(cls, data: Any, where: str) -> Self:

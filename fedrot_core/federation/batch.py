@@ -42,7 +42,7 @@ def lockstep(
         ConfigError: when the configs differ in more than seed and methods.
     """
     first = setups[0]
-    if any(other.config.setting != first.config.setting for other in setups):
+    if any(other.config.conditions != first.config.conditions for other in setups):
         raise rule(
             "Runs in lockstep", "differ in seed and methods only", "more differences", "Run them apart.", "config"
         )

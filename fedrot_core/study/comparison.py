@@ -21,7 +21,7 @@ from fedrot_core.study.seeds import MOST_SEEDS, over_seeds
 from fedrot_core.study.summary import SIGNIFICANT, TIE, ArmStatistics, Choice, RunSummary, choose, statistics
 from fedrot_core.study.sweep import sweep
 from fedrot_core.trace import ArmCard
-from fedrot_core.wording import percent, size
+from fedrot_core.wording import counted, percent, size
 
 FEWEST_SEEDS = 6
 """Below this, a sign test over seeds can separate nothing at :data:`fedrot_core.study.summary.SIGNIFICANT`."""
@@ -184,7 +184,7 @@ class Comparison:
                 f"{score}, within {within} of the best ({_label(best)}, {_score(best)}), "
                 f"at {percent(chosen.traffic / best.traffic)} of its traffic ({cost})"
             )
-        return f"{setting(self.runs[0].config)}, choose {label}: {why}; {exact}.", self._caveats(choice)
+        return f"{conditions(self.runs[0].config)}, choose {label}: {why}; {exact}.", self._caveats(choice)
 
     def _caveats(self, choice: Choice) -> str:
         """What else a person should know before choosing."""
@@ -226,8 +226,8 @@ class Comparison:
         return (
             "Quartiles are over seeds. Error: distance of a round's global update from the ideal Σ w B A of the same "
             "clients' factors, over its norm; each method is measured on the clients it trained itself. "
-            f"{len(self.runs)} of {len(self.plan.configs)} seeds, comparison {self.plan.key}. A small model, not an "
-            "LLM."
+            f"{len(self.runs)} of {counted(len(self.plan.configs), 'seed')}, comparison {self.plan.key}. "
+            "A small model, not an LLM."
         )
 
     @functools.cached_property
@@ -295,7 +295,7 @@ def _by_round(run: RunSummary) -> dict[str, Any]:
     }
 
 
-def setting(config: FederationConfig) -> str:
+def conditions(config: FederationConfig) -> str:
     """What decides most about a comparison, in words: the skew, the rank, and in which frames factors arrive."""
     sent = FRAMES[config.frames.kind].format(angle=f"{config.frames.angle:g}°")
     skew = f"{config.task.skew_in_words}, " if config.task.skew_in_words else ""

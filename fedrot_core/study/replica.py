@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,13 @@ import numpy as np
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.compute import CPU
 from fedrot_core.config import FederationConfig, leaves
+from fedrot_core.errors import rule
 from fedrot_core.methods import METHODS
 from fedrot_core.study import paper
 from fedrot_core.study.plotted import Line, Ratios, Table, gaps
 from fedrot_core.study.seeds import over_seeds
 from fedrot_core.study.summary import RunSummary
+from fedrot_core.study.sweep import sweep
 from fedrot_core.trace import ArmCard
 from fedrot_core.wording import signed
 from fedrot_core.workloads import build_task
@@ -88,6 +90,28 @@ def plan(settings: Mapping[str, Any], seeds: int = SEEDS) -> Plan:
         tuple(cell(**{**pair, "arms": ("fedrot",)}, lam=strength) for strength in paper.STRENGTHS),
         tuple(cell(**pair, rank=rank) for rank in paper.RANKS),
     )
+
+
+def paper_card(seeds: int = SEEDS, should_stop: Callable[[], bool] = lambda: False, **settings: Any) -> PaperCard:
+    """Run what the paper ran, as far as a small model can, and set its numbers beside ours.
+
+    Args:
+        seeds: runs of each setting; settings: changes of :data:`BASE`, of the names in :data:`SETTINGS`.
+
+    Raises:
+        ConfigError: when a setting is the paper's own or breaks a rule; Cancelled: once ``should_stop()`` is true.
+
+    Examples:
+        >>> import fedrot_core as fr
+        >>> card = fr.paper_card(seeds=1, rounds=1, steps=1)
+        >>> [table.name for table in card.tables]
+        ['clients', 'strength', 'rank']
+    """
+    for name in settings:
+        if name not in SETTINGS:
+            raise rule("A setting of the paper card", f"be one of {', '.join(SETTINGS)}", name, "Leave it out.")
+    planned = plan(settings, seeds)
+    return PaperCard.of(planned, sweep(planned.configs, should_stop))
 
 
 def card(method: str) -> ArmCard:

@@ -97,8 +97,8 @@ def _said(row: MetricChange) -> Said:
 
 
 @dataclass(frozen=True)
-class Turned:
-    """One answer: a client of one round of one arm, turned.
+class GaugeTest:
+    """One answer: which metrics moved when a client of one round of one arm was turned.
 
     Attributes:
         config: of the run; layers: how many it has.
@@ -107,16 +107,6 @@ class Turned:
     config: FederationConfig
     layers: int
     turn: Spin
-
-    @classmethod
-    def of(cls, config: FederationConfig, arm: str, round_index: int, client: int, seed: int = 0) -> Turned:
-        """Train the arm again up to the round, then turn.
-
-        Raises:
-            ConfigError: when the client's factors did not reach the server in that round.
-        """
-        played = replay(config, arm, round_index)
-        return cls(config, len(played.task.layers), spin(played, client, seed))
 
     @property
     def text(self) -> str:
@@ -145,3 +135,25 @@ class Turned:
             "client": turn.client, "turn": turn.seed, "degrees": turn.degrees, "product_change": turn.product_change,
             "conclusion": self.text, "metrics": self.rows,
         }  # fmt: skip
+
+
+def gauge_test(
+    config: FederationConfig, method: str, round_index: int = 0, client: int = 0, turn: int = 0
+) -> GaugeTest:
+    """Train ``method`` again up to a round, turn one client's frame at random, and measure everything anew.
+
+    Args:
+        turn: which random rotation.
+
+    Raises:
+        ConfigError: when the client's factors did not reach the server in that round.
+
+    Examples:
+        >>> import fedrot_core as fr
+        >>> config = fr.FederationConfig().with_values({"task": "teacher", "clients": 3, "rounds": 1, "steps": 2})
+        >>> test = fr.gauge_test(config, "fedit", client=1)
+        >>> {row["metric"]: row["moved"] for row in test.rows if row["metric"] in ("principal_angles", "error")}
+        {'error': True, 'principal_angles': False}
+    """
+    played = replay(config, method, round_index)
+    return GaugeTest(config, len(played.task.layers), spin(played, client, turn))

@@ -122,16 +122,16 @@ def _arm(rounds: Sequence[RoundNumbers], stopped: str) -> ArmSummary:
 
 
 def batches(configs: Sequence[FederationConfig], jobs: int) -> list[list[FederationConfig]]:
-    """Runs of one setting together, within :data:`ROWS_AT_ONCE`; fewer settings than ``jobs`` are shared out evenly."""
-    settings: dict[str, list[FederationConfig]] = defaultdict(list)
+    """Runs under the same conditions together, within :data:`ROWS_AT_ONCE`; fewer groups than ``jobs`` are split."""
+    groups: dict[str, list[FederationConfig]] = defaultdict(list)
     for config in configs:
-        settings[json.dumps(config.setting, sort_keys=True)].append(config)
+        groups[json.dumps(config.conditions, sort_keys=True)].append(config)
     found = []
-    for runs in settings.values():
+    for runs in groups.values():
         rows = max(len(run.methods) for run in runs) * runs[0].participants + 1
         device = pick_compute(runs[0].device, runs[0].precision).device.type
         parts = math.ceil(len(runs) / max(1, ROWS_AT_ONCE[device] // rows))
-        if len(settings) < jobs:
+        if len(groups) < jobs:
             parts = min(len(runs), math.ceil(parts / jobs) * jobs)
         found += [runs[part::parts] for part in range(parts)]
     return found

@@ -13,11 +13,12 @@ from typing import Any
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig, Skew, leaves
-from fedrot_core.errors import ConfigError
+from fedrot_core.errors import ConfigError, rule
 from fedrot_core.methods import METHODS
 from fedrot_core.study.plotted import Axis, Cell
 from fedrot_core.study.summary import SAME_ERROR, TIE, RunSummary
-from fedrot_core.wording import percent, signed, times
+from fedrot_core.study.sweep import sweep
+from fedrot_core.wording import counted, percent, signed, times
 from fedrot_core.workloads import WORKLOADS
 
 NAIVE = "fedit"
@@ -118,6 +119,16 @@ class Plan:
         """One run for each setting of the search."""
         return tuple(setting.config for setting in self.search)
 
+    def runs(self, search: bool) -> tuple[FederationConfig, ...]:
+        """All configs of the map, and of the search if it is wanted; each once.
+
+        Raises:
+            ConfigError: when no setting of the map is possible.
+        """
+        if not self.settings:
+            raise rule("A map", "hold at least one possible setting", "none", "Change a setting.")
+        return tuple(dict.fromkeys([*self.configs, *(self.further if search else ())]))
+
     @property
     def key(self) -> str:
         """Names this map."""
@@ -136,8 +147,8 @@ class Plan:
         optimizer = next(leaf.option for leaf in leaves() if leaf.option.key == "opt").choices[train.optimizer]
         return (
             f"Each cell is one run around the lab's present config: {WORKLOADS[self.base.task.name].label}, "
-            f"{self.base.data.clients} clients, {train.local_steps} local steps, {optimizer}, "
-            f"{rounds_of(self.base, self.depth)} rounds."
+            f"{counted(self.base.data.clients, 'client')}, {counted(train.local_steps, 'local step')}, {optimizer}, "
+            f"{counted(rounds_of(self.base, self.depth), 'round')}."
         )
 
     @property
@@ -169,6 +180,35 @@ def plan(base: FederationConfig, rows: str = "rank", aligned: str = ALIGNED[0], 
     """The map around ``base``: skew against rank, or against the turn θ between two halves of the clients."""
     x, y, settings = _map(base, rows, aligned, depth)
     return Plan(base, aligned, rows, depth, x, y, settings, _search(base, aligned, depth, settings))
+
+
+def when_it_matters(
+    base: FederationConfig,
+    rows: str = "rank",
+    aligned: str = ALIGNED[0],
+    depth: str = DEPTHS[0],
+    search: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Findings:
+    """Run the map around ``base`` and say where alignment pays, where not, and where it hurts.
+
+    Args:
+        rows, aligned, depth: what varies beside the skew, the method against naive averaging, how long runs are: of
+            :data:`ROWS`, :data:`ALIGNED`, :data:`DEPTHS`.
+        search: whether the further settings run too, in which alignment may fail.
+
+    Raises:
+        ConfigError: when no setting of the map is possible; Cancelled: once ``should_stop()`` is true.
+
+    Examples:
+        >>> import fedrot_core as fr
+        >>> base = fr.FederationConfig().with_values({"task": "teacher", "clients": 3, "rounds": 2, "steps": 2})
+        >>> found = fr.when_it_matters(base, rows="theta")
+        >>> found.headline.startswith("In ") and len(found.rows) == len(found.mapped)
+        True
+    """
+    planned = plan(base, rows, aligned, depth)
+    return Findings.of(planned, sweep(planned.runs(search), should_stop), search)
 
 
 def _map(base: FederationConfig, rows: str, aligned: str, depth: str) -> tuple[Axis, Axis, tuple[Setting, ...]]:

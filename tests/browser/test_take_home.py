@@ -87,7 +87,7 @@ def follows(page: Page, found: Row) -> None:
         TINY.thetas[place["theta"]], TINY.alphas[place["alpha"]], TINY.ranks[place["rank"]], TINY.lams[place["lam"]]
     )
     assert config.hash in page.locator("#run").inner_text()
-    words = page.locator("#command").inner_text().removeprefix("python -m fedrot_core run ").split()
+    words = page.locator("#command").inner_text().removeprefix("fedrot run ").split()
     given = dict(zip([w.removeprefix("--") for w in words[::2]], words[1::2], strict=True))
     base = type(config)()
     kinds = {key: type(value) for key, value in base.values().items()}

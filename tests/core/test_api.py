@@ -35,7 +35,8 @@ def test_every_example_runs() -> None:
 
 def test_every_public_function_has_an_example() -> None:
     functions = [name for name in dir(fr) if inspect.isfunction(getattr(fr, name))]
-    assert set(functions) == {"align", "clients_of", "compare", "error_ladder", "figure", "run"}
+    studies = {"compare", "when_it_matters", "paper_card", "gauge_test"}
+    assert set(functions) == {"align", "clients_of", "error_ladder", "figure", "run"} | studies
     for name in functions:
         assert ">>> import fedrot_core as fr" in (getattr(fr, name).__doc__ or ""), name
 

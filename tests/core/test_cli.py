@@ -53,7 +53,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     monkeypatch.chdir(tmp_path)
 
     def invoke(*args: str) -> Result:
-        result = CliRunner().invoke(group, [str(arg) for arg in args], prog_name="python -m fedrot_core")
+        result = CliRunner().invoke(group, [str(arg) for arg in args], prog_name="fedrot")
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
         return result
 
@@ -82,7 +82,7 @@ def test_every_command_is_listed_and_teaches(call: Call) -> None:
     text = ok(call("--help"))
     for name in COMMANDS:
         assert f"\n  {name} " in text
-        assert f"python -m fedrot_core {name}" in ok(call(name, "--help"))
+        assert f"fedrot {name}" in ok(call(name, "--help"))
     assert "Exit codes: 0 done; 1 a check differs" in text
     assert set(COMMANDS) == set(group.commands) >= {"compare", "figure", "run", "sweep", "take-home", "verify"}
 
@@ -583,7 +583,7 @@ def test_control_c_keeps_the_finished_part_of_a_sweep(call: Call, monkeypatch: p
     result = call("sweep", *SMALL, "--grid", "lr=0.01,0.02,0.03")
     assert result.exit_code == STOPPED
     assert len({row["lr"] for row in rows(result.stdout)}) == 1
-    assert "1 of 3 runs were finished and are kept." in result.stderr
+    assert "1 of 3 runs finished and kept." in result.stderr
 
 
 def test_a_command_whose_extra_is_missing_says_how_to_get_it() -> None:

@@ -303,3 +303,10 @@ def test_any_valid_config_survives_dict_and_values(data: st.DataObject) -> None:
     config = FederationConfig().with_values(values)
     assert FederationConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert FederationConfig().with_values(config.values()) == config
+
+
+def test_a_config_holds_sections_and_nothing_else_where_sections_belong() -> None:
+    with pytest.raises(ConfigError, match=r"FederationConfig\.train must be a TrainConfig; got .*with_values"):
+        FederationConfig(train={"rounds": 3})  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"FederationConfig\.task must be a TaskConfig"):
+        FederationConfig(task=None)  # type: ignore[arg-type]

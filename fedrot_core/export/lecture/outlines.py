@@ -23,7 +23,7 @@ from fedrot_core.study import tables
 from fedrot_core.study.comparison import Comparison
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import METRICS
-from fedrot_core.wording import percent, size
+from fedrot_core.wording import counted, percent, size
 
 HERO = "latent"
 FIRST = (HERO, "learning", "ladder", "errors")
@@ -34,7 +34,7 @@ MOST_ROWS = 12
 
 UNITS = "Error: distance from the ideal Σ w B A over its norm. Upload and download: per client and round."
 
-RERUN = "run.json reruns and checks the run number by number: python -m fedrot_core verify run.json"
+RERUN = "run.json reruns and checks the run number by number: fedrot verify run.json"
 
 
 def run_outline(trace: Trace, view: View | None = None) -> Outline:
@@ -101,7 +101,7 @@ def comparison_outline(comparison: Comparison) -> Outline:
     }  # fmt: skip
     how = (
         "run.json holds the settings, the methods and the seeds; the same numbers come from "
-        "fedrot_core.study.comparison.compare, and from `python -m fedrot_core compare`"
+        "fedrot_core.study.comparison.compare, and from `fedrot compare`"
     )
     data = {
         "comparison.json": tables.as_json(comparison.content).encode(),
@@ -137,7 +137,7 @@ def _numbers(trace: Trace) -> tuple[list[tuple[str, ...]], str]:
         told.append(f"{card.label} {percent(last.score)}, error {error}")
     ends = f"start {percent(trace.task.start_score)}, centralised {percent(trace.centralised[-1].score)}"
     stops = "".join(f" {stop.message}" for stop in trace.stopped)
-    return rows, f"After {trace.rounds_done} rounds, {name}: {'; '.join(told)} ({ends}).{stops}"
+    return rows, f"After {counted(trace.rounds_done, 'round')}, {name}: {'; '.join(told)} ({ends}).{stops}"
 
 
 def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ def _spoken(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _listed(labels: Sequence[str]) -> str:
     if len(labels) > 4:
-        return f"{len(labels)} methods"
+        return counted(len(labels), "method")
     return " and ".join([", ".join(labels[:-1]), labels[-1]] if len(labels) > 1 else labels)
 
 

@@ -17,6 +17,7 @@ from fedrot_core.config.fields import TASK
 from fedrot_core.export.run.link_check import read_check
 from fedrot_core.figures import FIGURES
 from fedrot_core.methods import METHODS
+from fedrot_core.wording import counted
 
 DRAWN = ("learning", "errors")
 """The figures that the code draws."""
@@ -74,7 +75,7 @@ def _parts(config: FederationConfig, check: str) -> Iterator[Part]:
     sections, built = _built(config)
     own = [section for section in sections if issubclass(section, TaskConfig)]
     common = [section.__name__ for section in sections if section not in own]
-    rounds = "1 round" if config.train.rounds == 1 else f"{config.train.rounds} rounds"
+    rounds = counted(config.train.rounds, "round")
     yield Part(
         "imports",
         f"Run {config.hash} of FedRot Lab: {rounds}, seed {config.seed}.\n\n{methods}\n\n"

@@ -39,7 +39,7 @@ CENTRALISED = "centralised"
 NOT_FINITE = ("nan", "inf", "-inf")
 """How JSON, which has no word for them, holds such numbers."""
 
-REMEDY = "Save the run again from the lab or with: python -m fedrot_core run --out run.json."
+REMEDY = "Save the run again from the lab or with: fedrot run --out run.json."
 
 
 @dataclass(frozen=True)

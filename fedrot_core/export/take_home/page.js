@@ -242,7 +242,7 @@ function table(s) {
 }
 function command() {
   const frames = value("theta") ? `turned --theta ${value("theta")}` : "trained";
-  return `python -m fedrot_core run --frames ${frames} --alpha ${value("alpha")} --rank ${value("rank")} --lam ${value("lam")}` +
+  return `fedrot run --frames ${frames} --alpha ${value("alpha")} --rank ${value("rank")} --lam ${value("lam")}` +
     ` --arms ${D.methods.naive.name},${D.methods.aligned.name}${D.flags}`;
 }
 const pending = () => D.steps[step].guess && guesses[step] === undefined;

@@ -43,7 +43,7 @@ def _axis_title(figure: go.Figure, ref: str) -> str:
     axis = figure.layout[f"{letter}axis{number}"]
     if not axis.title.text and axis.matches and axis.matches != ref:
         return _axis_title(figure, axis.matches)
-    return axis.title.text or letter
+    return (axis.title.text or letter).removesuffix(" (log)")  # numbers are not: only the axis is
 
 
 def _list(values: Any) -> list[Any]:

@@ -22,7 +22,7 @@ from fedrot_core.methods.base import residual, round_update
 from fedrot_core.records import RoundRecord
 from fedrot_core.rng import stream
 from fedrot_core.trace import Trace
-from fedrot_core.wording import degrees, percent, signed
+from fedrot_core.wording import counted, degrees, percent, signed
 
 BENCH = (LayerSpec("square", 24, 24), LayerSpec("not square", 24, 16))
 CLIENTS, RANK = 5, 3
@@ -90,9 +90,10 @@ def method_note(trace: Trace) -> str:
     """How the evidence was made."""
     config = trace.config
     optimiser = next(leaf for leaf in config.leaves() if leaf.option.key == "opt").choices[config.train.optimizer]
+    steps = counted(config.train.local_steps, f"{optimiser} step")
     return (
-        f"Both copies: same seed ({config.seed}), same split over {config.data.clients} clients, same mini-batches, "
-        f"{config.train.rounds} rounds of {config.train.local_steps} {optimiser} steps. "
+        f"Both copies: same seed ({config.seed}), same split over {counted(config.data.clients, 'client')}, "
+        f"same mini-batches, {counted(config.train.rounds, 'round')} of {steps}. "
         f"{trace.task.summary} Error: ‖update − Σ wₖ Bₖ Aₖ‖ over ‖Σ wₖ Bₖ Aₖ‖. Bench: five random clients of unequal "
         "weight handed straight to the server; one square layer, one that is not."
     )

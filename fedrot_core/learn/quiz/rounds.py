@@ -15,7 +15,7 @@ from fedrot_core.wording import percent
 
 ROUNDING = 1e-9
 
-SETTINGS = {
+RULES = {
     "alternate": "FedRot-LoRA alternates the matched factor, as in the paper.",
     "A": "FedRot-LoRA is set to match A only.",
     "B": "FedRot-LoRA is set to match B only.",
@@ -25,21 +25,21 @@ SETTINGS = {
 @register(
     "round_side",
     lesson="slow_motion",
-    text="{setting} Rounds count from 0. Which factor do clients match to the [[reference]] in [[round]] {t}?",
+    text="{rule} Rounds count from 0. Which factor do clients match to the [[reference]] in [[round]] {t}?",
     explain="{because}",
 )
 def round_side(rng: np.random.Generator) -> Drawn:
-    setting = one_of(rng, ("alternate", "alternate", "A", "B"))
+    rule = one_of(rng, ("alternate", "alternate", "A", "B"))
     t = one_of(rng, (0, int(rng.integers(1, 5)), int(rng.integers(1, 30))))
-    side = side_of_round(setting, t)
+    side = side_of_round(rule, t)
     if side is None:
         because = "In round 0 the [[broadcast]] holds B = 0, and A is as it was drawn: nobody is aligned to it yet."
-    elif setting == "alternate":
+    elif rule == "alternate":
         because = f"Alternating matches A in odd rounds and B in even ones; {t} is {'odd' if t % 2 else 'even'}."
     else:
-        because = f"From round 1 on, the setting decides: {side}. The other factor is turned along."
+        because = f"From round 1 on, the rule decides: {side}. The other factor is turned along."
     texts = {None: "neither: clients send their factors as they are", "A": "A", "B": "B", "AB": "both at once"}
-    return Drawn(pick(rng, texts[side], list(texts.values())), {"setting": SETTINGS[setting], "t": str(t),
+    return Drawn(pick(rng, texts[side], list(texts.values())), {"rule": RULES[rule], "t": str(t),
                                                                 "because": because})  # fmt: skip
 
 

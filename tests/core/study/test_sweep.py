@@ -92,12 +92,12 @@ def test_an_impossible_run_says_why_and_leaves_the_others_alone() -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 7])
-def test_batches_hold_every_run_once_and_one_setting_each(jobs: int) -> None:
+def test_batches_hold_every_run_once_under_the_same_conditions_each(jobs: int) -> None:
     configs = [config(seed=seed, rank=rank) for seed in range(9) for rank in (2, 3)] + [config(seed=1, alpha=0.1)]
     found = batches(configs, jobs)
     assert sorted(c.hash for batch in found for c in batch) == sorted(c.hash for c in configs)
     for batch in found:
-        assert all(c.setting == batch[0].setting for c in batch)
+        assert all(c.conditions == batch[0].conditions for c in batch)
         rows = (len(batch[0].methods) * batch[0].participants + 1) * len(batch)
         assert rows <= ROWS_AT_ONCE["cpu"] or len(batch) == 1
 

@@ -209,9 +209,9 @@ def test_runs_differ_in_their_source_only_and_svd_is_the_labs_default() -> None:
         configs = asked(LESSON.defaults() | {"optim": optim})
         assert [c.frames.kind for c in configs] == [name for name in SOURCES for _ in range(SEEDS)]
         assert [c.seed for c in configs] == [*range(SEEDS)] * len(SOURCES)
-        base = FederationConfig().setting
+        base = FederationConfig().conditions
         for c in configs:
-            changed = {key for key, value in c.setting.items() if value != base[key]}
+            changed = {key for key, value in c.conditions.items() if value != base[key]}
             assert changed <= names | {"frames", "theta"}
     whole = step("Four sources").runs
     assert whole is not None
