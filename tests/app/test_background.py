@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,12 +55,15 @@ def test_it_ends_when_the_last_session_leaves_and_not_before() -> None:
 
 
 def test_it_ends_when_no_page_asks_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "HEARTBEAT_SECONDS", 0.2)
+    now = 0.0
+    monkeypatch.setattr(background, "time", SimpleNamespace(monotonic=lambda: now))
     job = Task().start("a")
     for _ in range(4):
-        time.sleep(0.1)
+        now += 0.9 * background.HEARTBEAT_SECONDS
+        assert not job.should_stop()
         job.seen_by("a")
-    assert not job.finished.is_set()
+    assert not job.finished.wait(0.1)
+    now += 1.1 * background.HEARTBEAT_SECONDS
     assert job.finished.wait(WAIT)
     assert job.cancelled
 
