@@ -57,9 +57,9 @@ def _stage(lesson: Lesson) -> None:
     """The whole lesson below the warnings."""
     place = lessons.place(lesson)
     step = lesson.steps[place.step]
-    _head(lesson, step)
     runs, done, failed = lessons.needed(lesson, step)
     _take_prediction(lesson, step, runs)
+    _head(lesson, step)
     scene, drawn, trouble = _scene(lesson, step, runs)
     if place.present and step.wide:
         prose, asking = st.columns([6, 5], gap="medium")

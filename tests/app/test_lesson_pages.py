@@ -75,6 +75,7 @@ def test_a_lesson_can_be_walked_from_its_first_step_to_its_last(name: str) -> No
         if predicted(at, lesson, n):
             assert 'fedrot-feedback"' in text(at)
             assert 'fedrot-answer"' in text(at)
+            assert any(b.key == "lesson_play" for b in at.button) == (step.play is not None)
         if n + 1 < len(lesson.steps):
             press(at, "lesson_next")
     assert at.button(key="lesson_next").disabled

@@ -85,12 +85,17 @@ def test_a_lesson_can_be_taken_by_keyboard_alone(page: Page, app_url: str, name:
             expect(page.locator(".fedrot-where")).to_have_text(f"Step {n + 2} of {len(lesson.steps)}")
 
 
-@pytest.mark.parametrize(("name", "n"), CURVES[:1])
+@pytest.mark.parametrize(("name", "n"), CURVES)
 def test_a_curve_drawn_with_the_mouse_is_scored(page: Page, app_url: str, name: str, n: int) -> None:
     page.goto(f"{app_url}/{name}?step={n + 1}")
     ready(page)
     area = page.locator(".fedrot-draw").bounding_box()
     assert area is not None
+    for label in page.locator(".fedrot-draw text").all():
+        box = label.bounding_box()
+        assert box is not None
+        assert area["x"] <= box["x"], label.text_content()
+        assert box["x"] + box["width"] <= area["x"] + area["width"], label.text_content()
     asked = LESSONS[name].steps[n].predict
     assert isinstance(asked, Curve)
     page.mouse.move(area["x"] + area["width"] * 0.16, area["y"] + area["height"] * 0.3)

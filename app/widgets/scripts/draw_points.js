@@ -1,6 +1,6 @@
 /* A curve drawn by hand: one point over each tick, moved by mouse, finger or arrow keys; then the true curve beside it. */
 
-const W = 420, H = 260, L = 54, R = 16, T = 14, B = 46;
+const R = 16, T = 32, B = 46, TYPE = 13, WIDEST = 520;
 const NS = "http://www.w3.org/2000/svg";
 
 function make(name, attributes, text) {
@@ -8,6 +8,23 @@ function make(name, attributes, text) {
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
   if (text !== undefined) node.textContent = text;
   return node;
+}
+
+/* Round values from low to high, both included where they are multiples of the step. */
+function marks(low, high, unit) {
+  const rough = 0.999 * (high - low) / 4, ten = 10 ** Math.floor(Math.log10(rough));
+  const steps = unit === "°" ? [5, 15, 30, 45, 90] : [1, 2, 2.5, 5, 10].map((m) => m * ten);
+  const step = steps.find((s) => s >= rough);
+  const found = [];
+  for (let n = Math.ceil(low / step - 1e-9); n * step <= high + 1e-9 * step; n++) found.push(n * step);
+  return found;
+}
+
+/* Px that the longest of these takes in the type of the axes. */
+function widest(texts, family) {
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = `${TYPE}px ${family}`;
+  return Math.max(...texts.map((text) => pen.measureText(text).width));
 }
 
 const states = new WeakMap();
@@ -19,14 +36,30 @@ export default function ({ data, parentElement, setTriggerValue }) {
     states.set(parentElement, state);
   }
   if (data.truth) state.ys = data.drawn;  // else what is drawn here is newer than what the server has seen of it
-  const { ticks, low, high, unit } = data;
+  state.watch?.disconnect();
+  state.watch = new ResizeObserver(() => { if (size(parentElement) !== state.width) draw(); });
+  state.watch.observe(parentElement);
+  const draw = () => paintAll(data, parentElement, state, setTriggerValue);
+  draw();
+  return () => state.watch.disconnect();
+}
+
+/* Px that there are from side to side: the picture is drawn at its real size, so that its type keeps its own. */
+function size(box) {
+  return Math.min(WIDEST, Math.max(220, box.clientWidth || 420));
+}
+
+function paintAll(data, parentElement, state, setTriggerValue) {
+  const { ticks, low, high, unit } = data, W = state.width = size(parentElement), H = T + B + 0.45 * W;
+  const say = (v) => `${String(Math.round(v * 100) / 100).replace("-", "\u2212")}${/^°?$/.test(unit) ? "" : "\u00a0"}${unit}`;
+  const levels = marks(low, high, unit);
+  const L = 12 + widest(levels.map(say), getComputedStyle(parentElement).fontFamily);
   const x = (i) => L + (i + 0.5) * (W - L - R) / ticks.length;
   const y = (v) => T + (high - v) / (high - low) * (H - T - B);
   const grain = (high - low) / 40;
-  const say = (v) => `${Math.round(v * 100) / 100}${unit}`;
-  const svg = make("svg", { viewBox: `0 0 ${W} ${H}`, class: "fedrot-draw", role: "group", "aria-label": data.question });
-  for (let g = 0; g <= 4; g++) {
-    const v = low + g * (high - low) / 4;
+  const svg = make("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, class: "fedrot-draw", role: "group", "aria-label": data.question });
+  svg.append(make("text", { x: 2, y: TYPE, class: "axis" }, data.y_label));
+  for (const v of levels) {
     svg.append(make("line", { x1: L, x2: W - R, y1: y(v), y2: y(v), class: "grid" }));
     svg.append(make("text", { x: L - 6, y: y(v) + 4, "text-anchor": "end" }, say(v)));
   }
