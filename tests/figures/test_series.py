@@ -11,6 +11,7 @@ import pytest
 
 from fedrot_core.figures import View, drawn
 from fedrot_core.figures.kit.layout import nice, spread
+from fedrot_core.figures.kit.rows import figure_rows
 from fedrot_core.records import RoundRecord
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
@@ -67,12 +68,11 @@ def test_a_stopped_arm_keeps_its_line_and_says_so(plain: Trace) -> None:
     assert any("(stopped)" in a.text.replace("<br>", " ") for a in figure.layout.annotations)
 
 
-def test_errors_on_a_log_axis_of_whole_decades(plain: Trace) -> None:
+def test_errors_on_a_log_axis_that_holds_them_all(plain: Trace) -> None:
     figure = drawn("errors", plain, View("fedit", 2))
     low, high = figure.layout.yaxis.range
     assert figure.layout.yaxis.type == "log"
-    assert low == int(low)
-    assert high == int(high)
+    assert "0" not in figure.layout.yaxis.ticktext
     every = [v for r in plain.records for v in (r.errors.own[-1], r.errors.ladder[-1, -1])]
     assert 10**low <= min(every)
     assert max(every) <= 10**high
@@ -91,8 +91,13 @@ def test_exact_zeros_are_annotated_and_stay_on_the_axis(plain: Trace, edited: Ca
     trace = edited(plain, "fedrot", lambda r: {"error": np.full_like(r.errors.own, 1e-16)})
     figure = drawn("errors", trace, View("fedit", 2))
     low, _ = figure.layout.yaxis.range
+    zero, least, *_ = figure.layout.yaxis.tickvals
     assert low > -6, "rounding errors must not stretch the axis"
-    assert set(series(figure)["fedrot"].y) == {10.0**low}
+    assert figure.layout.yaxis.ticktext[0] == "0"
+    assert 10**low < zero < least <= min(r.errors.ladder[-1, -1] for r in trace.records)
+    assert set(series(figure)["fedrot"].y) == {zero}
+    rows = [row for row in figure_rows(figure) if row["series"] == "FedRot-LoRA"]
+    assert {row["relative error"] for row in rows} == {0.0}
     assert any("exactly 0" in a.text for a in figure.layout.annotations)
     assert "FedRot-LoRA is exact" in figure.layout.title.text
 

@@ -14,7 +14,6 @@ from fedrot_core.figures.kit.base import View
 from fedrot_core.figures.kit.theme import FONT, HUES, INK, MUTED, SURFACE, card_of, empty_figure
 from fedrot_core.records import RoundRecord
 from fedrot_core.trace import ArmCard, Trace
-from fedrot_core.wording import ROUNDING
 
 TITLE_LENGTH = 90
 LABEL_WIDTH = 19
@@ -175,11 +174,3 @@ def labelled(fig: go.Figure, ends: list[tuple[float, str, str, str]], mode: str)
         meta={**fig.layout.meta, "narrow": narrow},
     )
     return fig
-
-
-def decades(values: list[float]) -> tuple[int, int]:
-    """Whole decades (exponents) that hold every value above :data:`ROUNDING`; at least two."""
-    logs = [math.log10(v) for v in values if v > ROUNDING]
-    high = max(0, math.ceil(max(logs, default=0.0)))
-    low = math.floor(min(logs, default=-2.0))
-    return min(low, high - 2), high

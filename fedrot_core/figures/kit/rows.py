@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from fedrot_core.figures.kit.error_axis import ZERO_AT
+
 
 def figure_rows(figure: go.Figure) -> list[dict[str, Any]]:
     """One row a drawn point: series name, then its coordinates under the names of the axes.
 
     Heatmaps give one row a cell. Points without coordinates (NaN or None) and ghosts, which repeat other
-    series, are left out.
+    series, are left out. Zeros that a log axis draws at its edge are zeros here.
     """
     rows: list[dict[str, Any]] = []
+    zero = (figure.layout.meta or {}).get(ZERO_AT)
     for trace in figure.data:
         if isinstance(trace.meta, dict) and trace.meta.get("ghost"):
             continue
@@ -33,7 +36,8 @@ def figure_rows(figure: go.Figure) -> list[dict[str, Any]]:
             if x is None or y is None or y != y:
                 continue
             extra = {k: _plain(v[n]) for k, v in ends.items() if v is not None}
-            rows.append({"series": name, x_name: _plain(x), y_name: _plain(y), **extra})
+            height = 0.0 if y == zero else _plain(y)
+            rows.append({"series": name, x_name: _plain(x), y_name: height, **extra})
     return rows
 
 

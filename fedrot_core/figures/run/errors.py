@@ -1,13 +1,12 @@
-"""Aggregation error of every arm by round, in decades, with each arm's own rank-r floor."""
+"""Aggregation error of every arm by round, in with each arm's own rank-r floor."""
 
 from __future__ import annotations
-
-import math
 
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import View, figure
-from fedrot_core.figures.kit.layout import decades, end_of_line, fitting, labelled, markers, round_axis, waiting
+from fedrot_core.figures.kit.error_axis import error_axis
+from fedrot_core.figures.kit.layout import end_of_line, fitting, labelled, markers, round_axis, waiting
 from fedrot_core.figures.kit.theme import MUTED, base_figure, colour
 from fedrot_core.figures.run.learning import latest
 from fedrot_core.trace import Trace
@@ -25,7 +24,7 @@ FLOOR = RUNGS.index("floor")
     ("error", "floor"),
 )
 def errors(trace: Trace, view: View) -> go.Figure:
-    """One line an arm, a thin line for its floor; exact zeros sit on the lower edge and say so."""
+    """One line an arm, a thin line for its floor; exact zeros stand in a row of their own."""
     now = latest(trace, view.round_index)
     if not now:
         return waiting(trace, view)
@@ -52,16 +51,10 @@ def errors(trace: Trace, view: View) -> go.Figure:
     )
     alt = f"Relative aggregation error over all layers in round {shown}, logarithmic: {numbers}."
     every = [float(v) for r in trace.records for v in (r.errors.own[-1], r.errors.ladder[FLOOR, -1])]
-    bottom, top = decades(every)
-    steps = list(range(bottom, top + 1))
-    fig = base_figure(
-        mode, title, alt, **round_axis(trace, view, now[0][1]),
-        yaxis={
-            "type": "log", "range": [bottom, top], "fixedrange": True,
-            "title": {"text": "relative error (log)"},
-            "tickvals": [10.0**n for n in steps], "ticktext": [percent(10.0**n) for n in steps],
-        },
-    )  # fmt: skip
+    exact = any(float(r.errors.own[-1]) <= ROUNDING for r in trace.records)
+    axis = error_axis([v for v in every if v > ROUNDING], exact)
+    fig = base_figure(mode, title, alt, **round_axis(trace, view, now[0][1]))
+    axis.put(fig, "relative error (log)")
     rounds, stopped = trace.config.train.rounds, {s.arm for s in trace.stopped}
     ends: list[tuple[float, str, str, str]] = []
     for card in trace.arms:
@@ -75,18 +68,16 @@ def errors(trace: Trace, view: View) -> go.Figure:
             hovertemplate=f"{card.label}, rank-r floor, round %{{x}}: %{{y:.2%}}<extra></extra>",
         )  # fmt: skip
         fig.add_scatter(
-            x=x, y=[v if v > ROUNDING else 10.0**bottom for v in own], name=card.label, uid=card.name,
+            x=x, y=[v if v > ROUNDING else axis.edge for v in own], name=card.label, uid=card.name,
             customdata=[percent(v) for v in own], meta={"round": True},
             hovertemplate=f"{card.label}, round %{{x}}: %{{customdata}}<extra></extra>", **markers(card, mode, rounds),
         )  # fmt: skip
         if records:
-            exact = own[-1] <= ROUNDING
-            height = 0.0 if exact else (math.log10(own[-1]) - bottom) / (top - bottom)
-            value = "exactly 0" if exact else percent(own[-1])
-            ends.append((height, value, end_of_line(card, card.name in stopped), hue))
+            value = "exactly 0" if own[-1] <= ROUNDING else percent(own[-1])
+            ends.append((axis.share(own[-1]), value, end_of_line(card, card.name in stopped), hue))
     labelled(fig, ends, mode)
     fig.add_annotation(
-        xref="paper", yref="paper", x=0.01, y=0.01, xanchor="left", yanchor="bottom", showarrow=False,
-        text="dotted: rank-r floor<br>of the same arm", align="left", font={"size": 12, "color": MUTED[mode]},
+        xref="paper", yref="paper", x=0, y=1, xanchor="left", yanchor="bottom", showarrow=False,
+        text="dotted: rank-r floor of the same method", align="left", font={"size": 12, "color": MUTED[mode]},
     )  # fmt: skip
     return fig

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.figures.kit.layout import decades, fitting, markers, plain, rgba
+from fedrot_core.figures.kit.layout import fitting, markers, plain, rgba
 from fedrot_core.figures.kit.theme import colour, empty_figure
 from fedrot_core.study.summary import ArmStatistics, RunSummary, statistics
 from fedrot_core.trace import ArmCard
-from fedrot_core.wording import percent
 
 BAND = 0.22
 """Opacity of the band between quartiles."""
@@ -103,36 +102,3 @@ def rounds_axis(rounds: int, ticks: int = 10) -> dict[str, Any]:
         "title": {"text": "round"}, "range": [-0.5, rounds - 0.5], "fixedrange": True, "showgrid": False, "tick0": 0,
         "dtick": max(1, math.ceil(rounds / ticks)),
     }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ErrorAxis:
-    """A log axis in percent; below its lowest decade a row for exact zeros, which have no logarithm.
-
-    Attributes:
-        layout: Plotly's; edge: the value at which exact zeros are drawn.
-    """
-
-    layout: dict[str, Any]
-    edge: float
-
-    def share(self, value: float) -> float:
-        """Height of ``value`` as a share of the plot."""
-        low, high = map(float, self.layout["range"])
-        return (math.log10(max(value, self.edge)) - low) / (high - low)
-
-
-def error_axis(values: Sequence[Any], exact: bool) -> ErrorAxis:
-    """The axis that holds ``values`` and, if some arms are exact, zero."""
-    finite = [float(v) for v in np.concatenate([np.ravel(v) for v in values])] if len(values) else []
-    bottom, top = decades([v for v in finite if math.isfinite(v)])
-    span = top - bottom
-    exponents = list(range(bottom, top + 1, max(1, math.ceil(span / 6))))
-    ticks, texts = [10.0**n for n in exponents], [percent(10.0**n) for n in exponents]
-    zero = bottom - 0.16 * span if exact else float(bottom)
-    if exact:
-        ticks, texts = [10.0**zero, *ticks], ["0", *texts]
-    low = zero - 0.05 * span if exact else bottom
-    shown = [low, top + 0.04 * span]
-    layout = {"type": "log", "range": shown, "fixedrange": True, "tickvals": ticks, "ticktext": texts}
-    return ErrorAxis(layout, 10.0**zero)

@@ -9,9 +9,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from fedrot_core.figures.kit.error_axis import error_axis
 from fedrot_core.figures.kit.layout import fitting, markers
 from fedrot_core.figures.kit.theme import FONT, base_figure, colour
-from fedrot_core.figures.study.comparison_kit import CompareView, arms_of, error_axis, no_arms, plot_height
+from fedrot_core.figures.study.comparison_kit import CompareView, arms_of, no_arms, plot_height
 from fedrot_core.study.summary import ArmStatistics, RunSummary
 from fedrot_core.trace import ArmCard
 from fedrot_core.wording import percent, size
@@ -60,9 +61,9 @@ def cost(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
         mode, title, alt,
         xaxis={"type": "log", "range": [low_x, high_x], "fixedrange": True, **_size_ticks(low_x, high_x),
                "title": {"text": "up + down per client and round (log)"}},
-        yaxis={**axis.layout, "title": {"text": "relative error, last round (log)"}},
         margin={"l": 60, "r": 16},
     )  # fmt: skip
+    axis.put(fig, "relative error, last round (log)")
     edge = axis.edge
     shares = []
     for card, s in arms:

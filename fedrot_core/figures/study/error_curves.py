@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from fedrot_core.figures.kit.error_axis import error_axis
 from fedrot_core.figures.kit.layout import end_labels, end_of_line, fitting, markers
 from fedrot_core.figures.kit.theme import base_figure, colour
 from fedrot_core.figures.study.comparison_kit import (
     CompareView,
     arms_of,
     banded_line,
-    error_axis,
     final,
     no_arms,
     over_seeds,
@@ -47,10 +47,8 @@ def error_curves(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
     numbers = "; ".join(f"{card.label} {'exactly 0' if s.exact else percent(final(s.errors))}" for card, s in ranked)
     alt = f"Relative aggregation error by round, logarithmic, {over}; in the last round: {numbers}."
     axis = error_axis([v for _, s in arms if not s.exact for v in (s.errors.low, s.errors.high)], bool(exact))
-    fig = base_figure(
-        mode, title, alt, xaxis=rounds_axis(rounds), yaxis={**axis.layout, "title": {"text": "relative error (log)"}},
-        margin={"l": 60, "r": 150},
-    )  # fmt: skip
+    fig = base_figure(mode, title, alt, xaxis=rounds_axis(rounds), margin={"l": 60, "r": 150})
+    axis.put(fig, "relative error (log)")
     labels = []
     edge = axis.edge
     for card, s in arms:
