@@ -93,7 +93,7 @@ def chart(
     """
     asked = Asked(key, label, filename, draw, footer, page_path())
     calls = {"save": functools.partial(ask, asked), **triggers}
-    component("live_figure")(
+    component("live_figure", "load_plotly")(
         key=key,
         data={
             "spec": draw(theme_mode()).to_json(),

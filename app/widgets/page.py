@@ -83,7 +83,7 @@ def again(draw: Callable[[], None], seconds: float | None) -> None:
 
 
 @functools.cache
-def component(name: str) -> Callable[..., Any]:
-    """Our own element ``name``, whose script is ``scripts/{name}.js``."""
-    script = (HERE / "scripts" / f"{name}.js").read_text(encoding="utf-8")
+def component(name: str, *needs: str) -> Callable[..., Any]:
+    """Our own element ``name``, whose script is ``scripts/{name}.js``; the scripts ``needs`` come before it."""
+    script = "\n".join((HERE / "scripts" / f"{part}.js").read_text(encoding="utf-8") for part in (*needs, name))
     return st.components.v2.component(f"fedrot_{name}", js=script, isolate_styles=False)

@@ -21,18 +21,22 @@ PATIENCE_SECONDS = 120
 
 
 @contextmanager
-def serving(store: Path | None = None, log: IO[str] | int = subprocess.DEVNULL) -> Iterator[str]:
+def serving(
+    store: Path | None = None, log: IO[str] | int = subprocess.DEVNULL, base: str = "", folder: Path = ROOT
+) -> Iterator[str]:
     """A fresh app; its address once it answers. Ended afterwards.
 
     Args:
         store: where it keeps its runs, if not where the environment says.
         log: takes what it writes to its log.
+        base: path that it is served at; folder: where it is started.
     """
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app", "--server.port", str(port), "--server.headless", "true"]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app"), "--server.port", str(port)]
+    command += ["--server.headless", "true", "--server.baseUrlPath", base]
     env = os.environ | ({FOLDER: str(store)} if store else {})
-    server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=env)
-    url = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=env)
+    url = f"http://127.0.0.1:{port}/{base}".rstrip("/")
     try:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not healthy(url):

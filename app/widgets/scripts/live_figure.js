@@ -2,18 +2,6 @@
 
 const NARROW = 520;
 
-function loadPlotly() {
-  if (window.Plotly) return Promise.resolve(window.Plotly);
-  window.__fedrotPlotly ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = "/vendor/plotly.min.js";
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => reject(new Error("plotly.js could not be loaded"));
-    document.head.append(script);
-  });
-  return window.__fedrotPlotly;
-}
-
 function merge(base, patch) {
   if (Array.isArray(patch) || patch === null || typeof patch !== "object") return patch;
   const out = { ...(base ?? {}) };

@@ -1,0 +1,21 @@
+"""Pages run with the options that ``streamlit run app`` finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit import config
+
+ENTRY = Path(__file__).resolve().parents[2] / "app" / "streamlit_app.py"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def as_started() -> Iterator[None]:
+    """The app's own config.toml, which lies beside its entry."""
+    before, config._main_script_path = config._main_script_path, str(ENTRY)
+    config.get_config_options(force_reparse=True)
+    yield
+    config._main_script_path = before
+    config.get_config_options(force_reparse=True)
