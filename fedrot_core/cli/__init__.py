@@ -2,14 +2,18 @@
 :mod:`fedrot_core.cli.program`."""
 
 import atexit
+import logging
 import os
 import sys
 
 from fedrot_core.cli.program import STOPPED, group
+from fedrot_core.cli.streams import prepare
 
 
 def main() -> None:
     """Run the command that ``sys.argv`` names, then exit with its code."""
+    prepare()
+    logging.getLogger("fedrot_core").setLevel(logging.ERROR)  # commands say themselves what went wrong
     try:
         group.main(prog_name="fedrot")
     except SystemExit as end:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -108,13 +109,18 @@ def all_different(paths: Sequence[Path]) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write all or nothing: an interrupted command leaves what was there before."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write all or nothing: an interrupted command leaves what was there before.
+
+    A link stays one: its target is written. A file that was there keeps who may read and write it.
+    """
+    target = path.resolve()
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        os.chmod(name, mode)
+        os.replace(name, target)
     except BaseException:
         os.unlink(name)
         raise

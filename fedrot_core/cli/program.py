@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from fedrot_core import ENGINE_VERSION
+from fedrot_core.cli.streams import leave_unread
 from fedrot_core.compute import torch_threads
 from fedrot_core.errors import Cancelled, ConfigError, FedRotError, TraceError, rule
 
@@ -55,6 +56,14 @@ class Program(click.Group):
                     raise
                 return _without(cmd_name, error.name or "")
         return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader of its output that leaves early, as ``head`` does, is no failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            leave_unread()
+            return OK
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run one command and exit with its code."""

@@ -622,3 +622,47 @@ def test_every_output_has_a_file_of_its_own_that_can_be_written(
     ok(call("spin", *SMALL, "--out", "s.csv", "--out", "s.json"))
     assert (tmp_path / "s.csv").exists()
     assert (tmp_path / "s.json").exists()
+
+
+def python(*args: str, env: dict[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[bytes]:
+    """A command in a process of its own."""
+    command = [sys.executable, "-m", "fedrot_core", *args]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **(env or {})}, timeout=120, **more)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp437", "gbk"])
+def test_an_output_that_is_not_utf_8_loses_nothing_that_was_computed(encoding: str) -> None:
+    env = {"PYTHONIOENCODING": encoding}
+    done = python("run", *SMALL, "--quiet", env=env, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"ideal (Σ|sum) w B A", done.stdout.decode(encoding))
+    assert python("pack", "--help", env=env, capture_output=True).returncode == 0
+
+
+def test_a_reader_that_leaves_is_no_failure() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "fedrot_core", "run", *SMALL], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(120) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="closes a stream as a shell does")
+def test_without_a_place_for_errors_progress_does_not_spoil_the_output() -> None:
+    done = python("run", *SMALL, "--json", stdout=subprocess.PIPE, preexec_fn=lambda: os.close(2))
+    assert json.loads(done.stdout)["checksum"]
+
+
+def test_a_linked_output_stays_linked_and_keeps_who_may_read_it(call: Call, tmp_path: Path) -> None:
+    target, link = tmp_path / "target.json", tmp_path / "link.json"
+    target.write_text("before")
+    target.chmod(0o600)
+    try:
+        link.symlink_to(target)
+    except OSError:
+        pytest.skip("this system makes no symbolic links")
+    ok(call("run", *SMALL, "--out", "link.json"))
+    assert link.is_symlink()
+    assert json.loads(target.read_text())["kind"]
+    assert target.stat().st_mode & 0o777 == 0o600 or os.name == "nt"

@@ -130,9 +130,7 @@ class Browser:
                     self._discard()
                     if last:
                         took_long = isinstance(error, TimeoutError)
-                        got = (
-                            f"nothing in {self.render_seconds:g} s" if took_long else f"{error or type(error).__name__}"
-                        )
+                        got = f"nothing in {self.render_seconds:g} s" if took_long else _in_words(error)
                         raise ExportError(
                             f"Chrome must draw the figure as {format.upper()}; got {got}, twice. Try again, choose a "
                             "smaller size or scale, or save it as HTML."
@@ -213,6 +211,12 @@ class Browser:
         with self._turn:
             if time.monotonic() - self._used >= self.idle_seconds:
                 self._discard()
+
+
+def _in_words(error: Exception) -> str:
+    """What a library says first; what follows may name folders of this machine."""
+    said = str(error.args[0]) if error.args else ""
+    return said.rstrip(".") or type(error).__name__
 
 
 def _stop_if(should_stop: ShouldStop) -> None:
