@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any, cast
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
+from plotly.offline import get_plotlyjs
 
+from fedrot_core.export.picture.files import write_figure
+from fedrot_core.figures.kit.theme import base_figure
+from tests.browser.conftest import wired_page
 from tests.browser.lab_driver import figure_title, figure_version, leaves, open_lab, settled, turn_the_lights
 from tests.browser.test_accessibility import serious
 
@@ -57,3 +62,14 @@ def test_axe_finds_nothing_serious_in_the_dialog(page: Page, app_url: str) -> No
     turn_the_lights(page, "dark")
     findings += [f"dark: {found}" for found in serious(page)]
     assert not findings, "\n".join(findings)
+
+
+def test_a_packs_figure_is_drawn_from_the_disk_by_the_one_script_beside_it(chromium: Browser, tmp_path: Path) -> None:
+    figure = base_figure("light", "A line", "A line.")
+    figure.add_scatter(x=[0, 1], y=[0, 1])
+    (tmp_path / "line.html").write_bytes(write_figure(figure, "html", library="plotly.min.js"))
+    (tmp_path / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
+    page = wired_page(chromium)
+    page.goto((tmp_path / "line.html").as_uri())
+    expect(page.locator("#plot .scatterlayer .trace")).to_have_count(1)
+    page.context.close()

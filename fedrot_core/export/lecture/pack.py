@@ -8,6 +8,8 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from plotly.offline import get_plotlyjs
+
 from fedrot_core.errors import Cancelled, ExportError, rule
 from fedrot_core.export.lecture import beamer, slides_html, worksheet
 from fedrot_core.export.lecture.deck import deck
@@ -20,6 +22,9 @@ from fedrot_core.learn.quiz.base import EVERYTHING
 
 PNG_SCALE = 2
 """Pixels of a slide's picture for each px."""
+
+LIBRARY = "plotly.min.js"
+"""One for all figures that are HTML: it is larger than all the rest."""
 
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of every file in the zip, so that the same pack has the same bytes as far as its figures do."""
@@ -92,7 +97,7 @@ def build(
             try:
                 found.files[format.name] = write_figure(
                     figure, format.name, picture.size, options.style, outline.footer,
-                    PNG_SCALE if format.scales else 1, should_stop, by=by,
+                    PNG_SCALE if format.scales else 1, should_stop, by=by, library=LIBRARY,
                 )  # fmt: skip
             except ExportError as error:
                 missing = f"Some figures are missing as SVG, PDF or PNG. {error}"
@@ -105,6 +110,7 @@ def build(
     files |= _paper(outline, options)
     for name, figure_files in drawn.items():
         files |= {f"figures/{name}.{format}": content for format, content in figure_files.files.items()}
+    files[f"figures/{LIBRARY}"] = get_plotlyjs().encode()
     files |= {f"data/{name}": content for name, content in outline.data.items()}
     files["run.json"] = outline.run
     files["README.txt"] = _readme(outline, options, files, missing).encode()
@@ -150,7 +156,8 @@ README = {
     "slides.tex": "the same slides for LaTeX (beamer): compile twice, here, with pdflatex, xelatex or lualatex",
     "worksheet.html": "questions to print; worksheet.md is the same as Markdown",
     "answers.html": "their answers, for the lecturer; answers.md likewise",
-    "figures/": "every figure as {formats}; each CSV holds the numbers that its figure draws",
+    "figures/": "every figure as {formats}; each CSV holds the numbers that its figure draws; HTML files need the "
+    "plotly.min.js beside them",
     "data/": "{data}",
     "run.json": "{how}",
 }

@@ -87,8 +87,13 @@ def write_figure(
     should_stop: ShouldStop = lambda: False,
     on_step: Callable[[str], None] = lambda step: None,
     by: Browser | None = None,
+    library: str = "",
 ) -> bytes:
-    """:func:`write` for a figure that has been drawn in its style's mode. A ``size`` may be width and height in px."""
+    """:func:`write` for a figure that has been drawn in its style's mode. A ``size`` may be width and height in px.
+
+    Args:
+        library: for HTML, the name of a file beside it that holds plotly.js; by default the file itself holds it.
+    """
     kind, shape, how, line = FORMATS[format], _size(size), _style(style), _footer(footer)
     if not SCALES[0] <= scale <= SCALES[-1]:
         raise rule("scale", f"be in {SCALES[0]}..{SCALES[-1]}", scale, "A larger poster needs a larger size.", "scale")
@@ -100,7 +105,7 @@ def write_figure(
         return json.dumps(spec, ensure_ascii=False).encode()
     if format == "html":
         colours = (SURFACE[how.mode], INK[how.mode])
-        return page(spec, figure_rows(figure), line.text, *colours).encode()
+        return page(spec, figure_rows(figure), line.text, *colours, library).encode()
     spec.pop("frames", None)
     zoom, factor = shape.width / layout["width"], scale if kind.scales else 1
     content = (by or browser()).render(

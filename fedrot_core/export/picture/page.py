@@ -10,8 +10,10 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-"""The file loads nothing, from nowhere."""
+POLICY = "default-src 'none'; script-src 'unsafe-inline'{}; style-src 'unsafe-inline'; img-src data: blob:"
+"""The file loads nothing, from nowhere, but a script that lies beside it where one is named."""
+
+BESIDE = " 'self' file:"
 
 STYLE = """
 body { margin: 0; background: PAPER; color: INK; font: 16px/1.45 Inter, Helvetica, Arial, sans-serif; }
@@ -54,7 +56,9 @@ if (turn) turn.onclick = async () => {
 """
 
 
-def page(spec: dict[str, Any], rows: Sequence[dict[str, Any]], footer: str, paper: str, ink: str) -> str:
+def page(
+    spec: dict[str, Any], rows: Sequence[dict[str, Any]], footer: str, paper: str, ink: str, library: str = ""
+) -> str:
     """The file.
 
     Args:
@@ -62,17 +66,20 @@ def page(spec: dict[str, Any], rows: Sequence[dict[str, Any]], footer: str, pape
         rows: the numbers behind it.
         footer: which run it shows.
         paper, ink: colours of the page around it.
+        library: name of the file beside it that holds plotly.js; the page itself holds it if empty.
     """
     layout = spec["layout"]
     title = html.escape(_bare((layout.get("title") or {}).get("text") or "Figure"))
     turn = '<p><button id="turn" type="button">↻ Turn</button></p>' if spec.get("frames") else ""
+    script = f'<script src="{html.escape(library)}"></script>' if library else f"<script>{get_plotlyjs()}</script>"
+    allowed = BESIDE if library else ""
     style = STYLE.replace("PAPER", paper).replace("INK", ink)
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{POLICY.format(allowed)}">
 <title>{title}</title>
 <style>{style}</style>
 </head>
@@ -88,7 +95,7 @@ def page(spec: dict[str, Any], rows: Sequence[dict[str, Any]], footer: str, pape
 <div class="table">{_table(rows)}</div>
 </details>
 </main>
-<script>{get_plotlyjs()}</script>
+{script}
 <script type="application/json" id="spec">{_json(spec)}</script>
 <script>{SCRIPT}</script>
 </body>
