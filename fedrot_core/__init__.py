@@ -6,7 +6,7 @@ of Streamlit.
 
 import lazy_loader
 
-ENGINE_VERSION = "3"
+ENGINE_VERSION = "4"
 """Changes whenever the same config may give other numbers; part of every cache key and trace."""
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

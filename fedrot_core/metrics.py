@@ -38,6 +38,9 @@ FEATURES = 6
 SHARED = 10 * UPLOAD_STEP
 """Clients that differ by less hold one update: what travels is that coarse."""
 
+CLEAR_DIRECTION = 1e-9
+"""A mean that is shorter than this share of the arrows points nowhere."""
+
 PATH_STEPS = 9
 """Positions along the soft path λ = 0 .. 1 kept for the latent arrows."""
 
@@ -81,7 +84,7 @@ def measure(
     align: AlignmentConfig,
     round_index: int,
     scaling: float,
-    focus: Focus | None = None,
+    columns: Tensor | None = None,
 ) -> Measured:
     """All metrics of one arm and round.
 
@@ -92,7 +95,7 @@ def measure(
         applied: the rotations that the method applied, or None.
         weights: (K,), summing to one.
         align: settings of the reference-aligned rungs.
-        focus: what the latent arrows showed in earlier rounds; None in the first.
+        columns: (L, C) what the latent arrows showed in earlier rounds; None in the first.
     """
     clients, reference, outcome = compressed(sent, received, result)
     best = generalised_procrustes(clients, weights)
@@ -116,7 +119,7 @@ def measure(
         errors,
         turns,
         _pairs(clients.select(shown), turn.R[:, :S]),
-        _drawn(sent, turn.R, weights, S, focus),
+        _drawn(sent, turn.R, weights, S, columns),
         _checks(clients, turn.R, weights, naive_gap, errors.ladder),
         applied.flags() if applied is not None else (),
     )
@@ -255,33 +258,39 @@ def _pairs(clients: Factors, R: Tensor) -> Pairs[Tensor]:
     )
 
 
-@dataclass(frozen=True)
-class Focus:
-    """Which numbers of A the latent arrows show: chosen in an arm's first round, then kept, so that nothing jumps.
+def longest_columns(A: Tensor, weights: Tensor) -> Tensor:
+    """Which columns of A the latent arrows show: (L, K, r, i) -> (L, C), the longest: a turn keeps lengths."""
+    power = weighted(A.square(), weights).sum(-2)  # (L, i)
+    return power.topk(min(FEATURES, power.shape[-1]), dim=-1).indices
 
-    Attributes:
-        features: (L, C) the longest columns of A; their lengths are the same in every frame.
-        axes: (L, C, min(2, r)) the latent axes that hold most of each column, as sent and turned counted alike; the
-            stronger one last.
+
+def arrow_plane(sent: Tensor, turned: Tensor, up: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The plane of the latent axes that holds most of two sets of arrows, so that a turn hardly changes a length in it.
+
+    ``up`` points up in it, and the first client's arrow as sent lies to the right. Along one latent axis every arrow
+    is vertical.
+
+    Args:
+        sent, turned: (..., K, r); up: (..., r); weights: (K,).
+
+    Returns:
+        (..., r, 2) orthonormal columns, to the right and up, and (...) the share of the power that they hold.
     """
-
-    features: Tensor
-    axes: Tensor
-
-    @classmethod
-    def choose(cls, sent: Tensor, turned: Tensor, weights: Tensor) -> Focus:
-        """From A as sent and turned, (L, K, r, i)."""
-        power = weighted(sent.square() + turned.square(), weights)  # (L, r, i)
-        features = power.sum(-2).topk(min(FEATURES, power.shape[-1]), dim=-1).indices
-        by_axis = _columns(power, features)  # (L, r, C)
-        axes = by_axis.topk(min(2, power.shape[-2]), dim=-2).indices.flip(-2)
-        return cls(features, axes.mT)
-
-    def share(self, sent: Tensor, turned: Tensor, weights: Tensor) -> Tensor:
-        """(L, C) of the columns' power, as sent and turned, that the chosen axes show."""
-        power = _columns(weighted(sent.square() + turned.square(), weights), self.features)
-        shown = power.gather(-2, self.axes.mT).sum(-2)
-        return shown / power.sum(-2).clamp_min(torch.finfo(power.dtype).tiny)
+    both = torch.cat([sent, turned], dim=-2) * weights.sqrt().repeat(2).unsqueeze(-1)  # (..., 2 K, r)
+    _, s, Vh = svd(both)
+    basis = Vh[..., :2, :].mT
+    if basis.shape[-1] == 1:
+        basis = torch.cat([torch.zeros_like(basis), basis], dim=-1)
+    tilt = (up.unsqueeze(-2) @ basis).squeeze(-2)  # (..., 2)
+    size = tilt.norm(dim=-1, keepdim=True)
+    nowhere = size <= CLEAR_DIRECTION * s[..., :1]
+    tilt = torch.where(nowhere, tilt.new_tensor([0.0, 1.0]), tilt / size.clamp_min(torch.finfo(size.dtype).tiny))
+    x, y = tilt.unbind(-1)
+    basis = basis @ torch.stack([torch.stack([y, x], dim=-1), torch.stack([-x, y], dim=-1)], dim=-2)
+    left = (sent[..., :1, :] @ basis[..., :1]).squeeze((-1, -2)) < 0
+    plane = basis * torch.stack([1 - 2 * left.to(x), torch.ones_like(x)], dim=-1).unsqueeze(-2)
+    power = s.square()
+    return plane, power[..., :2].sum(-1) / power.sum(-1).clamp_min(torch.finfo(power.dtype).tiny)
 
 
 def _columns(x: Tensor, features: Tensor) -> Tensor:
@@ -290,13 +299,17 @@ def _columns(x: Tensor, features: Tensor) -> Tensor:
     return x.gather(-1, index.expand(*x.shape[:-1], -1))
 
 
-def _drawn(sent: Factors, R: Tensor, weights: Tensor, S: int, focus: Focus | None) -> Arrows[Tensor]:
+def _drawn(sent: Factors, R: Tensor, weights: Tensor, S: int, columns: Tensor | None) -> Arrows[Tensor]:
     """Coordinates for the latent arrows and the ambient plane."""
     aligned = R.mT @ sent.A  # (L, K, r, i)
-    focus = focus or Focus.choose(sent.A, aligned, weights)
-    picked = _columns(sent.A, focus.features)  # (L, K, r, C)
+    columns = longest_columns(sent.A, weights) if columns is None else columns
+    picked = _columns(sent.A, columns)  # (L, K, r, C)
     strengths = torch.linspace(0, 1, PATH_STEPS).tolist()
     path = torch.stack([soft_rotation(R, s)[0].mT @ picked for s in strengths])  # (P, L, K, r, C)
+
+    mean = weighted(path, weights)
+    first, last = (x.permute(0, 3, 1, 2) for x in (path[0], path[-1]))  # (L, C, K, r)
+    latent, share = arrow_plane(first, last, mean[-1].mT, weights)
 
     before, after = sent.A[:, :S], aligned[:, :S]
     rows = torch.cat([before, after], dim=1).flatten(1, 2)  # (L, 2 S r, i)
@@ -304,11 +317,11 @@ def _drawn(sent: Factors, R: Tensor, weights: Tensor, S: int, focus: Focus | Non
     plane = Vh[:, :2]  # (L, 2, i)
     power = s.square()
     return Arrows(
-        features=focus.features,
-        axes=focus.axes,
-        share=focus.share(sent.A, aligned, weights),
+        features=columns,
+        plane=latent,
+        share=share,
         path=path[:, :, :S],
-        mean=weighted(path, weights),
+        mean=mean,
         ambient_before=before @ plane.unsqueeze(1).mT,
         ambient_after=after @ plane.unsqueeze(1).mT,
         ambient_share=power[:, :2] / power.sum(-1, keepdim=True).clamp_min(torch.finfo(power.dtype).tiny),

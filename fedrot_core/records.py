@@ -76,14 +76,14 @@ class Arrows(Generic[T]):
 
     Attributes:
         features: (L, C) column indices of A, the longest of the arm's first round.
-        axes: (L, C, min(2, r)) the latent axes that held most of them there; share: (L, C) of their power that these
-            axes show now.
+        plane: (L, C, r, 2) in which they are drawn, to the right and up; share: (L, C) of their power, as sent and
+            turned, that it holds.
         path: (P, L, S, r, C) these columns while λ goes 0..1; mean: (P, L, r, C) their mean over all clients.
         ambient_before, ambient_after: (L, S, r, 2) rows of A in one plane; ambient_share: (L, 2) of the power it shows.
     """
 
     features: T
-    axes: T = stored("latent_axes")
+    plane: T = stored("latent_plane")
     share: T = stored("latent_share")
     path: T = stored("latent_path")
     mean: T = stored("latent_mean")

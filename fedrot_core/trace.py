@@ -18,7 +18,7 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.errors import TraceError
 from fedrot_core.records import ArmStopped, Array, CentralisedRecord, Event, RoundRecord
 
-FORMAT = 3
+FORMAT = 4
 
 MAX_BYTES = 2**30
 """Largest unpacked size of a trace file that is read: a small archive can claim to hold far more."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from fedrot_core.federation.round import Finished
-from fedrot_core.metrics import Focus, measure
+from fedrot_core.metrics import measure
 from fedrot_core.records import RoundRecord, array_of, in_numpy
 
 
@@ -11,7 +13,7 @@ class Recorder:
     """Makes the records of one run. It remembers what each arm's arrows show, so that nothing jumps between rounds."""
 
     def __init__(self) -> None:
-        self._focus: dict[str, Focus] = {}
+        self._columns: dict[str, Tensor] = {}
 
     def record(self, finished: Finished) -> RoundRecord:
         """Every metric of one arm's round."""
@@ -25,9 +27,9 @@ class Recorder:
             finished.config.align,
             context.round_index,
             finished.config.lora.scaling,
-            self._focus.get(finished.name),
+            self._columns.get(finished.name),
         )
-        self._focus[finished.name] = Focus(found.arrows.features, found.arrows.axes)
+        self._columns[finished.name] = found.arrows.features
         return RoundRecord(
             arm=finished.name,
             round_index=context.round_index,

@@ -233,10 +233,18 @@ def test_latent_arrows(made: Case) -> None:
             if determined.all():
                 close(made.out["latent_mean"][p, layer], dense.mean(np.stack(path), made.w), 1e-5)
         for c in range(kept):
-            axes = np.argsort(-power[:, features[c]])[:2][::-1]  # the stronger one last
-            assert made.out["latent_axes"][layer, c].tolist() == list(axes)
-            share = power[axes, features[c]].sum() / power[:, features[c]].sum()
-            assert float(made.out["latent_share"][layer, c]) == pytest.approx(share)
+            sent = picked[..., c]
+            turned = np.stack([R[k].T @ sent[k] for k in range(made.K)])
+            both = np.concatenate([sent, turned]) * np.sqrt(np.concatenate([made.w, made.w]))[:, None]
+            values = np.linalg.eigvalsh(both.T @ both)[::-1]
+            assert float(made.out["latent_share"][layer, c]) == pytest.approx(values[:2].sum() / values.sum())
+            plane, up = np.asarray(made.out["latent_plane"][layer, c]), dense.mean(turned, made.w)
+            if len(values) > 1 and values[1] > 1e-9 * values[0]:
+                np.testing.assert_allclose(plane.T @ plane, np.eye(2), atol=1e-9)
+            assert np.square(both @ plane).sum() == pytest.approx(values[:2].sum())
+            assert (up @ plane)[0] == pytest.approx(0, abs=1e-9 * np.sqrt(values[0]))
+            assert (up @ plane)[1] >= 0
+            assert (sent[0] @ plane)[0] >= -1e-12
 
 
 def test_ambient_plane(made: Case) -> None:

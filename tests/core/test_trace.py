@@ -134,8 +134,8 @@ def test_checksum_sees_every_part() -> None:
 
 
 def test_other_format_versions_are_refused_by_number() -> None:
-    refused(rewritten(header={"format": 99}), r"format must be 3; got 99\. Run the config again")
-    refused(rewritten(header={"format": "1"}), r"format must be 3; got '1'")
+    refused(rewritten(header={"format": 99}), r"format must be 4; got 99\. Run the config again")
+    refused(rewritten(header={"format": "1"}), r"format must be 4; got '1'")
 
 
 def test_a_trace_of_an_older_engine_still_loads_and_says_so() -> None:

@@ -53,7 +53,7 @@ SHAPES = {
     "factor_angle_before": "f L S S",
     "factor_angle_after": "f L S S",
     "features": "i L C",
-    "latent_axes": "i L C m",
+    "latent_plane": "f L C r 2",
     "latent_share": "f L C",
     "latent_path": "f P L S r C",
     "latent_mean": "f P L r C",
@@ -61,7 +61,7 @@ SHAPES = {
     "ambient_after": "f L S r 2",
     "ambient_share": "f L 2",
 }
-"""NumPy kind and axes of a record's arrays; letters as on :class:`RoundRecord`, m = min(2, r), ``*`` any length."""
+"""NumPy kind and axes of a record's arrays; letters as on :class:`RoundRecord`, ``*`` any length."""
 
 FLOATS = {name for name, kind in stored_fields().items() if kind == "float"}
 
@@ -174,7 +174,6 @@ def _record(record: RoundRecord, trace: Trace, layers: int) -> Iterator[str]:
         "clients": clients,
         "dropped": clients,
         "lost": clients,
-        "latent_axes": config.lora.rank,
         "features": 10_000,
     }
     for name, end in most.items():

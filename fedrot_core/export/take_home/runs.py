@@ -18,7 +18,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from fedrot_core.canonical import svd
 from fedrot_core.compute import torch_threads
 from fedrot_core.config import AlignmentConfig, FederationConfig
 from fedrot_core.errors import Cancelled, rule
@@ -26,7 +25,7 @@ from fedrot_core.federation import Federation, Finished, lockstep
 from fedrot_core.finished import key, sha256
 from fedrot_core.methods import METHODS, RoundContext
 from fedrot_core.methods.fedrot import FedRot
-from fedrot_core.metrics import Focus, relative_errors
+from fedrot_core.metrics import arrow_plane, longest_columns, relative_errors
 from fedrot_core.records import ArmStopped, CentralisedRecord
 
 NAIVE, ALIGNED = "fedit", "fedrot"
@@ -145,42 +144,21 @@ def arrows(finished: Finished, columns: dict[str, int]) -> Row:
     A, weights = finished.sent.A[LAYER], finished.context.weights  # (K, r, i), (K,)
     turned = A if finished.alignment is None else finished.alignment.R[LAYER].mT @ A
     if finished.name not in columns:
-        columns[finished.name] = int(Focus.choose(A[None], turned[None], weights).features[0, 0])
+        columns[finished.name] = int(longest_columns(A[None], weights)[0, 0])
     column = columns[finished.name]
     X, Y = A[..., column], turned[..., column]  # (K, r)
     length = (weights * X.norm(dim=-1)).sum().clamp_min(torch.finfo(X.dtype).tiny)
     X, Y = X / length, Y / length
     naive, aligned = weights @ X, weights @ Y
-    plane = _plane(X, Y, aligned, weights)  # (r, 2)
-    both = torch.cat([X, Y])
-    power = both.square().sum().clamp_min(torch.finfo(X.dtype).tiny)
+    plane, share = arrow_plane(X, Y, aligned, weights)  # (r, 2)
     return {
         "column": column,
         "sent": _rounded(X @ plane, ARROW_DIGITS),
         "turned": _rounded(Y @ plane, ARROW_DIGITS),
         "means": _rounded(torch.stack([naive, aligned]) @ plane, ARROW_DIGITS),
         "kept": _rounded(torch.stack([naive.norm(), aligned.norm()]), SCORE_DIGITS),
-        "shown": round(float((both @ plane).square().sum() / power), SCORE_DIGITS),
+        "shown": round(float(share), SCORE_DIGITS),
     }
-
-
-def _plane(X: Tensor, Y: Tensor, up: Tensor, weights: Tensor) -> Tensor:
-    """(r, 2) orthonormal: spans the most of both sets of arrows; ``up`` points along the second axis.
-
-    The first client's arrow as sent lies to the right. With one latent axis the first column is zero.
-    """
-    scale = weights.sqrt().repeat(2).unsqueeze(-1)
-    _, _, Vh = svd(torch.cat([X, Y]) * scale)
-    basis = Vh[:2].mT  # (r, 2), or (r, 1)
-    if basis.shape[1] == 1:
-        basis = torch.cat([torch.zeros_like(basis), basis], dim=1)
-        return basis * torch.where((up @ basis)[1] < 0, -1.0, 1.0)
-    x, y = (up @ basis).tolist()
-    size = (x * x + y * y) ** 0.5
-    if size > 1e-9:
-        basis = basis @ torch.tensor([[y, x], [-x, y]], dtype=basis.dtype) / size
-    side = torch.where((X[0] @ basis)[0] < 0, -1.0, 1.0)
-    return torch.stack([basis[:, 0] * side, basis[:, 1]], dim=1)
 
 
 def _rounded(values: Tensor, digits: int) -> Any:

@@ -1,4 +1,4 @@
-"""What the latent arrows show, selected from a record: one column of every client's A on two latent axes."""
+"""What the latent arrows show, selected from a record: one column of every client's A in one plane."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class Arrows:
     """One column of A in latent space: P path steps, S shown clients.
 
     Attributes:
-        column: which column; axes: one or two latent axes (from 0), horizontal first.
-        clients: (P, S, 2); mean: (P, 2); on these axes. Length: mean full length of the shown clients' arrows.
+        column: which column; share: of the arrows' power, as sent and turned, that the plane holds.
+        clients: (P, S, 2); mean: (P, 2); in the plane. Length: mean full length of the shown clients' arrows.
         kept: (P,) length of the mean arrow over ``length``, both over all r axes.
     """
 
     column: int
-    axes: tuple[int, ...]
+    share: float
     clients: Array
     mean: Array
     length: float
@@ -28,20 +28,20 @@ class Arrows:
 
 
 def arrows(record: RoundRecord, layer: int, feature: int) -> Arrows:
-    """Select one column; the stronger of its two axes goes upwards."""
+    """Select one column."""
     c = min(feature, record.arrows.features.shape[1] - 1)
     path, mean = record.arrows.path[:, layer, :, :, c], record.arrows.mean[:, layer, :, c]  # (P, S, r), (P, r)
-    axes = [int(a) for a in record.arrows.axes[layer, c]]
-
-    def on_axes(x: Array) -> Array:
-        picked = x[..., axes]
-        return picked if len(axes) == 2 else np.concatenate([np.zeros_like(picked), picked], axis=-1)
-
+    plane = record.arrows.plane[layer, c]  # (r, 2)
     weights = record.weights[: path.shape[1]] / record.weights[: path.shape[1]].sum()
     length = float(np.linalg.norm(path[0], axis=-1) @ weights)
     kept = np.linalg.norm(mean, axis=-1) / length if length > 0 else np.zeros(len(mean))
     return Arrows(
-        int(record.arrows.features[layer, c]), tuple(axes), on_axes(path), on_axes(mean), length, np.minimum(kept, 1)
+        int(record.arrows.features[layer, c]),
+        float(record.arrows.share[layer, c]),
+        path @ plane,
+        mean @ plane,
+        length,
+        np.minimum(kept, 1),
     )
 
 

@@ -82,16 +82,16 @@ def latent(trace: Trace, view: View) -> go.Figure:
         f"<span style='color:{HUES[mode]['vermillion']}'><b>keeps {percent(naive)}</b></span>",
         f"<span style='color:{turned_colour}'><b>{keeps} {percent(turned)}</b></span>",
     ]
+    rank = record.turns.rotation.shape[-1]
     half_x, half_y = half_ranges(trace.arm(view.arm), layer, view.feature)
     layout = plane(3, half_x, half_y, mode, top=0.83)
     for n, tag in enumerate(("", "2", "3")):
-        layout[f"xaxis{tag}"]["title"] = {"text": f"latent axis {a.axes[0] + 1}" if len(a.axes) == 2 else ""}
-        layout[f"xaxis{tag}"] |= {"showticklabels": len(a.axes) == 2, "ticks": "outside" if len(a.axes) == 2 else ""}
-        layout[f"yaxis{tag}"]["title"] = {"text": f"latent axis {a.axes[-1] + 1}" if n == 0 else ""}
+        layout[f"xaxis{tag}"]["title"] = {"text": ""}
+        layout[f"xaxis{tag}"] |= {"showticklabels": rank > 1, "ticks": "outside" if rank > 1 else ""}
+        layout[f"yaxis{tag}"]["title"] = {"text": "direction of the turned mean" if n == 0 else ""}
     headings = [heading(n + 1, f"<b>{names[n]}</b><br>{lines[n]}", mode, yshift=20) for n in range(3)]
-    shown = percent(float(record.arrows.share[layer, min(view.feature, record.arrows.features.shape[1] - 1)]))
     remark = note(
-        f"Arrow: {column_text(trace, layer, a.column)}; these axes show {shown} of it. "
+        f"Arrow: {column_text(trace, layer, a.column)}; this plane holds {percent(a.share)} of the arrows. "
         f"Ring and bars: mean length over {axes_text(record)}.",
         mode,
     )
