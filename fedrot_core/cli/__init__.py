@@ -1,5 +1,7 @@
-"""The command ``fedrot``. Adding a command is adding a file of its name that registers it on the ``group`` of
-:mod:`fedrot_core.cli.program`."""
+"""The command ``fedrot``.
+
+To add a command, add a file of its name that registers it on the ``group`` of :mod:`fedrot_core.cli.program`.
+"""
 
 import atexit
 import os
@@ -9,7 +11,7 @@ from fedrot_core.cli.program import STOPPED, group
 
 
 def main() -> None:
-    """Run the command that ``sys.argv`` names, then exit with its code."""
+    """Run the command that ``sys.argv`` names, and exit with its exit code."""
     try:
         group.main(prog_name="fedrot")
     except SystemExit as end:

@@ -480,7 +480,7 @@ def test_sweep_keeps_going_past_an_impossible_run_and_fails_at_the_end(call: Cal
 @pytest.mark.parametrize(
     ("grids", "match"),
     [
-        (["rank"], r"A grid must read key=value,value; got 'rank'\. Write for example rank=2,4,8"),
+        (["rank"], r"A grid must have the form key=value,value; got 'rank'\. Write for example rank=2,4,8"),
         (["rnk=2"], r"A grid's key must be one of .*; got 'rnk'"),
         (["rank=2,x"], r"Rank r must be a whole number; got 'x'"),
         (["rank=2,"], r"Rank r must be a whole number; got ''"),
