@@ -1,8 +1,8 @@
-"""What is measured in every round, for all layers at once.
+"""The metrics that are measured in every round, for all layers at once.
 
-Letters: L layers, K clients, S = min(K, SHOWN_CLIENTS) clients in pairwise and drawn quantities, r rank. Everything
-is float64 on coordinates of the factors' own span (:func:`fedrot_core.factors.compressed`): no ``d_out x d_in``
-product appears where factors are thinner.
+Letters: L layers, K clients, r rank, and S = min(K, SHOWN_CLIENTS) clients in pairwise and drawn quantities. Everything
+is computed in float64, in coordinates of the span of the factors (:func:`fedrot_core.factors.compressed`), so that no
+``d_out x d_in`` product is formed if the factors are thinner.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from fedrot_core.records import Arrows, Checks, Errors, Pairs, Turns, by_stored_
 from fedrot_core.vocabulary import METRICS, RUNGS
 
 SHOWN_CLIENTS = 24
-"""Pairwise and drawn quantities cover the first this many clients of a round."""
+"""Pairwise and drawn quantities cover at most this many clients of a round, the first ones."""
 
 FEATURES = 6
-"""Columns of A kept for the latent arrows: the longest of an arm's first round."""
+"""How many columns of A are kept for the latent arrows, namely the longest ones in an arm's first round."""
 
 SHARED = 10 * UPLOAD_STEP
-"""Clients that differ by less hold one update: what travels is that coarse."""
+"""Clients whose factors differ by less than this hold the same update, since uploads are rounded about as coarsely."""
 
 PATH_STEPS = 9
-"""Positions along the soft path λ = 0 .. 1 kept for the latent arrows."""
+"""How many positions along the soft path from λ = 0 to 1 are kept for the latent arrows."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Every metric of one arm and round, by what it is about, and the flags of numerical trouble."""
+    """Every metric of one arm and round, grouped by what it is about, and the flags of numerical trouble."""
 
     errors: Errors[Tensor]
     turns: Turns[Tensor]
@@ -54,7 +54,7 @@ class Measured:
     flags: tuple[str, ...]
 
     def metric(self, key: str) -> Tensor:
-        """One of :data:`fedrot_core.vocabulary.METRICS`, with the axes that stand there."""
+        """The metric of this key in :data:`fedrot_core.vocabulary.METRICS`, with the axes that are listed there."""
         info, arrays = METRICS[key], self.stored()
         if info.rung:
             return self.errors.ladder[RUNGS.index(info.rung)]
@@ -64,7 +64,7 @@ class Measured:
         return found[0] if len(found) == 1 else torch.stack(found)
 
     def stored(self) -> dict[str, Tensor]:
-        """Every number by the name that files call it."""
+        """Every number, by its name in files."""
         return {
             name: value
             for group in (self.errors, self.turns, self.pairs, self.arrows, self.checks)
@@ -83,16 +83,18 @@ def measure(
     scaling: float,
     focus: Focus | None = None,
 ) -> Measured:
-    """All metrics of one arm and round.
+    """Measure all metrics of one arm and round.
 
     Args:
-        sent: (L, K, r, i), (L, K, o, r), what clients trained, in the frames in which the server gets them.
-        received: (L, r, i), (L, o, r), the broadcast.
-        result: (L, r, i), (L, o, r), the method's global factors.
-        applied: the rotations that the method applied, or None.
-        weights: (K,), summing to one.
-        align: settings of the reference-aligned rungs.
-        focus: what the latent arrows showed in earlier rounds; None in the first.
+        sent: (L, K, r, i) and (L, K, o, r), the clients' factors, in the frames in which the server gets them.
+        received: (L, r, i) and (L, o, r), the broadcast that serves as the reference.
+        result: (L, p, i) and (L, o, p), the method's update, of some inner dimension p.
+        applied: the rotations that the method applied; None if it applied none.
+        weights: (K,), weights of the clients, which sum to one.
+        align: settings of the rungs of the error ladder that align to the reference.
+        round_index: index of the round, from 0.
+        scaling: factor in front of ``B A``, for absolute errors.
+        focus: which columns and axes the latent arrows showed in earlier rounds; None in the first.
     """
     clients, reference, outcome = compressed(sent, received, result)
     best = generalised_procrustes(clients, weights)
@@ -123,13 +125,13 @@ def measure(
 
 
 def relative_errors(sent: Factors, received: Factors, result: Factors, weights: Tensor) -> tuple[float, float]:
-    """What a sweep keeps of a round, a small part of :func:`measure`'s work: relative errors, all layers pooled.
+    """The relative errors that a sweep keeps of a round, with all layers pooled; much faster than :func:`measure`.
 
     Args:
         sent, received, result, weights: as for :func:`measure`.
 
     Returns:
-        The error of the arm's own rule, and of the naive average of the same factors.
+        The error of the arm's own method, and the error of the naive average of the same factors.
     """
     clients, _, outcome = compressed(sent, received, result)
     ideal = ideal_product(clients, weights)
@@ -257,12 +259,12 @@ def _pairs(clients: Factors, R: Tensor) -> Pairs[Tensor]:
 
 @dataclass(frozen=True)
 class Focus:
-    """Which numbers of A the latent arrows show: chosen in an arm's first round, then kept, so that nothing jumps.
+    """Which numbers of A the latent arrows show. They are chosen in an arm's first round and kept in all later ones.
 
     Attributes:
-        features: (L, C) the longest columns of A; their lengths are the same in every frame.
-        axes: (L, C, min(2, r)) the latent axes that hold most of each column, as sent and turned counted alike; the
-            stronger one last.
+        features: (L, C), indices of the longest columns of A. A column's length is the same in every frame.
+        axes: (L, C, min(2, r)), the latent axes that hold most of each column's power, where the columns as sent and as
+            turned count equally; the stronger axis comes last.
     """
 
     features: Tensor
@@ -270,7 +272,7 @@ class Focus:
 
     @classmethod
     def choose(cls, sent: Tensor, turned: Tensor, weights: Tensor) -> Focus:
-        """From A as sent and turned, (L, K, r, i)."""
+        """Choose by A as sent and as turned, (L, K, r, i) each."""
         power = weighted(sent.square() + turned.square(), weights)  # (L, r, i)
         features = power.sum(-2).topk(min(FEATURES, power.shape[-1]), dim=-1).indices
         by_axis = _columns(power, features)  # (L, r, C)
@@ -278,7 +280,7 @@ class Focus:
         return cls(features, axes.mT)
 
     def share(self, sent: Tensor, turned: Tensor, weights: Tensor) -> Tensor:
-        """(L, C) of the columns' power, as sent and turned, that the chosen axes show."""
+        """(L, C), the share of each column's power, as sent and as turned, that the chosen axes show."""
         power = _columns(weighted(sent.square() + turned.square(), weights), self.features)
         shown = power.gather(-2, self.axes.mT).sum(-2)
         return shown / power.sum(-2).clamp_min(torch.finfo(power.dtype).tiny)
