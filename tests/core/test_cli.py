@@ -296,7 +296,7 @@ def test_verify_reads_a_shared_link(call: Call) -> None:
     refused(call("verify", f"?{query}", "--quiet"), "A link must hold a check")
     refused(
         call("verify", f"?{query}&check=1", "--quiet"),
-        "check must read engine-device-precision-checksum-numbers; got",
+        "check must have the form engine-device-precision-checksum-numbers; got",
     )
     refused(call("verify", "?rank=99&check=1", "--quiet"), "Rank r must be in 1..32; got 99")
 
