@@ -50,9 +50,10 @@ Examples:
 )
 @results(FIGURES)
 def compare(config: FederationConfig, seeds: int, margin: float, wanted: Wanted) -> int | None:
-    """Compare methods over several seeds: medians, quartiles and a recommendation, as on the page Compare.
+    """Compare methods over several seeds and recommend one, as on the page Compare.
 
-    Methods that cannot do what the settings ask for are left out, and the reason is given.
+    The output has medians and quartiles over the seeds. Methods that cannot do what the settings ask for are left out,
+    and the reason is given.
     """
     planned = plan(config, config.methods, seeds, margin)
     if not planned.configs:

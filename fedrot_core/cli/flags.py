@@ -92,7 +92,7 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
         values = {name.removeprefix(PREFIX): arguments.pop(name) for name in list(arguments) if name.startswith(PREFIX)}
         given = {key: value for key, value in values.items() if value is not None}
         if base is not None and preset is not None:
-            raise rule("--preset", "stand without --from", preset, "Drop one of the two.")
+            raise rule("--preset", "be used without --from", preset, "Drop one of the two.")
         source = None if base is None else open_run(base)
         start = FederationConfig() if preset is None else NAMED[preset].config
         config = changed(start if source is None else source.config, given)

@@ -97,12 +97,12 @@ def check_out(path: Path, suffixes: Collection[str], flag: str = "--out") -> Non
     if path.suffix.lower() not in suffixes:
         raise rule(flag, f"end in {', '.join(suffixes)}", str(path), "The ending chooses what is written.")
     if not path.parent.is_dir():
-        raise rule(flag, "lie in a folder that exists", str(path.parent), "Make the folder first.")
+        raise rule(flag, "be in a folder that exists", str(path.parent), "Make the folder first.")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        what = f"lie in a folder that can be written ({error.strerror})"
+        what = f"be in a folder that can be written ({error.strerror})"
         raise rule(flag, what, str(path), "Choose another folder.") from None
 
 

@@ -115,7 +115,7 @@ def results(figures: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[.
         if figures:
             found = click.option(
                 "--draw", "pictures", multiple=True, type=Picture(figures), metavar="NAME=FILE",
-                help=f"Draw a figure to a file; may be given several times. NAME is one of {', '.join(figures)}. The "
+                help=f"Draw a figure to a file; may be given several times. NAME can be {', '.join(figures)}. The "
                 f"file's ending chooses the format: {', '.join(FORMATS)}. svg, pdf and png need Chrome or Chromium.",
             )(style_and_size(found))  # fmt: skip
         return click.option(

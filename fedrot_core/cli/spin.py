@@ -45,7 +45,7 @@ def spin(
 ) -> int | None:
     """Turn one client's frame and see which metrics move, as the gauge badges in the lab do.
 
-    The turn does not change the client's update B A, so whatever moves depends on the frame alone.
+    The turn does not change the client's update B A, so a metric that moves depends on the client's frame.
     """
     found = gauge_test(config, show or config.methods[0], round_index, client, turn)
     lines = [

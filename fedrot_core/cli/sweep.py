@@ -101,7 +101,7 @@ def sweep(
     if len(set(keys)) != len(keys):
         raise rule("--grid", "name each setting once", ", ".join(keys), "Join the values of one setting.")
     if seeds > 1 and "seed" in keys:
-        raise rule("--seeds", "be 1 where the grid runs over seed", seeds, "Drop one of the two.")
+        raise rule("--seeds", "be 1 if the grid varies the seed", seeds, "Drop one of the two.")
     combinations = [dict(zip(keys, values, strict=True)) for values in itertools.product(*(v for _, v in axes))]
     if len(combinations) * seeds > MOST_RUNS:
         raise rule("A sweep", f"hold at most {MOST_RUNS:,} runs", len(combinations) * seeds, "Take fewer values.")

@@ -23,7 +23,7 @@ Examples:
 )
 @quiet_option
 def take_home(out: Path, quiet: bool) -> None:
-    """Make a page that students can open without Python and without a network, as on the page Take home."""
+    """Make an offline page for students without Python, as on the page Take home."""
     check_out(out, (".html",))
     with progress(len(GRID_OF_PAGE.settings), "Training the page's settings", quiet) as bar:
         write_file(out, build(GRID_OF_PAGE, on_progress=lambda done, total: bar.update(done - bar.pos)))

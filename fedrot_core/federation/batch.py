@@ -46,7 +46,7 @@ def lockstep(
     first = setups[0]
     if any(other.config.conditions != first.config.conditions for other in setups):
         raise rule(
-            "Runs in lockstep", "differ in seed and methods only", "more differences", "Run them apart.", "config"
+            "Runs in lockstep", "differ in seed and methods only", "more differences", "Run them separately.", "config"
         )
     runs = [Run.at_start(setup) for setup in setups]
     place = {id(run): n for n, run in enumerate(runs)}

@@ -46,7 +46,7 @@ def run_outline(trace: Trace, view: View | None = None) -> Outline:
             last round and client 0.
     """
     if not trace.rounds_done:
-        raise rule("A lecture pack", "be of a run with at least one whole round", 0, "Wait for the first round.")
+        raise rule("A lecture pack", "be made from a run with at least one whole round", 0, "Wait for the first round.")
     trace = trace.upto(trace.rounds_done)
     names, last = [card.name for card in trace.arms], trace.rounds_done - 1
     arm = "fedrot" if "fedrot" in names else names[0]

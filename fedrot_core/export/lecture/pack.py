@@ -151,7 +151,7 @@ def _paper(outline: Outline, options: Options) -> dict[str, bytes]:
 
 README = {
     "slides.pptx": "PowerPoint, LibreOffice Impress or Keynote; the speaker's notes hold the numbers",
-    "slides.html": "the same slides for any browser, without a network: arrow keys turn, N shows the notes, it prints",
+    "slides.html": "the same slides for any browser, offline or to print; arrow keys change slides, N shows the notes",
     "slides.tex": "the same slides for LaTeX (beamer): compile twice, here, with pdflatex, xelatex or lualatex",
     "worksheet.html": "questions to print; worksheet.md is the same as Markdown",
     "answers.html": "their answers, for the lecturer; answers.md likewise",

@@ -124,7 +124,7 @@ def _parts(config: FederationConfig, check: str) -> Iterator[Part]:
     if check:
         pieces = "\n    ".join(json.dumps(check[n : n + WIDTH]) for n in range(0, len(check), WIDTH))
         compared = f"check = (\n    {pieces}\n)\nprint(compare_link(check, trace))"
-        yield Part("check", "Did the same numbers come out? Compared are those after the last round.", compared)
+        yield Part("check", "Did the same numbers come out? The numbers after the last round are compared.", compared)
     else:
         yield Part("check", "A checksum over the whole trace.", 'print(f"checksum {trace.checksum}")')
     for name in DRAWN:

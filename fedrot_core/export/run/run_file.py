@@ -93,7 +93,9 @@ class RunFile:
         trace = trace.upto(trace.rounds_done)
         names = tuple(card.name for card in trace.arms)
         if names != trace.config.methods or not all(name in METHODS for name in names):
-            raise rule("A run file", "be of registered methods", names, "Save the run of a method, not of a mistake.")
+            raise rule(
+                "A run file", "hold registered methods only", names, "Save the run of a method, not of a mistake."
+            )
         if not trace.rounds_done:
             raise rule("A run file", "hold at least one whole round", 0, "Wait for the first round.")
         rows = {
@@ -287,7 +289,7 @@ def _rows(value: Any, arm: str, most: int) -> tuple[Row, ...]:
         column = table[metric]
         if not isinstance(column, list) or len(column) > most or len(column) != len(table["loss"]):
             got = f"{len(column)} entries" if isinstance(column, list) else column
-            raise rule(f"{metric} of {arm}", f"list one entry a round, at most {most}", got, REMEDY)
+            raise rule(f"{metric} of {arm}", f"list one entry per round, at most {most}", got, REMEDY)
     found = []
     for t in range(len(table["loss"])):
         where = f"{arm} in round {t}"
