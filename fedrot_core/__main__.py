@@ -1,4 +1,4 @@
-"""``python -m fedrot_core``, the same as the command ``fedrot``: see :mod:`fedrot_core.cli`."""
+"""``python -m fedrot_core`` does the same as the command ``fedrot``, see :mod:`fedrot_core.cli`."""
 
 import sys
 

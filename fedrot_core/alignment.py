@@ -1,7 +1,8 @@
-"""Orthogonal alignment of client factors: Procrustes, O(r) and SO(r), soft strength, generalised Procrustes.
+"""Orthogonal alignment of clients' factors: Procrustes in O(r) and SO(r), soft strength, generalised Procrustes.
 
-A client with factors ``(B, A)`` sends ``(B R, Rᵀ A)``. All functions are batched over any leading axes and expect
-float64. Source: FedRot-LoRA, arXiv:2602.23638; generalised Procrustes: Gower 1975.
+A client with factors ``(B, A)`` is aligned by a matrix R and then has the factors ``(B R, Rᵀ A)``. All functions are
+batched over any leading axes and expect float64. Sources: FedRot-LoRA, arXiv:2602.23638; for generalised Procrustes,
+Gower (1975).
 """
 
 from __future__ import annotations
@@ -16,25 +17,25 @@ from fedrot_core.canonical import NULL, orthogonal_completion
 from fedrot_core.factors import Factors, weighted
 
 RANK_TOLERANCE = 1e-6
-"""A cross matrix with ``σ_min / σ_max`` at or below this leaves its rotation partly undetermined."""
+"""A cross matrix whose ``σ_min / σ_max`` is at or below this does not fully determine the rotation."""
 
 SINGULAR_TOLERANCE = 0.05
-"""A soft interpolation with ``σ_min`` at or below this makes its result arbitrary."""
+"""A soft rotation is arbitrary if ``σ_min`` of its interpolation is at or below this."""
 
 
 ANGLE_TOLERANCE = 1e-6
-"""An eigen-angle within this many degrees of -180 counts as +180, which is the same turn."""
+"""An eigen-angle within this many degrees of -180 counts as +180, since both are the same turn."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Rotations found for each client, and how well they are determined.
+    """The rotation of each client, and how well it is determined.
 
     Attributes:
-        R: (..., K, r, r) orthogonal.
-        conditioning: (..., K) ``σ_min / σ_max`` of the cross matrix, 0 where it is zero.
-        soft_margin: (..., K) smallest singular value of ``(1-λ) I + λ R``; 1 when λ is 0 or 1.
-        settled: False where an iteration was cut off before it converged.
+        R: (..., K, r, r), orthogonal matrices.
+        conditioning: (..., K), ``σ_min / σ_max`` of the cross matrix; 0 if the matrix is zero.
+        soft_margin: (..., K), smallest singular value of ``(1-λ) I + λ R``; 1 if λ is 0 or 1.
+        settled: False if an iteration was cut off before it converged.
     """
 
     R: Tensor
@@ -43,7 +44,7 @@ class Alignment:
     settled: bool = True
 
     def flags(self) -> tuple[str, ...]:
-        """Names of numerical troubles, empty when all is well."""
+        """Names of numerical troubles; empty if there are none."""
         found = []
         if bool((self.conditioning <= RANK_TOLERANCE).any()):
             found.append("reference_rank_deficient")
@@ -57,12 +58,12 @@ class Alignment:
 def procrustes(M: Tensor, group: str = "O") -> tuple[Tensor, Tensor]:
     """The orthogonal R that maximises ``tr(Rᵀ M)`` for each cross matrix M.
 
-    For side A, ``M = A_k A_refᵀ`` and R minimises ``‖Rᵀ A_k - A_ref‖``; for side B, ``M = B_kᵀ B_ref``. Where M is rank
-    deficient, many R do; this is then the one that turns the null space least.
+    For side A, ``M = A_k A_refᵀ`` and R minimises ``‖Rᵀ A_k - A_ref‖``; for side B, ``M = B_kᵀ B_ref``. If M is rank
+    deficient, many R are equally good, and the one that turns the null space least is returned.
 
     Args:
-        M: (..., r, r) cross matrices.
-        group: "O", or "SO" to flip the column of the smallest singular value where ``det R = -1``.
+        M: (..., r, r), the cross matrices.
+        group: "O", or "SO" to flip the column of the smallest singular value if ``det R = -1``.
 
     Returns:
         R (..., r, r), and the singular values of M (..., r), largest first.
@@ -79,10 +80,17 @@ def procrustes(M: Tensor, group: str = "O") -> tuple[Tensor, Tensor]:
 
 
 def soft_rotation(R: Tensor, strength: float) -> tuple[Tensor, Tensor]:
-    """Polar factor of ``(1-λ) I + λ R`` and that matrix's smallest singular value.
+    """The soft version of a rotation: the polar factor of ``(1-λ) I + λ R``.
 
-    In a plane a turn by θ becomes one by ``atan2(λ sin θ, 1 - λ + λ cos θ)``. At θ = 180°, λ = ½ the matrix is singular
-    and the result arbitrary; the returned margin (...,) says so.
+    In a plane, a turn by θ becomes a turn by ``atan2(λ sin θ, 1 - λ + λ cos θ)``. At θ = 180° and λ = ½ the matrix is
+    singular and the result is arbitrary, which shows in the margin.
+
+    Args:
+        R: (..., r, r), orthogonal matrices.
+        strength: λ in [0, 1].
+
+    Returns:
+        The soft rotations (..., r, r), and the margin (...,), the smallest singular value of ``(1-λ) I + λ R``.
     """
     if strength == 1.0:
         return R, torch.ones(R.shape[:-2], dtype=R.dtype, device=R.device)
@@ -97,10 +105,10 @@ def align_to_reference(clients: Factors, reference: Factors, side: str, group: s
     """Turn each client onto the reference by matching one factor.
 
     Args:
-        clients: (..., K, r, i), (..., K, o, r).
-        reference: (..., r, i), (..., o, r); the broadcast that the clients received.
-        side: "A" or "B", the factor that is matched.
-        group: "O" or "SO".
+        clients: (..., K, r, i) and (..., K, o, r).
+        reference: (..., r, i) and (..., o, r), the broadcast that the clients received.
+        side: the factor that is matched, "A" or "B".
+        group: "SO" allows rotations only, "O" reflections too.
         strength: λ in [0, 1].
     """
     if side == "A":
@@ -113,13 +121,16 @@ def align_to_reference(clients: Factors, reference: Factors, side: str, group: s
 
 
 def conditioning(S: Tensor) -> Tensor:
-    """``σ_min / σ_max`` of (..., r) singular values, 0 where all vanish."""
+    """``σ_min / σ_max`` of (..., r) singular values; 0 if all of them are zero."""
     largest = S[..., 0]
     return torch.where(largest > 0, S[..., -1] / largest.clamp_min(torch.finfo(S.dtype).tiny), largest)
 
 
 def side_of_round(side: str, round_index: int) -> str | None:
-    """Factor matched in this round: odd rounds A, even rounds B under "alternate"; None in round 0 (there B = 0)."""
+    """The factor that is matched in this round: under "alternate" A in odd rounds and B in even ones.
+
+    It is None in round 0, where the broadcast has B = 0.
+    """
     if round_index == 0:
         return None
     if side != "alternate":
@@ -130,12 +141,18 @@ def side_of_round(side: str, round_index: int) -> str | None:
 def generalised_procrustes(
     clients: Factors, weights: Tensor, group: str = "O", max_passes: int = 100, tolerance: float = 1e-6
 ) -> Alignment:
-    """Align every client's stacked ``[A_k, B_kᵀ]`` to the running weighted mean until the mean stops growing.
+    """Align every client's stack ``X_k = [A_k, B_kᵀ]`` to the weighted mean of all, until the mean stops growing.
 
-    Needs no reference, so it also works where the broadcast has ``B = 0`` and for one-shot merging. It starts in the
-    frame of the heaviest client. Each pass cannot shorten the mean, so ``Σ w_k ‖Rᵀ X_k - mean‖²`` never rises; it ends
-    when ``‖mean‖²`` gains less than ``tolerance`` of itself in every layer. Where ``max_passes`` comes first, the
-    result says so.
+    This needs no reference, so it also works if the broadcast has ``B = 0``, and for merging adapters once. It starts
+    in the frame of the client with the largest weight. No pass can shorten the mean, so ``Σ w_k ‖Rᵀ X_k - mean‖²``
+    never rises.
+
+    Args:
+        clients: (..., K, r, i) and (..., K, o, r).
+        weights: (K,), weights of the clients.
+        group: "O" allows reflections, "SO" rotations only.
+        max_passes: most passes; if they do not suffice, the result is not ``settled``.
+        tolerance: the iteration ends once ``‖mean‖²`` gains less than this share of itself in every layer.
     """
     X = clients.stacked()  # (..., K, r, i + o)
     anchor = X.select(-3, int(weights.argmax()))
@@ -153,7 +170,7 @@ def generalised_procrustes(
 
 
 def random_rotations(rng: np.random.Generator, count: int, r: int) -> Tensor:
-    """(count, r, r) Haar-distributed rotations (det +1)."""
+    """Draw ``count`` Haar-distributed rotations with determinant +1, (count, r, r)."""
     Q, upper = np.linalg.qr(rng.standard_normal((count, r, r)))
     Q = Q * np.sign(np.diagonal(upper, axis1=-2, axis2=-1))[:, None, :]
     Q[..., 0] *= np.sign(np.linalg.det(Q))[:, None]
@@ -161,11 +178,11 @@ def random_rotations(rng: np.random.Generator, count: int, r: int) -> Tensor:
 
 
 def planted_rotations(rng: np.random.Generator, count: int, r: int, degrees: float) -> Tensor:
-    """(count, r, r) rotations of two halves of the clients that stand ``degrees`` apart.
+    """Draw rotations that turn two halves of ``count`` clients ``degrees`` apart, (count, r, r).
 
-    A random half turns by ``+degrees / 2`` and the rest by ``-degrees / 2``, all in the same ``r // 2`` random
-    orthogonal planes. Two clients are then 0 or ``degrees`` apart, and the average of two equal halves keeps
-    ``cos²(degrees / 2)``. Odd r keeps one axis; in particular r = 1 cannot turn.
+    A random half is turned by ``+degrees / 2`` and the rest by ``-degrees / 2``, all in the same ``r // 2`` random
+    orthogonal planes. Two clients are then 0 or ``degrees`` apart, and an average of two equal halves keeps
+    ``cos²(degrees / 2)``. If r is odd, one axis stays fixed; with r = 1 nothing turns.
     """
     Q = random_rotations(rng, 1, r)
     half = np.radians(degrees / 2) * rng.permutation(np.where(np.arange(count) % 2 == 0, 1.0, -1.0))
@@ -178,6 +195,6 @@ def planted_rotations(rng: np.random.Generator, count: int, r: int, degrees: flo
 
 
 def rotation_angles(R: Tensor) -> Tensor:
-    """Eigen-angles of orthogonal matrices in degrees, (..., r) in (-180, 180], sorted; 180 also stands for -1."""
+    """Sorted eigen-angles of orthogonal matrices in degrees, (..., r) in (-180, 180]; an eigenvalue of -1 gives 180."""
     angles = torch.rad2deg(torch.linalg.eigvals(R).angle())
     return torch.where(angles < ANGLE_TOLERANCE - 180, 180.0, angles).sort(dim=-1).values

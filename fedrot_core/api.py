@@ -1,6 +1,7 @@
-"""What a notebook needs, in NumPy terms: turn clients onto one frame, measure what averaging misses, run, draw.
+"""The functions that a notebook needs: align clients, measure what averaging misses, run a federation, draw figures.
 
-Each function is a thin door to the package behind it; its example runs in the tests.
+They take and return NumPy arrays where they can, and are thin wrappers around the rest of the package. The tests run
+every example.
 """
 
 from __future__ import annotations
@@ -30,13 +31,16 @@ Array = NDArray[np.float64]
 
 
 def clients_of(pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> Factors:
-    """Clients' factors of one layer as the package takes them: A (1, K, r, i), B (1, K, o, r), float64.
+    """Stack the clients' factors of one layer into the form that the other functions take.
 
     Args:
-        pairs: ``(B, A)`` of each client, (o, r) and (r, i): its update is ``B @ A``.
+        pairs: one pair ``(B, A)`` for each client, of shapes (o, r) and (r, i). The client's update is ``B @ A``.
+
+    Returns:
+        Factors in float64 with A of shape (1, K, r, i) and B of shape (1, K, o, r), for one layer and K clients.
 
     Raises:
-        ConfigError: when there is no client, or shapes do not fit one another.
+        ConfigError: if there is no client, if shapes do not match, or if a number is not finite.
 
     Examples:
         >>> import numpy as np
@@ -45,7 +49,7 @@ def clients_of(pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> Factors:
         >>> tuple(clients.A.shape), tuple(clients.B.shape)
         ((1, 4, 2, 3), (1, 4, 5, 2))
     """
-    what = "be at least one pair (B, A) of finite numbers of shapes (o, r) and (r, i), the same for all"
+    what = "be at least one pair (B, A) of finite arrays with shapes (o, r) and (r, i), the same for all"
     try:
         found = [(np.asarray(B, dtype=np.float64), np.asarray(A, dtype=np.float64)) for B, A in pairs]
     except (TypeError, ValueError):
@@ -60,12 +64,12 @@ def clients_of(pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> Factors:
 
 @dataclass(frozen=True)
 class Aligned:
-    """Clients in one frame; none of their products has changed.
+    """Clients turned onto a common frame. No client's product ``B @ A`` has changed.
 
     Attributes:
-        clients: their factors, turned.
-        rotations: (L, K, r, r); a client's ``(B, A)`` became ``(B R, Rᵀ A)``.
-        degrees: (L, K) each client's largest eigen-angle.
+        clients: the turned factors.
+        rotations: (L, K, r, r), the matrix R that turned each client's ``(B, A)`` into ``(B R, Rᵀ A)``.
+        degrees: (L, K), the largest eigen-angle of each R, in degrees.
     """
 
     clients: Factors
@@ -80,17 +84,25 @@ def align(
     """Turn every client onto a common frame by orthogonal Procrustes.
 
     Args:
-        clients: (L, K, r, i), (L, K, o, r), as of :func:`clients_of`.
-        reference: such as the last broadcast, as of :func:`clients_of` with one pair; None aligns clients to one
-            another (generalised Procrustes), for which ``side``, ``group`` and ``strength`` do not matter.
-        weights: (K,), how much each counts; by default all the same.
+        clients: the clients' factors, as returned by :func:`clients_of`.
+        reference: the factors to align to, for example the last broadcast, made by :func:`clients_of` from one pair.
+            None aligns the clients to one another (generalised Procrustes); ``side``, ``group`` and ``strength`` then
+            have no effect.
+        weights: (K,), how much each client counts where clients are aligned to one another; equal by default.
         side: the factor that is matched to the reference, "A" or "B".
-        group: "SO" for rotations, "O" for reflections too. strength: 0 leaves the clients as they are, 1 turns fully.
+        group: "SO" allows rotations only, "O" reflections too.
+        strength: 0 leaves the clients as they are, 1 turns them fully.
 
-    Source: FedRot-LoRA (arXiv:2602.23638); Gower 1975.
+    Returns:
+        The turned clients, with the rotation and the angle of each.
+
+    Raises:
+        ConfigError: if an argument breaks a rule.
+
+    Source: FedRot-LoRA (arXiv:2602.23638); Gower (1975).
 
     Examples:
-        Two clients learned one and the same update, in frames of their own:
+        Two clients learned the same update, each in its own frame:
 
         >>> import numpy as np
         >>> import fedrot_core as fr
@@ -121,10 +133,22 @@ def align(
 def error_ladder(
     clients: Factors, reference: Factors | None = None, weights: ArrayLike | None = None
 ) -> dict[str, float]:
-    """What of the ideal ``Σ w_k B_k A_k`` each way to average misses, as a share of its norm, all layers pooled.
+    """Measure how far each way of averaging the clients' factors misses the ideal update ``Σ w_k B_k A_k``.
 
-    "naive": factors as they are; "gpa": after generalised Procrustes, which no turn beats by much; "floor": the best at
-    this rank (Eckart–Young). With a ``reference`` also "align_A" and "align_B": turned onto it on either side.
+    Args:
+        clients: the clients' factors, as returned by :func:`clients_of`.
+        reference: factors to align to, as for :func:`align`; None leaves out the rungs that need them.
+        weights: (K,), how much each client counts; equal by default.
+
+    Returns:
+        The error of each rung as a share of the ideal's norm, pooled over all layers. "naive" averages the factors as
+        they are, "gpa" averages them after generalised Procrustes, which no other choice of turns beats by much, and
+        "floor" is the smallest error that any factors of this rank can have (Eckart–Young). With a ``reference``,
+        "align_A" and "align_B" average the factors after turning them onto it by A or by B, with the default settings
+        of :class:`fedrot_core.config.AlignmentConfig`.
+
+    Raises:
+        ConfigError: if an argument breaks a rule.
 
     Examples:
         >>> import numpy as np
@@ -151,13 +175,17 @@ def error_ladder(
 
 
 def run(config: FederationConfig | None = None, **values: Any) -> Trace:
-    """Train one run, all its methods on the same seed, split and mini-batches.
+    """Train one run. All its methods share the same seed, split and mini-batches.
 
     Args:
-        config: the default one if left out; values: changes of it, by the names that links and flags use.
+        config: the settings of the run; the defaults if left out.
+        values: changes to ``config``, by the short names that links and flags use, for example ``rank=8``.
+
+    Returns:
+        The trace of the run: the records of every method and round.
 
     Raises:
-        ConfigError: when a value breaks a rule.
+        ConfigError: if a value breaks a rule.
 
     Examples:
         >>> import fedrot_core as fr
@@ -166,7 +194,7 @@ def run(config: FederationConfig | None = None, **values: Any) -> Trace:
         (['FedIT (naive)', 'FedRot-LoRA'], 2)
     """
     if config is not None and not isinstance(config, FederationConfig):
-        raise rule("run", "get a FederationConfig or names with values", config, "Write fr.run(rank=8, alpha=0.1).")
+        raise rule("run", "be given a FederationConfig or named values", config, "Write fr.run(rank=8, alpha=0.1).")
     return Federation((config or FederationConfig()).with_values(values)).run()
 
 
@@ -174,8 +202,14 @@ def figure(name: str, trace: Trace, mode: str = "light", **view: Any) -> go.Figu
     """Draw one of the lab's figures of a run.
 
     Args:
-        name: of :data:`fedrot_core.figures.FIGURES`; mode: "light" or "dark".
-        view: what is selected, fields of :class:`fedrot_core.figures.View`; by default the aligned arm's last round.
+        name: a key of :data:`fedrot_core.figures.FIGURES`.
+        trace: the run to draw, as returned by :func:`run`.
+        mode: "light" or "dark".
+        view: what to select, as fields of :class:`fedrot_core.figures.View`. By default the figure shows the last
+            round, and FedRot-LoRA if the run has it, otherwise the run's first method.
+
+    Raises:
+        ConfigError: if the name is unknown, or if the run does not hold what is selected.
 
     Examples:
         >>> import fedrot_core as fr
@@ -184,12 +218,12 @@ def figure(name: str, trace: Trace, mode: str = "light", **view: Any) -> go.Figu
         True
     """
     if not isinstance(trace, Trace):
-        raise rule("figure", "get a name and a trace", type(trace).__name__, "Call fr.figure(name, fr.run()).")
+        raise rule("figure", "be given a name and a trace", type(trace).__name__, "Call fr.figure(name, fr.run()).")
     names = [card.name for card in trace.arms]
     known = {f.name for f in fields(View)} - {"mode"}
     for key, value in view.items():
         if key not in known:
-            raise rule("A view", f"say one of {', '.join(sorted(known))}", key, "Use round_index, for example.")
+            raise rule("A view's field", f"be one of {', '.join(sorted(known))}", key, "Use round_index, for example.")
         if key == "arm" and value not in names:
             raise rule("arm", f"be one of {', '.join(names)}", value, "Name a method of the run.")
         ends = {"client": len(trace.task.sample_counts), "layer": len(trace.task.layers), "feature": 6}
@@ -200,7 +234,7 @@ def figure(name: str, trace: Trace, mode: str = "light", **view: Any) -> go.Figu
 
 
 def _one(reference: Factors, clients: Factors) -> Factors:
-    """A reference as one pair of factors a layer, (L, r, i), (L, o, r), that fits the clients."""
+    """The reference as one pair of factors per layer, (L, r, i), (L, o, r), if its shape fits the clients'."""
     if isinstance(reference, Factors) and reference.A.ndim == 4 and reference.A.shape[1] == 1:
         reference = Factors(reference.A[:, 0], reference.B[:, 0])
     wanted = clients.A[:, 0].shape, clients.B[:, 0].shape
@@ -213,7 +247,9 @@ def _one(reference: Factors, clients: Factors) -> Factors:
 
 def _weights(clients: Factors, weights: ArrayLike | None) -> torch.Tensor:
     if not isinstance(clients, Factors) or clients.A.ndim != 4:
-        raise rule("Clients", "be factors of clients", type(clients).__name__, "Pass fr.clients_of([(B, A), ...]).")
+        raise rule(
+            "Clients", "be factors, one pair per client", type(clients).__name__, "Pass fr.clients_of([(B, A), ...])."
+        )
     K = clients.A.shape[1]
     try:
         w = np.full(K, 1.0) if weights is None else np.asarray(weights, dtype=np.float64)

@@ -1,8 +1,8 @@
-"""One form for what a factorisation leaves open, so that every machine gets the same factors.
+"""Canonical factorisations: what a factorisation leaves open is fixed, so that every machine gets the same factors.
 
-A singular value decomposition is free in the sign of each pair of singular vectors, and wholly free in the null space.
-LAPACK settles both by the order in which it adds numbers, which differs between processors. Everything in this package
-that looks at singular vectors takes them from here.
+A singular value decomposition does not determine the sign of each pair of singular vectors, nor the vectors of the null
+space. LAPACK settles both by the order in which it adds numbers, which differs between processors. Everything in this
+package that looks at singular vectors takes them from here.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 NULL = 1e-12
-"""A singular value at or below this share of the largest is rounding: it counts as zero."""
+"""A singular value at or below this share of the largest one is rounding, and counts as zero."""
 
 TIE_BREAK = 1e-6
-"""Far above rounding, far below what shows."""
+"""Size of a difference that breaks ties: far above rounding, and far too small to show."""
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -24,7 +24,8 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 def svd(M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The thin singular value decomposition ``M = U diag(S) Vᵀ`` in canonical form.
 
-    Each pair of vectors has the sign of :func:`signs`; pairs of vanishing singular values (see :data:`NULL`) are zero.
+    Each pair of vectors has the sign that :func:`signs` gives. Pairs whose singular value vanishes, see :data:`NULL`,
+    are zero.
 
     Args:
         M: (..., m, n).
@@ -39,25 +40,26 @@ def svd(M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def signs(rows: Tensor) -> Tensor:
-    """(..., k) of ±1 that make each row of (..., k, n) point to the same side as one fixed direction.
+    """Signs that make each row point to the same side as one fixed direction, from (..., k, n) to (..., k) of ±1.
 
-    The direction is generic. "Make the largest entry positive" would hang on rounding where two entries are as large,
-    as they are in every plane turned by 45°.
+    The direction is a generic one. The simpler rule "make the largest entry positive" would depend on rounding if two
+    entries are equally large, as they are in every plane turned by 45°.
     """
     side = (rows * weights(rows.shape[-1]).to(rows)).sum(-1)
     return torch.where(side < 0, -1.0, 1.0).to(rows.dtype)
 
 
 def weights(n: int) -> Tensor:
-    """(n,) fixed numbers in [1, 2), no two of them in a simple ratio."""
+    """``n`` fixed numbers in [1, 2), no two of which are in a simple ratio."""
     return 1 + (torch.arange(1, n + 1, dtype=torch.float64) * GOLDEN) % 1
 
 
 def completed(Vh: Tensor, support: Tensor) -> Tensor:
-    """Orthonormal rows where (..., k, n) orthonormal rows end in zero rows; fixed by the span of the given rows.
+    """Replace zero rows by further orthonormal rows, which depend on the span of the given rows only.
 
     Args:
-        support: (..., n) bool, the coordinates that the new rows may use; where too few are left, zero rows stay.
+        Vh: (..., k, n), orthonormal rows followed by zero rows.
+        support: (..., n) bool, the coordinates that the new rows may use. If there are too few, zero rows remain.
     """
     out = Vh.clone()
     k, n = Vh.shape[-2:]
@@ -75,15 +77,15 @@ def completed(Vh: Tensor, support: Tensor) -> Tensor:
 
 
 def orthogonal_completion(U: Tensor, S: Tensor, Vh: Tensor) -> Tensor:
-    """A matrix with ``U Vᵀ``'s polar factor where S is above :data:`NULL`, and beyond it the turn nearest to none.
+    """A matrix whose polar factor completes that of a rank-deficient ``U diag(S) Vᵀ`` with the smallest possible turn.
 
-    ``U diag(S) Vᵀ`` leaves the rotation of its null space open. The result weighs what is determined by 2 and adds the
-    identity between the null spaces, so its polar factor is unique and its smallest singular value belongs to the
-    undetermined part. The identity's entries differ by :data:`TIE_BREAK`, so that a reflection of a null space is
-    unique too.
+    ``U diag(S) Vᵀ`` does not determine the rotation of its null space. The result weighs the determined part by 2 and
+    adds the identity between the null spaces. Its polar factor is therefore unique, and its smallest singular value
+    belongs to the undetermined part. The entries of the identity differ by :data:`TIE_BREAK`, so that a reflection of a
+    null space is unique too.
 
     Args:
-        U, S, Vh: (..., r, r), (..., r), (..., r, r) singular values, largest first.
+        U, S, Vh: a singular value decomposition, (..., r, r), (..., r) and (..., r, r), largest singular value first.
     """
     r = S.shape[-1]
     seen = (NULL * S[..., :1] < S).to(U.dtype)

@@ -1,4 +1,4 @@
-"""Where a run is trained, and in which precision."""
+"""The device on which a run is trained, and its number type."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from fedrot_core.errors import rule
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 WITHOUT_FLOAT64 = ("mps",)
-"""Device types whose hardware computes in float32 only."""
+"""Types of device that have no float64."""
 
 
 @dataclass(frozen=True)
 class Compute:
-    """Device and number type of a run's training and scoring. Aggregation and metrics are float64 on the host always.
+    """Device and number type of a run's training and scoring. Aggregation and metrics always use float64 on the host.
 
-    In float64 two machines agree to about ten digits, since training amplifies rounding that starts at 1e-16; in
-    float32 it starts at 1e-7, and after some hundred local steps only the first digits of a run agree.
+    Training amplifies rounding errors. In float64 they start at 1e-16, and two machines agree to about ten digits. In
+    float32 they start at 1e-7, and after some hundred local steps only the first digits of a run agree.
     """
 
     device: torch.device
@@ -30,22 +30,24 @@ class Compute:
 
     @property
     def precision(self) -> str:
-        """The number type by its name in the config."""
+        """The name of the number type, as in the config."""
         return next(name for name, dtype in DTYPES.items() if dtype == self.dtype)
 
 
 CPU = Compute(torch.device("cpu"), torch.float64)
-"""What every machine has; small worked examples run here."""
+"""The device that every machine has. Small worked examples run on it."""
 
 
 def pick_compute(device: str = "auto", precision: str = "auto") -> Compute:
-    """Resolve "auto", and refuse what this machine lacks.
+    """Resolve "auto", and refuse what this machine does not have.
 
-    Device "auto" takes CUDA, then the CPU, and Apple's MPS, which has no float64, only where float32 is asked for.
-    Precision "auto" is float64 wherever the device has it.
+    Args:
+        device: type of device. "auto" takes CUDA if there is one, otherwise the CPU; Apple's MPS, which has no float64,
+            comes before the CPU if float32 is asked for.
+        precision: number type. "auto" takes float64 if the device has it.
 
     Raises:
-        ConfigError: when the device is not available, or lacks the precision.
+        ConfigError: if the device is not available, or does not have the precision.
     """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if device == "auto":
@@ -60,14 +62,14 @@ def pick_compute(device: str = "auto", precision: str = "auto") -> Compute:
 
 
 def resolved_precision(device: str, precision: str) -> str:
-    """What ``precision`` comes to on a device type."""
+    """The number type that ``precision`` stands for on a type of device."""
     if precision != "auto":
         return precision
     return "float32" if device in WITHOUT_FLOAT64 else "float64"
 
 
 def made_with(compute: Compute) -> dict[str, str]:
-    """What decides the last bits of a run's numbers beside config and engine: versions, processor, torch's threads."""
+    """What else decides the last bits of a run's numbers: versions, processor and number of torch's threads."""
     device = compute.device
     found = {
         "python": platform.python_version(),
@@ -81,7 +83,7 @@ def made_with(compute: Compute) -> dict[str, str]:
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """``count`` torch threads inside: how sums are split among threads decides their last bits."""
+    """Context in which torch uses ``count`` threads. How a sum is split among threads decides its last bits."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,8 +1,8 @@
-"""Trains all clients of a round, of all arms and seeds, at once as one batched tensor program.
+"""Trains all clients of a round, of all arms and seeds, as one batched tensor program.
 
-A *row* is one client of one arm of one run. Every LoRA tensor of all rows lies in one flat buffer, so an optimiser
-step is a handful of in-place passes; a workload's :class:`Program` writes hand-derived gradients into a buffer of the
-same shape. Nothing is allocated inside the loop over local steps.
+A *row* is one client of one arm of one run. The LoRA tensors of all rows lie in one flat buffer, so that an optimiser
+step takes only a few in-place operations. A workload's :class:`Program` writes hand-derived gradients into a buffer of
+the same shape. Nothing is allocated within the loop over local steps.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Program(Protocol):
     """A workload's batched forward and backward pass over all rows."""
 
     def gradients(self, params: Sequence[Factors], grads: Sequence[Factors], step: int) -> None:
-        """Write the gradient of every row's loss at local ``step`` into ``grads``; one entry a layer, (N, ...)."""
+        """Write the gradient of every row's loss at local ``step`` into ``grads``, one entry (N, ...) per layer."""
 
 
 class FlatFactors:
@@ -44,15 +44,15 @@ class Engine:
 
     Args:
         layers: the adapted layers.
-        rows: N, clients times arms, over all runs.
-        rank: r.
-        optimizer: "adam" (β = 0.9, 0.999, ε = 1e-8) or "sgd"; its state starts afresh each round.
+        rows: number of rows N, which is clients times arms, over all runs.
+        rank: inner dimension r of the factors.
+        optimizer: "adam" (β = 0.9, 0.999, ε = 1e-8) or "sgd". Its state starts anew in each round.
         learning_rate: step size.
-        compute: where to train, and in which precision.
+        compute: device and number type for training.
 
     Attributes:
-        trainable: ones where a number may change and zeros where it is frozen; None while everything trains.
-        noise: shares by which gradients are off, another part of them in each step; None for true gradients.
+        trainable: one for each number that may change and zero for each that is frozen; None if all may change.
+        noise: shares by which gradients are changed, shifted by one position in each step; None for true gradients.
     """
 
     def __init__(
@@ -73,10 +73,10 @@ class Engine:
 
     @torch.inference_mode()
     def train(self, program: Program, steps: int, should_stop: Callable[[], bool] = lambda: False) -> None:
-        """Run ``steps`` local steps on ``self.params`` in place.
+        """Run ``steps`` local steps, which change ``self.params`` in place.
 
         Raises:
-            Cancelled: as soon as ``should_stop()`` is true; it is asked before each step.
+            Cancelled: once ``should_stop()``, which is asked before each step, returns true.
         """
         for moment in self._moments:
             moment.zero_()
@@ -105,14 +105,14 @@ class Engine:
 
 
 def pack(engine: Engine, start: Factors) -> None:
-    """Copy padded host factors (L, N, r, i), (L, N, o, r) into the engine's parameters."""
+    """Copy padded factors on the host, (L, N, r, i) and (L, N, o, r), into the engine's parameters."""
     for layer, p in enumerate(engine.params.layers):
         p.A.copy_(start.A[layer, :, :, : p.A.shape[-1]])
         p.B.copy_(start.B[layer, :, : p.B.shape[-2], :])
 
 
 def unpack(engine: Engine, like: Factors) -> Factors:
-    """The engine's parameters as padded float64 host factors, shaped as ``like``."""
+    """The engine's parameters as padded float64 factors on the host, with the shapes of ``like``."""
     A, B = torch.zeros_like(like.A), torch.zeros_like(like.B)
     for layer, p in enumerate(engine.params.layers):
         A[layer, :, :, : p.A.shape[-1]] = p.A.cpu()

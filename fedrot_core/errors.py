@@ -1,17 +1,17 @@
-"""Errors that a person can act on: each states the rule, the value that broke it and the remedy."""
+"""Errors that a person can act on: each message states the rule, the value that broke it and a remedy."""
 
 from __future__ import annotations
 
 
 class FedRotError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base class of every error that this package raises on purpose."""
 
 
 class ConfigError(FedRotError, ValueError):
     """A configuration value breaks a rule.
 
     Attributes:
-        key: URL key of the offending field, so that a page can name and reset it.
+        key: URL key of the offending field, so that a page can name the field and reset it.
     """
 
     def __init__(self, message: str, key: str = "") -> None:
@@ -20,19 +20,19 @@ class ConfigError(FedRotError, ValueError):
 
 
 class TraceError(FedRotError, ValueError):
-    """A trace file is broken, of another version, or does not match its checksum."""
+    """A trace file is broken, has another version, or does not match its checksum."""
 
 
 class ExportError(FedRotError, RuntimeError):
-    """A file cannot be made here: what it needs is missing, failed or took too long."""
+    """A file cannot be made on this machine: something it needs is missing, failed or took too long."""
 
 
 class StoreError(FedRotError, RuntimeError):
-    """Something kept on disk is damaged; it was dropped, and what it held must be computed again."""
+    """Something kept on disk was damaged. It has been dropped, and what it held must be computed again."""
 
 
 class DivergedError(FedRotError, ArithmeticError):
-    """A numerical result stopped being finite where nothing sensible can replace it."""
+    """A numerical result is no longer finite, and nothing sensible can replace it."""
 
 
 class Cancelled(FedRotError):
@@ -40,7 +40,7 @@ class Cancelled(FedRotError):
 
 
 def rule(name: str, rule_text: str, got: object, remedy: str, key: str = "") -> ConfigError:
-    """Build the one sentence shape used everywhere: ``name must rule; got value. Remedy.``"""
+    """Build an error in the form that all messages share: ``{name} must {rule_text}; got {got}. {remedy}``"""
     return ConfigError(f"{name} must {rule_text}; got {_shown(got)}. {remedy}", key)
 
 

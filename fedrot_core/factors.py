@@ -1,8 +1,8 @@
-"""LoRA factors of many clients at once, and low-rank algebra that never forms a ``d_out x d_in`` product.
+"""LoRA factors of many clients at once, and low-rank algebra that avoids ``d_out x d_in`` products.
 
-Letters: K clients, r rank, i = d_in, o = d_out, ``...`` any leading axes (layers, arms). A layer stack is
-zero-padded to its widest layer: zero columns of A and zero rows of B change no inner product, so all layers share
-one batched program.
+Letters: K clients, r rank, i = d_in, o = d_out, and ``...`` for any leading axes (layers, arms). Layers are stacked and
+zero-padded to the widest one. Zero columns of A and zero rows of B change no inner product, so all layers share one
+batched program.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from torch import Tensor
 from fedrot_core import canonical
 
 UPLOAD_STEP = 2.0**-20
-"""Grid of what clients send, see :func:`on_grid`; half precision is 1,000 times coarser."""
+"""Step of the grid on which clients send their factors, see :func:`on_grid`. Half precision is 1,000 times coarser."""
 
 BROADCAST_STEP = canonical.GOLDEN * 2.0**-19
-"""Grid of what the server sends. It is in no simple ratio to the other one: the average of ten uploads lies exactly
-between two steps of their own grid in one entry of ten, where rounding would decide."""
+"""Step of the grid on which the server sends its broadcasts. It is in no simple ratio to the other step. On the
+uploads' grid, one in ten entries of an average of ten uploads lies exactly between two steps, and rounding decides."""
 
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """Name and width of one adapted linear layer."""
+    """Name and widths of one adapted linear layer."""
 
     name: str
     d_in: int
@@ -34,11 +34,11 @@ class LayerSpec:
 
 @dataclass(frozen=True)
 class Factors:
-    """LoRA factors; clients, where there are any, stand on the axis before the matrix axes.
+    """LoRA factors, whose product ``B A`` is the update. The client axis, if any, comes before the matrix axes.
 
     Attributes:
-        A: (..., r, d_in) down-projection.
-        B: (..., d_out, r) up-projection.
+        A: (..., r, d_in), the down-projection.
+        B: (..., d_out, r), the up-projection.
     """
 
     A: Tensor
@@ -46,7 +46,7 @@ class Factors:
 
     @property
     def rank(self) -> int:
-        """Inner dimension r."""
+        """The inner dimension r."""
         return int(self.A.shape[-2])
 
     def turned(self, R: Tensor) -> Factors:
@@ -54,32 +54,33 @@ class Factors:
         return Factors(R.mT @ self.A, self.B @ R)  # (r, r) @ (r, i), (o, r) @ (r, r)
 
     def stacked(self) -> Tensor:
-        """``[A, Bᵀ]`` of shape (..., r, d_in + d_out)."""
+        """``[A, Bᵀ]``, of shape (..., r, d_in + d_out)."""
         return torch.cat([self.A, self.B.mT], dim=-1)
 
     def mean(self, weights: Tensor) -> Factors:
-        """Weighted mean over clients; ``weights`` is (K,), the client axis is removed."""
+        """The weighted mean over clients, without the client axis; ``weights`` is (K,)."""
         return Factors(weighted(self.A, weights), weighted(self.B, weights))
 
     def on_grid(self, step: float) -> Factors:
-        """Both factors by :func:`on_grid`."""
+        """Both factors rounded by :func:`on_grid`."""
         return Factors(on_grid(self.A, step), on_grid(self.B, step))
 
     def finite(self) -> Tensor:
-        """(..., K) bool: which clients hold no NaN or Inf."""
+        """(..., K) bool, whether the factors of each client hold no NaN or Inf."""
         return torch.isfinite(self.A).all(-1).all(-1) & torch.isfinite(self.B).all(-1).all(-1)
 
     def select(self, clients: Tensor) -> Factors:
-        """The clients at these indices."""
+        """The factors of the clients at these indices."""
         return Factors(self.A.index_select(-3, clients), self.B.index_select(-3, clients))
 
 
 def on_grid(x: Tensor, step: float) -> Tensor:
-    """Each (..., p, q) matrix in multiples of ``step`` times the power of two above its largest entry.
+    """Round each (..., p, q) matrix to multiples of ``step`` times the power of two above its largest entry.
 
-    This is what travels between clients and server, and why machines stay together. After a round of training two of
-    them differ by 1e-15 or so; on the grid they hold the same numbers again, save where one lies on the very edge
-    between two steps. Without it the difference grows from round to round, up to tenfold where clients are misaligned.
+    Clients and server send rounded numbers, and this is why different machines get the same results. After a round of
+    training, the numbers of two machines differ by about 1e-15. On the grid they are equal again, except for a number
+    that lies exactly between two steps. Without the grid the difference grows from round to round, up to tenfold if
+    clients are misaligned.
     """
     _, exponent = torch.frexp(x.abs().amax((-1, -2), keepdim=True))
     scaled = torch.ldexp(torch.full_like(x[..., :1, :1], step), exponent)
@@ -87,25 +88,26 @@ def on_grid(x: Tensor, step: float) -> Tensor:
 
 
 def weighted(x: Tensor, weights: Tensor) -> Tensor:
-    """``Σ_k w_k x_k`` over axis -3: (..., K, p, q) and (K,) -> (..., p, q)."""
+    """``Σ_k w_k x_k`` over axis -3, from (..., K, p, q) and (K,) to (..., p, q)."""
     return (x * weights[:, None, None]).sum(-3)
 
 
 def concatenated(*parts: Factors) -> Factors:
-    """Factors whose product is the sum of the parts' products: inner dimensions add up."""
+    """Factors whose product is the sum of the parts' products. Their inner dimensions add up."""
     return Factors(torch.cat([f.A for f in parts], dim=-2), torch.cat([f.B for f in parts], dim=-1))
 
 
 def product_norm(f: Factors) -> Tensor:
-    """``‖B A‖_F`` without the product, from two Grams of the inner dimension."""
+    """``‖B A‖_F``, computed from two Gram matrices of the inner dimension instead of the product."""
     return ((f.B.mT @ f.B) * (f.A @ f.A.mT)).sum((-1, -2)).clamp_min(0).sqrt()  # tr(BᵀB A Aᵀ)
 
 
 def leading(f: Factors, r: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The r leading singular triplets of ``B A``: U (..., o, r), S (..., r), Vᵀ (..., r, i), in canonical form.
+    """The r leading singular triplets of ``B A`` in canonical form.
 
-    Beyond the product's rank U and S are zero, and Vᵀ goes on with fixed orthonormal rows, or zero rows where A is no
-    wider.
+    Returns:
+        U (..., o, r), S (..., r) and Vᵀ (..., r, i). Beyond the rank of the product, U and S are zero and Vᵀ continues
+        with fixed orthonormal rows, or with zero rows if the layer has no room for more.
     """
     U, S, Vh = _singular(f)
     short = max(0, r - S.shape[-1])
@@ -131,11 +133,11 @@ def _singular(f: Factors) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def compressed(clients: Factors, *singles: Factors) -> tuple[Factors, ...]:
-    """The same factors in coordinates of their own joint span.
+    """The same factors in coordinates of their joint span, in which they are shorter.
 
-    Inner products between any rows of A (and any columns of B) are kept, so every norm, angle and singular value of
-    products is too. Where the stacked factors are much wider than tall, the coordinates are a square root of their Gram
-    matrix ``A_s A_sᵀ`` (``B_sᵀ B_s``); otherwise the factors themselves already are a short root.
+    All inner products between rows of A (and between columns of B) stay the same, and therefore all norms, angles and
+    singular values of products too. If the stacked factors are much wider than tall, the coordinates are a square root
+    of their Gram matrix ``A_s A_sᵀ`` (``B_sᵀ B_s``); otherwise the factors are left as they are.
 
     Args:
         clients: (..., K, r, i) and (..., K, o, r), float64.
@@ -170,14 +172,14 @@ def _gram_root(rows: Tensor) -> Tensor:
 
 
 def ideal_product(clients: Factors, weights: Tensor) -> Tensor:
-    """``Σ_k w_k B_k A_k`` as one product of stacked factors: (..., o, i). Call it on compressed factors only."""
+    """``Σ_k w_k B_k A_k`` as one product of stacked factors, (..., o, i). To be called with compressed factors only."""
     A = (clients.A * weights[:, None, None]).flatten(-3, -2)  # (K r, i)
     B = clients.B.movedim(-3, -2).flatten(-2)  # (o, K r)
     return B @ A
 
 
 def refactorised(f: Factors) -> Factors:
-    """Balanced SVD form ``B = U √S, A = √S Vᵀ`` of the same product, canonical; directions beyond its rank are zero."""
+    """The same product in the balanced form ``B = U √S, A = √S Vᵀ`` of a canonical SVD, with zeros beyond its rank."""
     U, S, Vh = _singular(f)
     root = S.sqrt()
     A, B = root.unsqueeze(-1) * Vh, U * root.unsqueeze(-2)

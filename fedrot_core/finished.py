@@ -1,4 +1,4 @@
-"""Finished runs and arms as bytes and back, and the keys under which they are kept."""
+"""Conversion of finished runs and arms to bytes and back, and the keys under which they are kept."""
 
 from __future__ import annotations
 
@@ -22,44 +22,45 @@ from fedrot_core.study.summary import ArmSummary, RunSummary
 from fedrot_core.trace import MAX_BYTES, Trace
 
 LEVEL = 6
-"""zlib's: 9 saves a hundredth and takes three times as long; LZMA saves a twentieth and takes ten times as long."""
+"""Compression level of zlib. Level 9 saves 1 % more but takes three times as long; LZMA saves 5 % but takes ten times
+as long."""
 
 ARRAYS = tuple(f.name for f in dataclasses.fields(ArmSummary) if f.name not in ("seconds", "stopped"))
 
 
 def key(kind: str, name: str, config: FederationConfig) -> str:
-    """What something is kept under: its kind, the engine that makes it, its name, and the precision it comes to here.
+    """The key under which something is kept: its kind, the engine's version, its name, and the precision used here.
 
-    In float64 a GPU gets the numbers that a CPU gets, so where "auto" leads does not matter.
+    The device is not part of the key: in float64, a GPU and a CPU get the same numbers.
 
     Raises:
-        ConfigError: when the device is not available.
+        ConfigError: if the device is not available.
     """
     return f"{kind}/{ENGINE_VERSION}/{name}/{pick_compute(config.device, config.precision).precision}"
 
 
 def run_key(config: FederationConfig) -> str:
-    """Of a run's trace."""
+    """The key of a run's trace."""
     return key("run", config.hash, config)
 
 
 def arm_key(config: FederationConfig, name: str) -> str:
-    """Of one arm, whatever arms run beside it."""
+    """The key of one arm, which does not depend on the other arms of the run."""
     return key("arm", f"{but_arms(config)[1]}/{name}", config)
 
 
 @functools.lru_cache(maxsize=4096)
 def but_arms(config: FederationConfig) -> tuple[FederationConfig, str]:
-    """``config`` with the same arms whatever its own are, and the hash of that."""
+    """A copy of ``config`` with a fixed placeholder for its methods, and the hash of that copy."""
     bare = replace(config, methods=("any",))
     return bare, bare.hash
 
 
 def pack_run(trace: Trace) -> bytes:
-    """A trace, a quarter smaller than its NPZ and five times as fast to read.
+    """Convert a trace to bytes, which are a quarter smaller than its NPZ and five times as fast to read.
 
-    The records' arrays lie field by field, and in each field the numbers' first bytes, then their second ones: zlib
-    finds the alike beside each other.
+    The records' arrays are arranged by field, and within a field come the first bytes of all numbers, then the second
+    ones and so on, so that zlib finds similar bytes next to each other.
     """
     header, arrays = trace.parts()
     by_field: dict[str, dict[str, Array]] = {}
@@ -81,7 +82,7 @@ def unpack_run(content: bytes, config: FederationConfig) -> Trace:
     """Inverse of :func:`pack_run`.
 
     Raises:
-        StoreError: when it is no trace of ``config`` by this engine.
+        StoreError: if the bytes are no trace of ``config`` by this version of the engine.
     """
     try:
         header, body = _opened(content)
@@ -108,7 +109,7 @@ def _arrays(index: Sequence[Any], body: memoryview) -> Iterator[tuple[str, Array
 
 
 def arm_row(run: RunSummary, name: str) -> dict[str, Any]:
-    """One arm of ``run`` as plain data, every float exact."""
+    """Convert one arm of ``run`` to plain data, in which every float is exact."""
     arm = run.arms[name]
     return {
         **{field: getattr(arm, field).tolist() for field in ARRAYS},
@@ -121,10 +122,10 @@ def arm_row(run: RunSummary, name: str) -> dict[str, Any]:
 
 
 def arm_of(row: Any, config: FederationConfig, name: str) -> RunSummary:
-    """Inverse of :func:`arm_row`: a run of ``config`` that holds the arm ``name`` alone.
+    """Inverse of :func:`arm_row`; returns a run of ``config`` that holds the arm ``name`` only.
 
     Raises:
-        StoreError: when ``row`` is no such arm.
+        StoreError: if ``row`` is no such arm.
     """
     try:
         arm = ArmSummary(
@@ -139,7 +140,7 @@ def arm_of(row: Any, config: FederationConfig, name: str) -> RunSummary:
 
 
 def pack_row(row: Any) -> bytes:
-    """Plain data as bytes; floats come back exactly."""
+    """Convert plain data to bytes, from which floats come back exactly."""
     return zlib.compress(json.dumps(row, separators=(",", ":")).encode(), LEVEL)
 
 
@@ -147,7 +148,7 @@ def unpack_row(content: bytes) -> Any:
     """Inverse of :func:`pack_row`.
 
     Raises:
-        StoreError: when the bytes are none of :func:`pack_row`'s.
+        StoreError: if the bytes do not come from :func:`pack_row`.
     """
     try:
         return json.loads(_inflated(content))
@@ -156,7 +157,7 @@ def unpack_row(content: bytes) -> Any:
 
 
 def sha256(content: bytes) -> str:
-    """64 hex digits."""
+    """The SHA-256 of ``content``, as 64 hex digits."""
     return hashlib.sha256(content).hexdigest()
 
 

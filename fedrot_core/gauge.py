@@ -1,8 +1,8 @@
-"""Turn one client's frame and measure again: the test behind every metric's gauge badge.
+"""Turn one client's frame and measure again: the test behind the gauge badge of every metric.
 
-A client's factors ``B, A`` and ``B R, Rᵀ A`` are the same update in another frame. :func:`replay` trains one arm again
-up to a round and keeps what its rule saw there; :func:`spin` turns one client, lets the arm's own rule combine the
-turned factors, and says of every metric in :data:`fedrot_core.vocabulary.METRICS` whether it moved.
+A client's factors ``B, A`` and ``B R, Rᵀ A`` are the same update in two frames. :func:`replay` trains one arm again up
+to a round and keeps what its method got there. :func:`spin` turns one client, lets the method combine the factors once
+more, and tells for every metric in :data:`fedrot_core.vocabulary.METRICS` whether it moved.
 """
 
 from __future__ import annotations
@@ -28,13 +28,18 @@ from fedrot_core.vocabulary import METRICS, Gauge
 from fedrot_core.workloads import Task
 
 TOLERANCE = 1e-6
-"""A metric has moved where it changed by more than this share of its scale: 180° for angles, its own size for the norm
-of the ideal, 1 for all others. Rounding is far below, what a turn does far above."""
+"""A metric has moved if it changed by more than this share of its scale, which is 180° for angles, its own size for the
+norm of the ideal, and 1 for all other metrics. Rounding stays far below, and the effect of a turn is far above."""
 
 
 @dataclass(frozen=True)
 class Replay:
-    """One round of one arm: all that is needed to play it again. ``finished`` is the round, ``task`` scores it."""
+    """One round of one arm, with all that is needed to play it again.
+
+    Attributes:
+        finished: the round as it was played.
+        task: the task, which scores it.
+    """
 
     finished: Finished
     task: Task
@@ -47,15 +52,18 @@ class Replay:
 
 @dataclass(frozen=True)
 class MetricChange:
-    """One metric as sent and with one client turned.
+    """One metric before and after one client was turned.
 
     Attributes:
-        key: its name in :data:`fedrot_core.vocabulary.METRICS`; label, unit and claim are from there.
-        before, after: all layers pooled where the metric is defined so; else where it changed most or, where it did
-            not move, its largest value that concerns the turned client.
-        where: which layer, side and clients these two are about, in words; empty where they are about everything.
-        change: the largest change anywhere, in the metric's unit; moved: whether it is above ``tolerance``.
-        note: why a metric that can move did not, or empty.
+        key: the metric's key in :data:`fedrot_core.vocabulary.METRICS`.
+        label, unit: the metric's label and unit.
+        claim: what the metric's gauge badge claims, "invariant" or "dependent".
+        before, after: the two values. They pool all layers if the metric is defined that way; otherwise they are taken
+            where the metric changed most or, if it did not move, where it is largest for the turned client.
+        where: which layer, side and clients the two values are about, in words; empty if they are about all.
+        change: the largest change anywhere, in the metric's unit.
+        tolerance: the largest change that counts as rounding.
+        note: why a metric that can move did not; otherwise empty.
     """
 
     key: str
@@ -76,7 +84,7 @@ class MetricChange:
 
     @property
     def holds(self) -> bool:
-        """Whether the badge is right about this: an invariant metric never moves, a dependent one may."""
+        """Whether the badge is right here: an invariant metric must not move, a dependent one may."""
         return self.claim == "dependent" or not self.moved
 
 
@@ -85,13 +93,16 @@ class Spin:
     """What one turn of one client did.
 
     Attributes:
-        arm, label: name of the method, and what people call it; round_index, client, seed: what was turned, and which
-            turn it was.
-        degrees: the rotation's largest eigen-angle; 0 where the client's rank is 1, so that there is no rotation.
-        rank: in how many latent directions it acts, the client's own rank.
-        product_change: ``‖(B R)(Rᵀ A) - B A‖ / ‖B A‖`` of the client, the largest over layers: rounding.
-        frozen: the factor that clients of this arm do not train in this round, so that all share it, or empty.
-        rows: every metric, in the order of METRICS.
+        arm: name of the method.
+        label: the method's name for people.
+        round_index: the round in which the client was turned.
+        client: index of the client.
+        seed: number of the rotation.
+        degrees: the rotation's largest eigen-angle; 0 if the client has rank 1, where there is no rotation.
+        rank: the client's own rank, which is the number of latent directions that the rotation acts on.
+        product_change: ``‖(B R)(Rᵀ A) - B A‖ / ‖B A‖`` of the client, the largest over layers; this is rounding.
+        frozen: the factor that clients of this arm do not train in this round and therefore share; otherwise empty.
+        rows: every metric, in the order of :data:`fedrot_core.vocabulary.METRICS`.
     """
 
     arm: str
@@ -117,16 +128,19 @@ def replay(
     should_stop: Callable[[], bool] = lambda: False,
     on_round: Callable[[int], None] = lambda done: None,
 ) -> Replay:
-    """Train ``arm`` again, alone, up to ``round_index``: the same factors as in company, to the last bit.
+    """Train one arm of a run again, alone, up to a round. It gets the same factors as in the run, to the last bit.
 
     Args:
-        arm: name of one of the methods of ``config``.
-        should_stop: asked before each local step; once true, :class:`fedrot_core.errors.Cancelled` is raised.
-        on_round: told how many rounds are done, after each.
+        config: config of the run.
+        arm: name of one of its methods.
+        round_index: the round, from 0.
+        should_stop: asked before each local step. Once it returns true, :class:`fedrot_core.errors.Cancelled` is
+            raised.
+        on_round: called after each round with the number of rounds that are done.
 
     Raises:
-        ConfigError: when ``config`` has no such arm or round.
-        DivergedError: when the arm stops earlier.
+        ConfigError: if ``config`` has no such arm or round.
+        DivergedError: if the arm stops before the end of that round.
     """
     if arm not in config.methods:
         raise rule("Arm", f"be one of {', '.join(config.methods)}", arm, "Choose an arm of the run.", "arms")
@@ -145,15 +159,16 @@ def replay(
 
 
 def spin(replayed: Replay, client: int, seed: int, degrees: float | None = None) -> Spin:
-    """Turn ``client`` in every layer by one rotation of SO(r), apply the arm's rule, and compare every metric.
+    """Turn one client by the same rotation in every layer, apply the arm's method again, and compare every metric.
 
     Args:
-        client: index among all clients; its factors must have reached the server in this round.
-        seed: says which rotation.
-        degrees: turn each of ``r // 2`` random planes by this much; None draws from all rotations (Haar).
+        replayed: the round.
+        client: index among all clients. The client's factors must have reached the server in this round.
+        seed: number of the rotation, which is drawn from SO(r).
+        degrees: angle by which each of ``r // 2`` random planes is turned; None draws from all rotations (Haar).
 
     Raises:
-        ConfigError: when the client's factors did not reach the server.
+        ConfigError: if the client's factors did not reach the server.
     """
     if client not in replayed.clients:
         able = ", ".join(map(str, replayed.clients))

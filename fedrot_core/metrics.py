@@ -1,8 +1,8 @@
-"""What is measured in every round, for all layers at once.
+"""The metrics that are measured in every round, for all layers at once.
 
-Letters: L layers, K clients, S = min(K, SHOWN_CLIENTS) clients in pairwise and drawn quantities, r rank. Everything
-is float64 on coordinates of the factors' own span (:func:`fedrot_core.factors.compressed`): no ``d_out x d_in``
-product appears where factors are thinner.
+Letters: L layers, K clients, r rank, and S = min(K, SHOWN_CLIENTS) clients in pairwise and drawn quantities. Everything
+is computed in float64, in coordinates of the span of the factors (:func:`fedrot_core.factors.compressed`), so that no
+``d_out x d_in`` product is formed if the factors are thinner.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from fedrot_core.records import Arrows, Checks, Errors, Pairs, Turns, by_stored_
 from fedrot_core.vocabulary import METRICS, RUNGS
 
 SHOWN_CLIENTS = 24
-"""Pairwise and drawn quantities cover the first this many clients of a round."""
+"""Pairwise and drawn quantities cover at most this many clients of a round, the first ones."""
 
 FEATURES = 6
-"""Columns of A kept for the latent arrows: the longest of an arm's first round."""
+"""How many columns of A are kept for the latent arrows, namely the longest ones in an arm's first round."""
 
 SHARED = 10 * UPLOAD_STEP
-"""Clients that differ by less hold one update: what travels is that coarse."""
+"""Clients whose factors differ by less than this hold the same update, since uploads are rounded about as coarsely."""
 
 CLEAR_DIRECTION = 1e-9
 """A mean that is shorter than this share of the arrows points nowhere."""
 
 PATH_STEPS = 9
-"""Positions along the soft path λ = 0 .. 1 kept for the latent arrows."""
+"""How many positions along the soft path from λ = 0 to 1 are kept for the latent arrows."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Every metric of one arm and round, by what it is about, and the flags of numerical trouble."""
+    """Every metric of one arm and round, grouped by what it is about, and the flags of numerical trouble."""
 
     errors: Errors[Tensor]
     turns: Turns[Tensor]
@@ -57,7 +57,7 @@ class Measured:
     flags: tuple[str, ...]
 
     def metric(self, key: str) -> Tensor:
-        """One of :data:`fedrot_core.vocabulary.METRICS`, with the axes that stand there."""
+        """The metric of this key in :data:`fedrot_core.vocabulary.METRICS`, with the axes that are listed there."""
         info, arrays = METRICS[key], self.stored()
         if info.rung:
             return self.errors.ladder[RUNGS.index(info.rung)]
@@ -67,7 +67,7 @@ class Measured:
         return found[0] if len(found) == 1 else torch.stack(found)
 
     def stored(self) -> dict[str, Tensor]:
-        """Every number by the name that files call it."""
+        """Every number, by its name in files."""
         return {
             name: value
             for group in (self.errors, self.turns, self.pairs, self.arrows, self.checks)
@@ -86,16 +86,18 @@ def measure(
     scaling: float,
     columns: Tensor | None = None,
 ) -> Measured:
-    """All metrics of one arm and round.
+    """Measure all metrics of one arm and round.
 
     Args:
-        sent: (L, K, r, i), (L, K, o, r), what clients trained, in the frames in which the server gets them.
-        received: (L, r, i), (L, o, r), the broadcast.
-        result: (L, r, i), (L, o, r), the method's global factors.
-        applied: the rotations that the method applied, or None.
-        weights: (K,), summing to one.
-        align: settings of the reference-aligned rungs.
-        columns: (L, C) what the latent arrows showed in earlier rounds; None in the first.
+        sent: (L, K, r, i) and (L, K, o, r), the clients' factors, in the frames in which the server gets them.
+        received: (L, r, i) and (L, o, r), the broadcast that serves as the reference.
+        result: (L, p, i) and (L, o, p), the method's update, of some inner dimension p.
+        applied: the rotations that the method applied; None if it applied none.
+        weights: (K,), weights of the clients, which sum to one.
+        align: settings of the rungs of the error ladder that align to the reference.
+        round_index: index of the round, from 0.
+        scaling: factor in front of ``B A``, for absolute errors.
+        columns: (L, C), the columns that the latent arrows showed in earlier rounds; None in the first.
     """
     clients, reference, outcome = compressed(sent, received, result)
     best = generalised_procrustes(clients, weights)
@@ -126,13 +128,13 @@ def measure(
 
 
 def relative_errors(sent: Factors, received: Factors, result: Factors, weights: Tensor) -> tuple[float, float]:
-    """What a sweep keeps of a round, a small part of :func:`measure`'s work: relative errors, all layers pooled.
+    """The relative errors that a sweep keeps of a round, with all layers pooled; much faster than :func:`measure`.
 
     Args:
         sent, received, result, weights: as for :func:`measure`.
 
     Returns:
-        The error of the arm's own rule, and of the naive average of the same factors.
+        The error of the arm's own method, and the error of the naive average of the same factors.
     """
     clients, _, outcome = compressed(sent, received, result)
     ideal = ideal_product(clients, weights)
@@ -259,22 +261,32 @@ def _pairs(clients: Factors, R: Tensor) -> Pairs[Tensor]:
 
 
 def longest_columns(A: Tensor, weights: Tensor) -> Tensor:
-    """Which columns of A the latent arrows show: (L, K, r, i) -> (L, C), the longest: a turn keeps lengths."""
+    """Choose the columns of A that the latent arrows show: the longest ones. A turn does not change their lengths.
+
+    Args:
+        A: (L, K, r, i).
+        weights: (K,), weights of the clients.
+
+    Returns:
+        (L, C), indices of columns.
+    """
     power = weighted(A.square(), weights).sum(-2)  # (L, i)
     return power.topk(min(FEATURES, power.shape[-1]), dim=-1).indices
 
 
 def arrow_plane(sent: Tensor, turned: Tensor, up: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The plane of the latent axes that holds most of two sets of arrows, so that a turn hardly changes a length in it.
+    """Find the plane that holds most of two sets of arrows, so that a turn hardly changes the lengths drawn in it.
 
-    ``up`` points up in it, and the first client's arrow as sent lies to the right. Along one latent axis every arrow
-    is vertical.
+    In the plane ``up`` points up, and the first client's arrow as sent lies on the right. With a single latent axis,
+    every arrow is vertical.
 
     Args:
-        sent, turned: (..., K, r); up: (..., r); weights: (K,).
+        sent, turned: (..., K, r), the two sets of arrows.
+        up: (..., r), a direction, such as the turned mean.
+        weights: (K,), weights of the clients.
 
     Returns:
-        (..., r, 2) orthonormal columns, to the right and up, and (...) the share of the power that they hold.
+        (..., r, 2), orthonormal columns that point right and up, and (...), the share of the power that they hold.
     """
     both = torch.cat([sent, turned], dim=-2) * weights.sqrt().repeat(2).unsqueeze(-1)  # (..., 2 K, r)
     _, s, Vh = svd(both)

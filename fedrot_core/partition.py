@@ -1,4 +1,4 @@
-"""How training samples are dealt to clients."""
+"""Ways to deal training samples to clients."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ Indices = NDArray[np.int64]
 
 
 def iid(labels: Indices, clients: int, min_samples: int, rng: np.random.Generator) -> list[Indices]:
-    """Shuffle and cut into ``clients`` nearly equal parts.
+    """Shuffle the samples and cut them into nearly equal parts, one for each client.
 
     Raises:
-        ConfigError: when ``clients * min_samples`` exceeds the number of samples.
+        ConfigError: if ``clients * min_samples`` exceeds the number of samples.
     """
     _check_enough(labels, clients, min_samples)
     return [np.sort(part) for part in np.array_split(rng.permutation(len(labels)), clients)]
 
 
 def dirichlet(labels: Indices, clients: int, alpha: float, min_samples: int, rng: np.random.Generator) -> list[Indices]:
-    """Dirichlet label skew: each class is divided among clients by a draw from ``Dirichlet(alpha)``.
+    """Deal samples with Dirichlet label skew: each class is divided among clients by a draw from ``Dirichlet(alpha)``.
 
-    Clients that end with fewer than ``min_samples`` then take random samples from the client that holds most, so every
-    draw is usable, however small alpha is.
+    Clients that end with fewer than ``min_samples`` then take random samples from the client that holds the most, so
+    that every draw is usable, however small ``alpha`` is.
 
     Raises:
-        ConfigError: when ``clients * min_samples`` exceeds the number of samples.
+        ConfigError: if ``clients * min_samples`` exceeds the number of samples.
     """
     _check_enough(labels, clients, min_samples)
     parts: list[list[Indices]] = [[] for _ in range(clients)]
@@ -60,5 +60,5 @@ def _check_enough(labels: Indices, clients: int, min_samples: int) -> None:
 
 
 def class_counts(labels: Indices, parts: list[Indices], classes: int) -> NDArray[np.int64]:
-    """(K, classes): how many samples of each class every client holds."""
+    """(K, classes), how many samples of each class every client holds."""
     return np.stack([np.bincount(labels[p], minlength=classes) for p in parts]).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What is recorded of a round: NumPy arrays and plain numbers in typed groups, and the names that files call them."""
+"""What is recorded of a round: NumPy arrays and plain numbers in typed groups, and their names in files."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ T = TypeVar("T")
 
 
 def stored(name: str) -> Any:
-    """A field of a group that files call by another name."""
+    """A field of a group that has another name in files."""
     return field(metadata={"stored": name})
 
 
 @dataclass(frozen=True)
 class Errors(Generic[T]):
-    """How far from the ideal ``Σ w_k B_k A_k``. The last column pools all layers.
+    """Distances from the ideal update ``Σ w_k B_k A_k``. The last column pools all layers.
 
     Attributes:
-        ladder: (6, L+1) relative, by :data:`fedrot_core.vocabulary.RUNGS`.
-        own, absolute: (L+1,) of the arm's own method, relative and not.
-        ideal_norm: (L+1,).
+        ladder: (6, L+1), relative errors, one row for each of :data:`fedrot_core.vocabulary.RUNGS`.
+        own: (L+1,), relative error of the arm's own method.
+        absolute: (L+1,), the same error without division by the norm of the ideal.
+        ideal_norm: (L+1,), norm of the ideal.
     """
 
     ladder: T
@@ -38,13 +39,18 @@ class Errors(Generic[T]):
 
 @dataclass(frozen=True)
 class Turns(Generic[T]):
-    """How clients' frames stand to one another and to the broadcast.
+    """How the clients' frames differ from one another and from the broadcast.
 
     Attributes:
-        rotation: (L, S, r, r); angles: (L, K, r) their eigen-angles in degrees; reflected: (L, K) det < 0.
-        retention: (L, r) shares; shared: (L,) whether all clients hold one update, so that retention is exact.
-        drift: (L, K) relative.
-        residual_before, residual_after, conditioning: (2, L, K), side A then side B.
+        rotation: (L, S, r, r), the rotation that aligns each client.
+        angles: (L, K, r), eigen-angles of the rotations in degrees.
+        reflected: (L, K), whether the determinant of a rotation is negative.
+        retention: (L, r), the share that the naive average keeps of each direction.
+        shared: (L,), whether all clients hold the same update, so that ``retention`` is exact.
+        drift: (L, K), relative distance of each client's factors from the broadcast.
+        residual_before, residual_after: (2, L, K), distance of each client's A, then of its B, from the broadcast as
+            sent, and after the best rotation.
+        conditioning: (2, L, K), how well the cross matrix of A, then of B, determines that rotation.
     """
 
     rotation: T = stored("turn")
@@ -60,8 +66,11 @@ class Turns(Generic[T]):
 
 @dataclass(frozen=True)
 class Pairs(Generic[T]):
-    """Between two clients, in degrees, (L, S, S): largest principal angle of A and of B, and the angle of their stacked
-    factors as sent and turned.
+    """Angles between any two clients in degrees, (L, S, S) each.
+
+    Attributes:
+        principal_A, principal_B: largest principal angle between their A and between their B.
+        factors_before, factors_after: angle between their stacked factors, as sent and as turned.
     """
 
     principal_A: T
@@ -75,11 +84,13 @@ class Arrows(Generic[T]):
     """What the latent arrows and the ambient plane are drawn from.
 
     Attributes:
-        features: (L, C) column indices of A, the longest of the arm's first round.
-        plane: (L, C, r, 2) in which they are drawn, to the right and up; share: (L, C) of their power, as sent and
-            turned, that it holds.
-        path: (P, L, S, r, C) these columns while λ goes 0..1; mean: (P, L, r, C) their mean over all clients.
-        ambient_before, ambient_after: (L, S, r, 2) rows of A in one plane; ambient_share: (L, 2) of the power it shows.
+        features: (L, C), indices of the columns of A that were longest in the arm's first round.
+        plane: (L, C, r, 2), orthonormal columns that point right and up in the plane in which the arrows are drawn.
+        share: (L, C), the share of the arrows' power, as sent and as turned, that this plane holds.
+        path: (P, L, S, r, C), the columns as λ goes from 0 to 1.
+        mean: (P, L, r, C), mean of the columns over all clients.
+        ambient_before, ambient_after: (L, S, r, 2), rows of A as sent and as turned, projected onto one plane.
+        ambient_share: (L, 2), the share of the rows' power that each axis of the plane shows.
     """
 
     features: T
@@ -94,7 +105,14 @@ class Arrows(Generic[T]):
 
 @dataclass(frozen=True)
 class Checks(Generic[T]):
-    """The proof strip's numbers: at rounding level, or (floor) not negative."""
+    """Checks of the theory in numbers. All should be at rounding level, except that ``floor`` should not be negative.
+
+    Attributes:
+        orthogonal: largest entry of ``Rᵀ R - I``.
+        product: largest relative change of a client's ``B A`` by its turn.
+        floor: smallest distance of any rung of the error ladder from the floor.
+        identity: difference between the naive error and ``Σ w (B_k - B̄)(A_k - Ā)``, relative to the ideal.
+    """
 
     orthogonal: T = stored("check_orthogonal")
     product: T = stored("check_product")
@@ -104,20 +122,25 @@ class Checks(Generic[T]):
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """One arm's round. L layers, K kept clients, S shown clients, r rank, C features, P path steps.
+    """The record of one round of one arm.
+
+    Letters: L layers, K clients whose factors were used, S clients that are shown, r rank, C columns, P path steps.
 
     Attributes:
-        arm, round_index: which method, which round (from 0).
-        loss, score: the global adapter on held-out data, after aggregation.
-        clients: (K,) indices of the clients whose factors were used; dropped: those thrown out for NaN or Inf;
-            lost: those whose upload never arrived.
-        flags: numerical troubles, e.g. "reference_rank_deficient".
-        applied: whether the method applied the rotations; otherwise they are what generalised Procrustes would apply.
-        weights: (K,) summing to one.
-        errors, turns, pairs, arrows, checks: everything measured, by what it is about.
-        bytes_up, bytes_down: what one client sends and receives, on average.
-        client_seconds, server_seconds: measured work of one client's preparation and of the server's rule; not part of
-            the checksum.
+        arm: name of the method.
+        round_index: index of the round, from 0.
+        loss, score: loss and score of the global adapter on held-out data, after aggregation.
+        clients: (K,), indices of the clients whose factors were used.
+        dropped: indices of the clients whose factors were left out because they held NaN or Inf.
+        lost: indices of the clients whose upload never arrived.
+        flags: numerical troubles, such as "reference_rank_deficient".
+        applied: whether the method applied the rotations in ``turns``. If not, they are those that generalised
+            Procrustes would apply.
+        weights: (K,), weights of the clients, which sum to one.
+        errors, turns, pairs, arrows, checks: everything that was measured, by what it is about.
+        bytes_up, bytes_down: bytes that one client sends and receives, on average.
+        client_seconds, server_seconds: measured time for preparing one client's upload and for the server's rule; not
+            part of the checksum.
     """
 
     arm: str
@@ -141,7 +164,7 @@ class RoundRecord:
     server_seconds: float
 
     def stored(self) -> dict[str, Any]:
-        """All numbers by the names that files call them: groups are opened."""
+        """All values, those of groups included, by their names in files."""
         found: dict[str, Any] = {}
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
@@ -150,7 +173,9 @@ class RoundRecord:
 
     @classmethod
     def of_stored(cls, row: Mapping[str, Any]) -> RoundRecord:
-        """Inverse of :meth:`stored`; a row that misses a name, or has another, raises KeyError or TypeError."""
+        """Build a record from its values, the inverse of :meth:`stored`. A missing or unknown name raises KeyError or
+        TypeError.
+        """
         rest = dict(row)
         groups = {
             name: group(**{f.name: rest.pop(stored_name(f)) for f in dataclasses.fields(group)})
@@ -162,19 +187,19 @@ class RoundRecord:
 GROUPS: dict[str, type[Any]] = {
     "errors": Errors, "turns": Turns, "pairs": Pairs, "arrows": Arrows, "checks": Checks,
 }  # fmt: skip
-"""Field of :class:`RoundRecord` -> what it holds."""
+"""The fields of :class:`RoundRecord` that hold a group, with the class of each."""
 
 EXACT = frozenset({"ladder", "error", "error_abs", "ideal_norm", "weights"})
-"""Stored names of arrays that stay float64: errors, where exactness is claimed. All others are kept as float32."""
+"""Names in files of the arrays that stay float64, because errors are claimed to be exact. All others become float32."""
 
 
 def stored_name(f: dataclasses.Field[Any]) -> str:
-    """What files call a field of a group."""
+    """The name in files of a field of a group."""
     return str(f.metadata.get("stored", f.name))
 
 
 def stored_fields() -> dict[str, str]:
-    """Stored name -> "Array", or the type of a plain value, of everything in a record."""
+    """Everything in a record by its name in files: "Array", or the name of a plain value's type."""
     found: dict[str, str] = {}
     for f in dataclasses.fields(RoundRecord):
         kind = "float" if f.name == "checks" else "Array"
@@ -184,14 +209,15 @@ def stored_fields() -> dict[str, str]:
 
 
 def by_stored_name(group: Any) -> dict[str, Any]:
-    """The values of one group."""
+    """The values of one group by their names in files."""
     return {stored_name(f): getattr(group, f.name) for f in dataclasses.fields(group)}
 
 
 def in_numpy(group: Any) -> Any:
-    """A group of tensors with NumPy arrays in their place (float64 to float32 but for :data:`EXACT`, scalars to float).
+    """The same group with tensors replaced by NumPy arrays, and scalars by floats.
 
-    Whatever has ``ndim``, ``numpy()`` and ``__float__`` counts as a tensor.
+    Float64 becomes float32, except for the names in :data:`EXACT`. Whatever has ``ndim``, ``numpy()`` and ``__float__``
+    counts as a tensor.
     """
     return dataclasses.replace(
         group, **{f.name: array_of(stored_name(f), getattr(group, f.name)) for f in dataclasses.fields(group)}
@@ -199,7 +225,7 @@ def in_numpy(group: Any) -> Any:
 
 
 def array_of(name: str, tensor: Any) -> Any:
-    """One tensor as a record keeps it under the stored ``name``."""
+    """One tensor in the form in which a record keeps it, given its ``name`` in files."""
     if tensor.ndim == 0:
         return float(tensor)
     array = tensor.numpy()
@@ -208,7 +234,7 @@ def array_of(name: str, tensor: Any) -> Any:
 
 @dataclass(frozen=True)
 class CentralisedRecord:
-    """The ceiling after one round: one adapter trained on everyone's data."""
+    """The ceiling after one round: loss and score of one adapter that trains on the data of all clients."""
 
     round_index: int
     loss: float
@@ -217,7 +243,7 @@ class CentralisedRecord:
 
 @dataclass(frozen=True)
 class ArmStopped:
-    """An arm that ended early, and why, in words for a person."""
+    """An arm that ended early: in which round, and why, in words for people."""
 
     arm: str
     round_index: int

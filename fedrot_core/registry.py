@@ -1,4 +1,4 @@
-"""One way to register things that menus, docs and tests list: workloads and methods."""
+"""Registries of things that menus, docs and tests list, such as workloads and methods."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Name -> entry, in order of registration; unknown or repeated names fail loudly."""
+    """A mapping from names to entries, in order of registration. Unknown or repeated names raise an error."""
 
     def __init__(self, kind: str, key: str) -> None:
         self.kind = kind
@@ -22,7 +22,7 @@ class Registry(Generic[T]):
         self._entries: dict[str, T] = {}
 
     def add(self, name: str, entry: T) -> None:
-        """Register ``entry``; raises ValueError when the name is taken."""
+        """Register ``entry`` under ``name``; raises a ValueError if the name is taken."""
         if name in self._entries:
             raise ValueError(f"{self.kind} names must be unique; {name!r} is registered twice. Rename one.")
         self._entries[name] = entry
@@ -47,24 +47,24 @@ class Registry(Generic[T]):
         return list(self._entries.values())
 
     def items(self) -> list[tuple[str, T]]:
-        """Names with their entries."""
+        """Pairs of a name and its entry."""
         return list(self._entries.items())
 
     def labels(self) -> dict[str, str]:
-        """Name -> what people read, of entries that have a ``label``."""
+        """The label of every entry for people, by name. An entry without a ``label`` is labelled by its name."""
         return {name: str(getattr(entry, "label", name)) for name, entry in self._entries.items()}
 
 
 def import_all(package: ModuleType) -> None:
-    """Import every module of ``package``, so that each file registers what it holds."""
+    """Import every module of ``package``, so that each registers what it holds."""
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
         importlib.import_module(f"{package.__name__}.{info.name}")
 
 
 def lookup(where: str) -> Registry[Any]:
-    """The registry at ``"package:NAME"``, filled: importing a package imports every file in it.
+    """The registry at ``"package:NAME"``, with all its entries.
 
-    For modules below that package, which only need to know what it holds once they are called.
+    Modules that the package itself imports can use this when they are called, since they cannot import the package.
     """
     package, _, name = where.partition(":")
     registry: Registry[Any] = getattr(importlib.import_module(package), name)

@@ -1,7 +1,7 @@
 """Named random streams derived from one seed.
 
-Every draw in the package comes from ``stream(seed, "what", ...)``, so two draws never share a state and adding one
-never shifts another. Numbers are drawn by NumPy on the host: a CPU run and a CUDA run see the same ones.
+Every draw in the package comes from ``stream(seed, "what", ...)``, so two draws never share a state, and adding one
+never changes another. Numbers are drawn by NumPy on the host, so runs on a CPU and on a GPU get the same ones.
 """
 
 from __future__ import annotations

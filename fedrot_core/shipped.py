@@ -1,4 +1,4 @@
-"""Finished results that come with the project: read entry by entry, checked against their manifest's checksums."""
+"""Finished results that come with the project, each read when needed and checked against the manifest's checksums."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fedrot_core.trace import Trace
 
 MANIFEST = "manifest.json"
 ARMS = "arms"
-"""The file that holds all arms: each is small, and pages want many at once."""
+"""The file that holds all arms together, since each is small and pages need many at once."""
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,11 @@ class _Manifest(NamedTuple):
 
 
 class Shipped:
-    """Runs and arms of a folder that :func:`write` made. Nothing is read before it is asked for.
+    """The runs and arms in a folder that :func:`write` made. Nothing is read before it is asked for.
 
     Args:
-        folder: one of another engine version, or a missing or damaged one, is left alone, with a line in the log.
+        folder: the folder. If it is missing, damaged or made by another version of the engine, it is not used, and the
+            log says so.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -62,7 +63,7 @@ class Shipped:
         """The bytes of a run's trace; None if it is not shipped.
 
         Raises:
-            StoreError: when the file is missing or was changed.
+            StoreError: if the file is missing or was changed.
         """
         name = self._manifest.runs.get(key)
         return None if name is None else self._read(name)
@@ -71,7 +72,7 @@ class Shipped:
         """An arm as plain data; None if it is not shipped.
 
         Raises:
-            StoreError: when the file is missing or was changed.
+            StoreError: if the file is missing or was changed.
         """
         if not self.has_arm(key):
             return None
@@ -91,10 +92,13 @@ class Shipped:
 
 
 def write(folder: Path, traces: list[Trace], runs: list[RunSummary], made_with: Mapping[str, str]) -> int:
-    """Write a folder for :class:`Shipped`, in place of what it held; return its size in bytes.
+    """Write a folder for :class:`Shipped`, replacing everything in it, and return its size in bytes.
 
     Args:
-        made_with: names the software and processor, for people.
+        folder: the folder.
+        traces: the runs to ship.
+        runs: the runs whose arms to ship.
+        made_with: the software and processor that made the numbers, for people.
     """
     files = {trace.config.hash: pack_run(trace) for trace in traces}
     rows = {arm_key(run.config, name): arm_row(run, name) for run in runs for name in run.arms}

@@ -1,8 +1,9 @@
-"""Finished results on disk: bytes under a key, for all processes of this user, bounded in size.
+"""A store of finished results on disk: bytes by key, shared by all processes of this user, and bounded in size.
 
-Built on diskcache, one SQLite database. Nothing read from it is unpickled, and no file is opened or removed because a
-row names it: whoever can write the folder could otherwise run code here or delete files. Every value carries a checksum
-over its key and its bytes. A folder that cannot be used costs its user nothing but time.
+It is built on diskcache, which uses one SQLite database. Nothing that is read from it is unpickled, and no file is
+opened or removed because a row names it; otherwise anyone who can write to the folder could run code here or delete
+files. Every value carries a checksum over its key and its bytes. If the folder cannot be used, results are just
+computed again.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ import platformdirs
 from fedrot_core.errors import StoreError
 
 FOLDER = "FEDROT_STORE"
-"""Environment variable that moves the store; empty turns it off."""
+"""Name of the environment variable that moves the store to another folder; an empty value turns the store off."""
 
 MEGABYTES = "FEDROT_STORE_MB"
-"""Environment variable that bounds the store's size."""
+"""Name of the environment variable that bounds the size of the store, in megabytes."""
 
 USUAL_MEGABYTES = 500
 
 WAIT_SECONDS = 1.0
-"""How long a write waits for another process; reads wait for nobody."""
+"""How many seconds a write waits for other processes. Reads do not wait."""
 
 DIGEST_BYTES = 16
 
@@ -39,7 +40,7 @@ UNAVAILABLE = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH,
 }  # fmt: skip
-"""SQLite's codes for "not now" or "not here"; every other trouble means that the database is damaged."""
+"""SQLite's error codes for a database that cannot be used now or here. All others mean that it is damaged."""
 
 Answer = TypeVar("Answer")
 
@@ -61,11 +62,11 @@ class _PlainDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no type
 
 
 class Store:
-    """Bytes by key. Opened when first used; safe with several threads and processes.
+    """A store of bytes by key. It is opened when first used, and safe to use from several threads and processes.
 
     Args:
-        folder: made if it is missing; None keeps nothing.
-        limit: most bytes on disk. What was stored longest ago goes first.
+        folder: the folder, which is made if it is missing. With None nothing is kept.
+        limit: most bytes on disk. The values that were stored longest ago are removed first.
     """
 
     def __init__(self, folder: Path | None, limit: int = USUAL_MEGABYTES * 10**6) -> None:
@@ -78,7 +79,7 @@ class Store:
 
     @classmethod
     def usual(cls) -> Store:
-        """Where the environment says, else in the user's cache folder."""
+        """The store in the folder that the environment names, otherwise in the user's cache folder."""
         folder = os.environ.get(FOLDER)
         text = os.environ.get(MEGABYTES, str(USUAL_MEGABYTES))
         megabytes = int(text) if text.isdecimal() else USUAL_MEGABYTES
@@ -89,10 +90,10 @@ class Store:
         return cls(Path(folder).expanduser() if folder else None, megabytes * 10**6)
 
     def get(self, key: str) -> bytes | None:
-        """What :meth:`put` kept under ``key``; None where there is nothing, or no store.
+        """The value that :meth:`put` kept under ``key``; None if there is none, or if the store cannot be used.
 
         Raises:
-            StoreError: when the value, or the whole store, was damaged; it is gone then.
+            StoreError: if the value or the whole store was damaged. It has then been dropped.
         """
         framed: bytes | None = self._try(lambda cache: cache.get(key), None)
         if framed is None:
@@ -103,7 +104,7 @@ class Store:
         return value
 
     def put(self, key: str, value: bytes) -> None:
-        """Keep ``value``, if that is possible; losing others that were stored longer ago, if need be."""
+        """Keep ``value`` if possible. Values that were stored longer ago may be removed to make room."""
         if len(value) < self._limit // 4:  # a single value must not drive out all others
             try:
                 self._try(lambda cache: cache.set(key, _digest(key, value) + value), False)
@@ -111,7 +112,7 @@ class Store:
                 log.warning("%s", error)
 
     def close(self) -> None:
-        """End this thread's connection."""
+        """Close this thread's connection."""
         if self._cache is not None:
             self._cache.close()
 

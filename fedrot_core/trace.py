@@ -1,4 +1,4 @@
-"""A run so far: its config, its task and its records; versioned, saved and loaded, with a checksum."""
+"""Traces: what a run has recorded so far, which can be saved, loaded and checked by a checksum."""
 
 from __future__ import annotations
 
@@ -21,15 +21,23 @@ from fedrot_core.records import ArmStopped, Array, CentralisedRecord, Event, Rou
 FORMAT = 4
 
 MAX_BYTES = 2**30
-"""Largest unpacked size of a trace file that is read: a small archive can claim to hold far more."""
+"""Largest unpacked size of a trace file that is read, since a small archive can claim to hold far more."""
 
 MEASURED_WORK = ("client_seconds", "server_seconds")
-"""Fields that differ from run to run, so that checksums leave them out."""
+"""Fields that differ each time the same config runs, and that checksums therefore leave out."""
 
 
 @dataclass(frozen=True)
 class ArmCard:
-    """How one arm is named and drawn: hue of the theme, Plotly dash and marker symbol; the same in every figure."""
+    """How one arm is named and drawn, the same in every figure.
+
+    Attributes:
+        name: name of the method in links and code.
+        label: its name for people.
+        hue: name of a hue of the theme.
+        dash: Plotly's name of the line's dash.
+        symbol: Plotly's name of the marker.
+    """
 
     name: str
     label: str
@@ -40,7 +48,9 @@ class ArmCard:
 
 @dataclass(frozen=True)
 class TaskCard:
-    """What figures need to know of the task; fields as of :class:`fedrot_core.workloads.Task`."""
+    """What figures need to know about the task. The fields are those of :class:`fedrot_core.workloads.Task`, and the
+    loss and the score before any training.
+    """
 
     layers: tuple[str, ...]
     loss_name: str
@@ -56,10 +66,18 @@ class TaskCard:
 
 @dataclass
 class Trace:
-    """A run so far: its config, its task and its records in order of arrival.
+    """What a run has recorded so far.
 
-    ``device`` and ``precision`` are where and in which number type clients trained. ``made_with`` names the software
-    and processor that made the numbers, where known; it is not part of the checksum.
+    Attributes:
+        config: config of the run.
+        task: description of the task.
+        arms: names and drawing styles of the arms.
+        device, precision: device type on which the clients trained, and their number type.
+        records: the records of all arms, in order of arrival.
+        centralised: the records of the centralised run, one per round.
+        stopped: the arms that ended early.
+        engine: version of the engine that made the numbers.
+        made_with: software and processor that made the numbers, if known; not part of the checksum.
     """
 
     config: FederationConfig
@@ -75,12 +93,12 @@ class Trace:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What a person should know of how the numbers were made, in sentences; empty where all is as asked."""
+        """Sentences on how the numbers were made, if a person should know about it; otherwise empty."""
         if self.precision == "float64" or self.config.precision == "float32":
             return ()
         return (
-            f"Trained in float32, since {self.device.upper()} has no float64. Rounding grows from step to step there: "
-            "other machines agree in the first digits only. Choose the CPU as device for the numbers that all get.",
+            f"Trained in float32, since {self.device.upper()} has no float64. There, rounding errors grow from step "
+            "to step, and other machines agree in the first digits only. Choose the CPU to get the same numbers.",
         )
 
     def add(self, event: Event) -> None:
@@ -93,12 +111,12 @@ class Trace:
             self.stopped.append(event)
 
     def at(self, arm: str, round_index: int) -> RoundRecord | None:
-        """The record of ``arm`` at ``round_index``, or its latest earlier one; None before its first."""
+        """The record of ``arm`` in round ``round_index``, or else its latest earlier record; None if there is none."""
         earlier = [r for r in self.records if r.arm == arm and r.round_index <= round_index]
         return earlier[-1] if earlier else None
 
     def upto(self, rounds: int) -> Trace:
-        """A copy that holds the first ``rounds`` rounds only; records themselves are shared."""
+        """A copy that holds the first ``rounds`` rounds only. It shares the records with this trace."""
         return dataclasses.replace(
             self,
             records=[r for r in self.records if r.round_index < rounds],
@@ -112,12 +130,14 @@ class Trace:
 
     @property
     def rounds_done(self) -> int:
-        """Rounds that are complete: the centralised run ends each of them."""
+        """How many rounds are complete. The record of the centralised run ends each round."""
         return len(self.centralised)
 
     @property
     def checksum(self) -> str:
-        """First 16 hex digits of SHA-256 over config, task and every number; equal runs on one device type agree."""
+        """The first 16 hex digits of the SHA-256 over config, task and every number. On one type of device, equal
+        configs give equal checksums.
+        """
         digest = hashlib.sha256()
         header, arrays = self.parts()
         for row in header["records"]:
@@ -141,7 +161,7 @@ class Trace:
         """Read what :meth:`save` wrote.
 
         Raises:
-            TraceError: when the file is not a trace, is of another format version, or its numbers do not match its
+            TraceError: if the file is no trace, has another format version, or holds numbers that do not match its
                 checksum.
         """
         content = io.BytesIO(file.read())
@@ -176,7 +196,7 @@ class Trace:
         return trace
 
     def parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Everything in plain JSON but the records' arrays, and these by ``record's place.field``."""
+        """The trace in two parts: plain JSON data, and the records' arrays by ``{index of the record}.{field}``."""
         arrays: dict[str, Array] = {}
         plain: list[dict[str, Any]] = []
         for n, record in enumerate(self.records):
@@ -203,7 +223,7 @@ class Trace:
 
     @classmethod
     def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Trace:
-        """Inverse of :meth:`parts`; a header that misses something raises almost any exception."""
+        """Build a trace from its parts, the inverse of :meth:`parts`. Incomplete parts raise almost any exception."""
         task = dict(header["task"])
         for name in ("layers", "sample_counts", "inputs"):
             task[name] = tuple(task[name])

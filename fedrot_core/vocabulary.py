@@ -1,4 +1,4 @@
-"""Names and meanings that records, figures and pages share. Free of torch, so figures may import it."""
+"""Names and meanings that records, figures and pages share. Does not import torch, so that figures may use it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RUNG_LABELS = {
     "gpa": "best turn found (generalised Procrustes, reflections allowed)",
     "floor": "rank-r floor",
 }
-"""The error ladder: what each rule would have given on the same factors."""
+"""The rungs of the error ladder: ways to combine the same factors, whose errors are compared."""
 
 RUNGS = tuple(RUNG_LABELS)
 
@@ -30,21 +30,22 @@ FLAG_TEXTS = {
         "nearly as good."
     ),
 }
-"""What a person is told about each numerical flag of a record."""
+"""A text for people about each numerical flag of a record."""
 
 Gauge = Literal["invariant", "dependent"]
 
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """A row of the one table of metrics.
+    """What is known about one metric.
 
     Attributes:
-        label, unit, meaning: for people.
-        gauge: whether turning one client's frame can change it.
-        axes: what the axes of its numbers stand for; "pool" is the layers, and all of them together as the last entry.
-        arrays: stored names of the record's arrays that hold it, stacked in front where there are several; rung: which
-            of the ladder's rows, where that is the array.
+        label, unit, meaning: its name, unit and meaning for people.
+        gauge: whether turning one client's frame can change it ("dependent") or not ("invariant").
+        axes: what the axes of its numbers stand for. The axis "pool" has one entry per layer, and a last one that pools
+            all layers.
+        arrays: names in files of the arrays that hold it. Several arrays are stacked along a new first axis.
+        rung: the rung of the error ladder that holds it, if it is one.
     """
 
     label: str
@@ -72,7 +73,7 @@ METRICS: dict[str, MetricInfo] = {
         "Naive error",
         "relative",
         "dependent",
-        "What the factor average of the clients' factors as sent misses.",
+        "What the average of the clients' factors as sent misses of the ideal.",
         ("pool",),
         ("ladder",),
         "naive",
@@ -81,7 +82,7 @@ METRICS: dict[str, MetricInfo] = {
         "Error of the best turn",
         "relative",
         "invariant",
-        "What the factor average misses after generalised Procrustes, which undoes any turn.",
+        "What the factor average misses of the ideal after generalised Procrustes, which undoes any turn.",
         ("pool",),
         ("ladder",),
         "gpa",
@@ -90,7 +91,7 @@ METRICS: dict[str, MetricInfo] = {
         "Rank-r floor",
         "relative",
         "invariant",
-        "Nobody at this rank can be closer to the ideal (Eckart–Young).",
+        "No update of this rank can be closer to the ideal (Eckart–Young).",
         ("pool",),
         ("ladder",),
         "floor",
@@ -131,7 +132,7 @@ METRICS: dict[str, MetricInfo] = {
         "Distance to the reference",
         "relative",
         "dependent",
-        "Distance to the reference as sent.",
+        "Distance of a client's factors as sent from the reference.",
         ("side", "layer", "client"),
         ("residual_before",),
     ),
@@ -139,7 +140,7 @@ METRICS: dict[str, MetricInfo] = {
         "Procrustes residual",
         "relative",
         "invariant",
-        "Distance to the reference that the best rotation leaves.",
+        "Distance from the reference that remains after the best rotation.",
         ("side", "layer", "client"),
         ("residual_after",),
     ),
@@ -147,7 +148,7 @@ METRICS: dict[str, MetricInfo] = {
         "Retention",
         "share",
         "dependent",
-        "σ(M)² with M = Σ w R: what the naive average keeps by direction.",
+        "σ(M)² with M = Σ w R: the share of each direction that the naive average keeps.",
         ("layer", "direction"),
         ("retention",),
     ),

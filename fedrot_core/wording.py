@@ -1,21 +1,21 @@
-"""Numbers as text, the same on pages, in figures, files and the command line. Free of every library."""
+"""Numbers as text, the same on pages, in figures, in files and on the command line. Imports no other library."""
 
 from __future__ import annotations
 
 import math
 
 ROUNDING = 1e-12
-"""A relative error at or below this is rounding of an exact zero."""
+"""A relative error at or below this is an exact zero up to rounding."""
 
 MOST_TIMES = 1000.0
-"""Factors beyond this, or below its inverse, are not told apart."""
+"""Factors above this, or below its inverse, are not written out."""
 
 
 def percent(share: float, decimals: int | None = None) -> str:
-    """A share as text: ``8.3 %``, ``92 %``, ``0.02 %``; ``–`` for no number.
+    """A share as text: ``8.3 %``, ``92 %``, ``0.02 %``; ``–`` if it is not finite.
 
     Args:
-        decimals: always so many, for numbers that stand in one column.
+        decimals: fixed number of decimals, for numbers in one column; by default it depends on the size.
     """
     value = 100 * float(share)
     if not math.isfinite(value):
@@ -37,12 +37,12 @@ def counted(count: int, noun: str) -> str:
 
 
 def degrees(angle: float) -> str:
-    """Degrees as text, whole: ``64°``."""
+    """An angle in whole degrees as text: ``64°``."""
     return f"{float(angle):.0f}°"
 
 
 def size(count: float) -> str:
-    """Bytes as text: ``840 B``, ``10.6 kB``, ``1.2 MB``; ``–`` for no number."""
+    """Bytes as text: ``840 B``, ``10.6 kB``, ``1.2 MB``; ``–`` if it is not finite."""
     if not math.isfinite(count):
         return "–"
     for unit, scale in (("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
@@ -52,10 +52,10 @@ def size(count: float) -> str:
 
 
 def signed(points: float, decimals: int | None = None) -> str:
-    """Points with their sign: ``+42``, ``+2.2``, ``−0.4``, ``0``.
+    """Points as text, with their sign: ``+42``, ``+2.2``, ``−0.4``, ``0``.
 
     Args:
-        decimals: always so many, for numbers that stand in one column.
+        decimals: fixed number of decimals, for numbers in one column; by default it depends on the size.
     """
     digits = decimals if decimals is not None else 0 if abs(points) >= 9.95 else 1
     amount = f"{abs(points):.{digits}f}"

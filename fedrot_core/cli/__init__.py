@@ -1,5 +1,7 @@
-"""The command ``fedrot``. Adding a command is adding a file of its name that registers it on the ``group`` of
-:mod:`fedrot_core.cli.program`."""
+"""The command ``fedrot``.
+
+To add a command, add a file of its name that registers it on the ``group`` of :mod:`fedrot_core.cli.program`.
+"""
 
 import atexit
 import logging
@@ -11,7 +13,7 @@ from fedrot_core.cli.streams import prepare
 
 
 def main() -> None:
-    """Run the command that ``sys.argv`` names, then exit with its code."""
+    """Run the command that ``sys.argv`` names, and exit with its exit code."""
     prepare()
     logging.getLogger("fedrot_core").setLevel(logging.ERROR)  # commands say themselves what went wrong
     try:

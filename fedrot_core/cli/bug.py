@@ -1,4 +1,4 @@
-"""``bug``: what a mistake found in public code does, beside the correct rule."""
+"""``bug``: run a mistake found in public code beside the correct rule."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ Mistakes:
 @group.command(cls=Teaching, epilog=EPILOG)
 @click.argument("name", required=False, type=click.Choice(list(MISTAKES)), metavar="[NAME]")
 @click.option(
-    "--case", type=click.IntRange(1, CASES), metavar="N", help="The mistake that this case of the game hides."
+    "--case", type=click.IntRange(1, CASES), metavar="N", help="Show the mistake that case N of the game hides."
 )
 @some_settings(SETTINGS)
 @results(DRAWN)
 def bug(name: str | None, case: int | None, settings: dict[str, Any], wanted: Wanted) -> int | None:
     """Run a mistake found in public code beside the correct rule, as on the page Spot the bug.
 
-    NAME is listed below. The evidence: the same measurements on both copies, in a run and on a test bench.
+    NAME is one of the mistakes listed below. The evidence is the same measurements on the correct and the faulty copy,
+    in a run and on a test bench.
     """
     if (name is None) == (case is None):
         given = "neither" if name is None else "both"

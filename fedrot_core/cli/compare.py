@@ -1,4 +1,4 @@
-"""``compare``: several methods on several seeds, and which one to choose."""
+"""``compare``: run several methods on several seeds, and say which one to choose."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Examples:
     metavar="N",
     default=5,
     show_default=True,
-    help="How many seeds, from --seed on; 0 follows the last.",
+    help="How many seeds to run, counted up from --seed; after the last possible seed comes 0.",
 )
 @click.option(
     "--margin",
@@ -46,13 +46,14 @@ Examples:
     metavar="X",
     default=TIE,
     show_default=True,
-    help="Recommend the cheapest method whose median score is within this much of the best.",
+    help="Recommend the cheapest method whose median score is within this share of the best (0.01 is one point).",
 )
 @results(FIGURES)
 def compare(config: FederationConfig, seeds: int, margin: float, wanted: Wanted) -> int | None:
-    """Compare methods over seeds: medians, quartiles, and a recommendation, as on the page Compare.
+    """Compare methods over several seeds and recommend one, as on the page Compare.
 
-    Methods that cannot do what the settings ask are left out, with the reason.
+    The output has medians and quartiles over the seeds. Methods that cannot do what the settings ask for are left out,
+    and the reason is given.
     """
     planned = plan(config, config.methods, seeds, margin)
     if not planned.configs:

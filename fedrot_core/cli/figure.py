@@ -1,4 +1,4 @@
-"""``figure``: draw one of the lab's figures from a run, to a file."""
+"""``figure``: draw one of the lab's figures of a run to a file."""
 
 from __future__ import annotations
 
@@ -38,13 +38,27 @@ Figures:
     "--out",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help=f"The file; its ending says the format: {', '.join(FORMATS)}. svg, pdf and png need Chrome or Chromium.",
+    help=f"The file to write. Its ending chooses the format: {', '.join(FORMATS)}. svg, pdf and png need Chrome or "
+    "Chromium.",
 )
-@click.option("--round", "round_index", type=int, metavar="N", help="Which round, from 0; the last one by default.")
-@click.option("--show", metavar="METHOD", help="Which method's clients; by default fedrot if it runs, else the first.")
-@click.option("--client", type=int, metavar="N", default=0, show_default=True, help="Which client stands out.")
-@click.option("--layer", type=int, metavar="N", default=0, show_default=True, help="Which layer.")
-@click.option("--feature", type=int, metavar="N", default=0, show_default=True, help="Which kept column of A.")
+@click.option("--round", "round_index", type=int, metavar="N", help="Which round to show, from 0; by default the last.")
+@click.option(
+    "--show",
+    metavar="METHOD",
+    help="Which method's clients to show; by default fedrot if the run has it, otherwise the first method.",
+)
+@click.option(
+    "--client", type=int, metavar="N", default=0, show_default=True, help="Which client to highlight, from 0."
+)
+@click.option("--layer", type=int, metavar="N", default=0, show_default=True, help="Which layer to show, from 0.")
+@click.option(
+    "--feature",
+    type=int,
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Which of the recorded columns of A to show, from 0.",
+)
 @style_and_size
 @click.option(
     "--scale",
@@ -52,9 +66,9 @@ Figures:
     metavar="X",
     default=2.0,
     show_default=True,
-    help="Pixels of a png for each px of its size.",
+    help="How many pixels of a png stand for one px of its size.",
 )
-@click.option("--no-footer", is_flag=True, help="Leave out the line that says which run is shown.")
+@click.option("--no-footer", is_flag=True, help="Leave out the footer, the line that says which run the figure shows.")
 @quiet_option
 def figure(
     name: str,
@@ -72,9 +86,9 @@ def figure(
     no_footer: bool,
     quiet: bool,
 ) -> None:
-    """Draw a figure of the lab from a run, to a file.
+    """Draw one of the lab's figures of a run to a file.
 
-    NAME is listed below. A trace given by --from is drawn as it is, without training.
+    NAME is one of the figures listed below. A trace given by --from is drawn as it is, without training.
     """
     check_out(out, [f".{format}" for format in FORMATS])
     arm = show or ("fedrot" if "fedrot" in config.methods else config.methods[0])

@@ -1,4 +1,4 @@
-"""Flags made from the config's own field metadata: name, help, unit, range, default and choices stand there alone."""
+"""Flags made from the metadata of the config's fields, which hold every name, help, unit, range, default and choice."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ NAMED = {preset.name: preset for preset in PRESETS}
 
 
 def flag(leaf: Leaf) -> str:
-    """``--lora-alpha``, from the URL key."""
+    """The name of a leaf's flag, made from its URL key, such as ``--lora-alpha``."""
     return "--" + leaf.option.key.replace("_", "-")
 
 
 def described(leaf: Leaf) -> str:
-    """Label, help, and in brackets: choices or range with unit, default, and for which other settings it counts."""
+    """Help of a flag: label and help of the field, then in brackets its choices or range, its default, and the other
+    settings that it needs in order to have an effect."""
     opt = leaf.option
     facts = []
     if leaf.kind is str:
@@ -40,7 +41,7 @@ def described(leaf: Leaf) -> str:
 
 
 class Setting(click.Option):
-    """The flag of one leaf."""
+    """The command-line option of one leaf of the config."""
 
     def __init__(self, names: Sequence[str], leaf: Leaf, **more: Any) -> None:
         metavar = {int: "N", float: "X", str: "NAME"}.get(leaf.kind, "NAME,NAME")
@@ -48,7 +49,7 @@ class Setting(click.Option):
         self.leaf = leaf
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
-        """Parse; a message states rule, value and remedy."""
+        """Parse the value. An error message states the rule, the value and a remedy."""
         if not isinstance(value, str):
             return value
         try:
@@ -58,10 +59,10 @@ class Setting(click.Option):
 
 
 class Teaching(click.Command):
-    """A command whose help lists its settings by section of the config, under the section's own description."""
+    """A command whose help lists its settings by section of the config, each under its description."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Own options first, then a part for each section."""
+        """List the command's own options first, then the settings of each section."""
         parts: dict[str, list[tuple[str, str]]] = {"Options": []}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
@@ -80,9 +81,9 @@ class Teaching(click.Command):
 
 
 def configured(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command every setting as a flag, ``--preset`` and ``--from``; it gets the outcome as ``config``.
+    """Give a command every setting as a flag, and ``--preset`` and ``--from``; it is passed the resulting ``config``.
 
-    The command also gets ``source`` if it has a parameter of that name: what ``--from`` named, opened.
+    If the command has a parameter ``source``, it is also passed the run file or trace that ``--from`` names.
     """
     takes_source = "source" in command.__annotations__
 
@@ -91,7 +92,7 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
         values = {name.removeprefix(PREFIX): arguments.pop(name) for name in list(arguments) if name.startswith(PREFIX)}
         given = {key: value for key, value in values.items() if value is not None}
         if base is not None and preset is not None:
-            raise rule("--preset", "stand without --from", preset, "Drop one of the two.")
+            raise rule("--preset", "be used without --from", preset, "Drop one of the two.")
         source = None if base is None else open_run(base)
         start = FederationConfig() if preset is None else NAMED[preset].config
         config = changed(start if source is None else source.config, given)
@@ -106,18 +107,18 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
     wrapped = click.option(
         "--preset",
         type=click.Choice(list(NAMED)),
-        help=f"Start from one of the lab's presets instead of the defaults; flags change it. [{titles}]",
+        help=f"Start from one of the lab's presets instead of the defaults; other flags change it. [{titles}]",
     )(wrapped)
     return click.option(
         "--from",
         "base",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Start from the settings of this run file or trace instead of the defaults; flags change them.",
+        help="Start from the settings of this run file or trace instead of the defaults; other flags change them.",
     )(wrapped)
 
 
 def some_settings(keys: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command these settings as flags; it gets those that were given as ``settings``, by URL key."""
+    """Give a command these settings as flags; it is passed the given ones as ``settings``, by URL key."""
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
@@ -134,7 +135,7 @@ def some_settings(keys: Sequence[str]) -> Callable[[Callable[..., Any]], Callabl
 
 
 def changed(config: FederationConfig, values: Mapping[str, Any]) -> FederationConfig:
-    """``config`` with ``values``; a broken rule is reported for its flag."""
+    """``config`` with ``values``, by URL key. If one breaks a rule, the error names its flag."""
     try:
         return config.with_values(values)
     except ConfigError as error:
@@ -150,10 +151,10 @@ def note_idle(configs: Sequence[FederationConfig], keys: Iterable[str]) -> None:
 
 
 def _needs(leaf: Leaf) -> str:
-    return ", ".join(f"{flag(LEAVES[key])} {' or '.join(names)}" for key, names in leaf.option.when.items())
+    return " and ".join(f"{flag(LEAVES[key])} {' or '.join(names)}" for key, names in leaf.option.when.items())
 
 
 def method_list() -> str:
-    """Names and labels of all methods, for an epilog."""
+    """A list of all methods with their labels and sources, for the end of a help text."""
     lines = [f"  {m.card.name:16} {m.card.label}, {m.paper}" for m in METHODS.values()]
     return "\b\nMethods:\n" + "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Files that commands read."""
+"""The files that commands read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fedrot_core.trace import Trace
 
 
 def open_run(path: Path) -> RunFile | Trace:
-    """A run file or a trace, told apart by its first bytes.
+    """Open a run file or a trace. The first bytes tell which of the two it is.
 
     Raises:
-        ConfigError, TraceError: when it is neither, broken or too large.
+        ConfigError, TraceError: if the file is neither, or is broken or too large.
     """
     size = path.stat().st_size
     if size > trace_file.MAX_BYTES:

@@ -1,4 +1,4 @@
-"""What commands write: tables, JSON and files; progress goes to stderr."""
+"""What commands write: tables and JSON to stdout, files, and progress to stderr."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ from fedrot_core.study.sweep import sweep
 from fedrot_core.trace import Trace
 from fedrot_core.wording import counted
 
-quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable JSON on stdout, no table.")
+quiet_option = click.option("--quiet", is_flag=True, help="Show no progress on stderr.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for programs on stdout instead of a table."
+)
 
 
 def progress(length: int, label: str, quiet: bool) -> Any:
-    """A progress bar on stderr; a bare label where that is no terminal."""
+    """A progress bar on stderr, or just its label if stderr is not a terminal."""
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=quiet)
 
 
 def train(config: FederationConfig, quiet: bool, methods: Sequence[Method] | None = None) -> Trace:
-    """Run ``config`` with a progress bar; ``methods`` as of :class:`fedrot_core.federation.Federation`."""
+    """Run ``config`` with a progress bar. ``methods`` is as for :class:`fedrot_core.federation.Federation`."""
     federation = Federation(config, methods=methods)
     trace = federation.new_trace()
     count = len(federation.methods)
@@ -49,10 +51,13 @@ def train(config: FederationConfig, quiet: bool, methods: Sequence[Method] | Non
 def summaries(
     configs: Sequence[FederationConfig], label: str, quiet: bool, found: list[RunSummary] | None = None
 ) -> list[RunSummary]:
-    """Summaries of all ``configs`` in their order, with a progress bar.
+    """Run all ``configs`` with a progress bar, and return their summaries in the same order.
 
     Args:
-        found: gets each summary as it comes, so that an interrupted caller holds what is done.
+        configs: the runs.
+        label: what the progress bar says.
+        quiet: hides the progress bar.
+        found: a list to which each summary is added as it comes, so that an interrupted caller keeps what is done.
     """
     found = [] if found is None else found
     with progress(len(configs), label, quiet) as bar, contextlib.closing(sweep(configs)) as runs:  # type: ignore[type-var]
@@ -64,7 +69,7 @@ def summaries(
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> str:
-    """Rows as text in columns; the first column is set left, the others right."""
+    """Rows as text in columns. The first column is aligned left, the others right."""
     if not rows:
         return ""
     names = list(rows[0])
@@ -78,30 +83,32 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def say(text: str) -> None:
-    """Print; spaces that must not break a line on a page are plain ones here, so that tools find words."""
+    """Print ``text`` with plain spaces in place of non-breaking ones, so that tools can search it."""
     click.echo(text.replace("\u00a0", " "))
 
 
 def check_out(path: Path, suffixes: Collection[str], flag: str = "--out") -> None:
-    """Refuse before any training a file that could not be written after it.
+    """Refuse, before any training, an output file that could not be written afterwards.
 
     Args:
-        suffixes: endings that say what can be written; flag: which named the file.
+        path: the file.
+        suffixes: the endings that can be written.
+        flag: the flag that named the file, for the error message.
     """
     if path.suffix.lower() not in suffixes:
-        raise rule(flag, f"end in {', '.join(suffixes)}", str(path), "The ending says what is written.")
+        raise rule(flag, f"end in {', '.join(suffixes)}", str(path), "The ending chooses what is written.")
     if not path.parent.is_dir():
-        raise rule(flag, "lie in a folder that exists", str(path.parent), "Make the folder first.")
+        raise rule(flag, "be in a folder that exists", str(path.parent), "Make the folder first.")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        what = f"lie in a folder that can be written ({error.strerror})"
+        what = f"be in a folder that can be written ({error.strerror})"
         raise rule(flag, what, str(path), "Choose another folder.") from None
 
 
 def all_different(paths: Sequence[Path]) -> None:
-    """Refuse two outputs in one file: the later would replace the earlier."""
+    """Refuse to write two outputs to the same file, where the later would replace the earlier."""
     names = [path.resolve() for path in paths]
     twice = next((str(path) for n, path in enumerate(paths) if names[n] in names[:n]), None)
     if twice is not None:
@@ -109,9 +116,9 @@ def all_different(paths: Sequence[Path]) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write all or nothing: an interrupted command leaves what was there before.
+    """Write the whole file or nothing. If the command is interrupted, what was there before stays.
 
-    A link stays one: its target is written. A file that was there keeps who may read and write it.
+    A symbolic link stays one: its target is written. A file that was there keeps its permissions.
     """
     target = path.resolve()
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()

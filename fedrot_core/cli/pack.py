@@ -1,4 +1,4 @@
-"""``pack``: a lecture as one zip, from a lesson or from a run."""
+"""``pack``: make the files of a lecture from a lesson or a run, as one zip."""
 
 from __future__ import annotations
 
@@ -34,14 +34,34 @@ Lessons:
 
 @group.command(cls=Teaching, epilog=EPILOG)
 @configured
-@click.option("--lesson", type=click.Choice(list(LESSONS)), help="Make it from this lesson instead of from a run.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file, a .zip.")
-@click.option("--style", type=click.Choice(list(STYLES)), default="light", show_default=True, help="Colours.")
 @click.option(
-    "--questions", type=click.IntRange(0, MOST), metavar="N", default=6, show_default=True, help="On the worksheet."
+    "--lesson", type=click.Choice(list(LESSONS)), help="Make the pack from this lesson instead of from a run."
 )
 @click.option(
-    "--worksheet-seed", type=click.IntRange(1, 9999), metavar="N", default=1, show_default=True, help="Which questions."
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write, a .zip."
+)
+@click.option(
+    "--style",
+    type=click.Choice(list(STYLES)),
+    default="light",
+    show_default=True,
+    help="Colours of slides and figures.",
+)
+@click.option(
+    "--questions",
+    type=click.IntRange(0, MOST),
+    metavar="N",
+    default=6,
+    show_default=True,
+    help="How many questions the worksheet has.",
+)
+@click.option(
+    "--worksheet-seed",
+    type=click.IntRange(1, 9999),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Chooses the questions: the same seed gives the same ones.",
 )
 @quiet_option
 def pack(
@@ -56,8 +76,9 @@ def pack(
 ) -> None:
     """Make a lecture pack: slides for PowerPoint, browsers and LaTeX, figures, data, a worksheet and its answers.
 
-    It is made from a lesson, or from a run: the settings below, or a trace given by --from, which is not trained again.
-    SVG, PDF and PNG figures need Chrome or Chromium; without it the slides say in words what figures show.
+    The pack is made from a lesson or from a run. The run is trained with the settings below, or is a trace given by
+    --from, which is not trained again. Figures as SVG, PDF or PNG need Chrome or Chromium; without it the slides
+    describe in words what the figures show.
     """
     check_out(out, [".zip"])
     options = Options(style, questions, worksheet_seed)

@@ -1,4 +1,4 @@
-"""``paper``: the paper's numbers beside ours."""
+"""``paper``: show the paper's numbers beside ours."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ Examples:
 @group.command(cls=Teaching, epilog=EPILOG)
 @click.option(
     "--seeds", type=click.IntRange(1, MOST_SEEDS), metavar="N", default=SEEDS, show_default=True,
-    help="How many seeds a setting, from --seed on.",
+    help="How many seeds each setting runs on, counted up from --seed.",
 )  # fmt: skip
 @some_settings(SETTINGS)
 @results(FIGURES)
 def paper(seeds: int, settings: dict[str, Any], wanted: Wanted) -> int | None:
-    """Set the paper's numbers beside ours, as on the page Paper card.
+    """Set the numbers of the FedRot-LoRA paper beside ours, as on the page Paper card.
 
-    Skew, rank, scaling and local steps are as in the paper as far as a small model can; the rest may be set below.
+    By default, skew, rank, scaling, local steps and frames are as in the paper, as far as a small model allows. The
+    settings below may be changed.
     """
     planned = plan(settings, seeds)
     runs = summaries(planned.configs, f"Running {counted(len(planned.configs), 'run')}", wanted.quiet)

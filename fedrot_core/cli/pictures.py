@@ -1,4 +1,4 @@
-"""Options of every command that draws: how large, in which colours."""
+"""The options of every command that draws: size and colours of pictures."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from fedrot_core.export.picture.sizes import SIZES, STYLES
 
 
 class SizeType(click.ParamType[Any]):
-    """A registered size, or ``1600x900``."""
+    """A size of a picture: a registered name, or width and height such as ``1600x900``."""
 
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | tuple[int, int]:
-        """A name, or (width, height) in pixels."""
+        """Return a registered name, or (width, height) in pixels."""
         if value in SIZES:
             return str(value)
         parts = re.fullmatch(r"(\d{3,5})x(\d{3,5})", str(value))
@@ -37,7 +37,7 @@ def style_and_size(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--style`` and ``--size``."""
     command = click.option(
         "--size", type=SizeType(), metavar="SIZE", default="slide",
-        help=f"Of pictures. {_labels(SIZES)}; or WIDTHxHEIGHT in px. [slide]",
+        help=f"Size of pictures. [{_labels(SIZES)}; or WIDTHxHEIGHT in px; default slide]",
     )(command)  # fmt: skip
-    colours = f"Colours of pictures. [{_labels(STYLES)}]"
+    colours = f"Colours of pictures. [{_labels(STYLES)}; default light]"
     return click.option("--style", type=click.Choice(list(STYLES)), default="light", help=colours)(command)

@@ -18,7 +18,7 @@ from fedrot_core.errors import Cancelled, ConfigError, FedRotError, TraceError, 
 OK, FAILED, BAD_INPUT, UNDECIDED, STOPPED = 0, 1, 2, 3, 130
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-"""Of every command: as wide a help as the terminal has columns, up to 110."""
+"""Settings of every command: the help is as wide as the terminal, up to 110 columns."""
 
 EPILOG = """\b
 Exit codes: 0 done; 1 a check differs, or a run failed; 2 bad input, with the rule, the value and the
@@ -35,19 +35,19 @@ First steps:
 
 
 def _modules() -> list[str]:
-    """Names of commands: those of this package's modules, some of which hold none."""
+    """Names that may be commands: the names of this package's modules, some of which hold no command."""
     return [module.name.replace("_", "-") for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
 
 
 class Program(click.Group):
-    """A group whose commands return an exit code (None is 0) and whose errors never show a traceback of ours."""
+    """A group whose commands return an exit code (None means 0). Expected errors are shown without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every module of this package that holds a command of its name."""
+        """The names of all commands."""
         return [name for name in _modules() if self.get_command(ctx, name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module only when it is asked for: each brings libraries that the others do not need."""
+        """Import the module of a command only when it is asked for, since it may load libraries that no other needs."""
         if cmd_name in _modules():
             try:
                 importlib.import_module(f"{__package__}.{cmd_name.replace('-', '_')}")
@@ -66,7 +66,7 @@ class Program(click.Group):
             return OK
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
-        """Run one command and exit with its code."""
+        """Run one command and exit with its exit code."""
         extra["standalone_mode"] = False
         try:
             with torch_threads(1):  # as in the lab, so that checksums agree with it
@@ -87,7 +87,7 @@ class Program(click.Group):
 
 
 def _without(command: str, module: str) -> click.Command:
-    """A command that an extra of the package brings, in its absence."""
+    """A stand-in for a command whose libraries are not installed; it says how to install them."""
     remedy = 'Install it with: pip install "fedrot-lab[slides]".'
 
     def say() -> None:
@@ -101,7 +101,7 @@ def _without(command: str, module: str) -> click.Command:
 @click.group(cls=Program, epilog=EPILOG, context_settings=CONTEXT)
 @click.version_option(ENGINE_VERSION, message="FedRot Lab, engine %(version)s")
 def group() -> None:
-    """Federated LoRA: train clients, aggregate by many methods, see what naive averaging loses.
+    """Federated LoRA: train clients, aggregate them by many methods, and see what naive averaging loses.
 
-    Every command takes the settings of the lab as flags; `run --help` describes them all.
+    Commands that train take the lab's settings as flags; `fedrot run --help` describes all of them.
     """

@@ -1,4 +1,4 @@
-"""``quiz``: a worksheet of questions, and its key."""
+"""``quiz``: make a worksheet of questions, and its answers."""
 
 from __future__ import annotations
 
@@ -24,20 +24,28 @@ Examples:
 
 @group.command(cls=Teaching, epilog=EPILOG)
 @click.option(
-    "--topic", type=click.Choice([EVERYTHING, *topics()]), default=EVERYTHING, show_default=True, help="What it is on."
+    "--topic",
+    type=click.Choice([EVERYTHING, *topics()]),
+    default=EVERYTHING,
+    show_default=True,
+    help="What the questions are about.",
 )
 @click.option(
     "--seed", type=click.IntRange(1, SEEDS), metavar="N", default=1, show_default=True,
     help="The same seed gives everyone the same questions, here and on the page Quiz.",
 )  # fmt: skip
 @click.option("--questions", "count", type=click.IntRange(1, MOST), metavar="N", default=6, show_default=True,
-    help="How many.",
+    help="How many questions.",
 )  # fmt: skip
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the questions as .html or .md.")
-@click.option("--key", type=click.Path(dir_okay=False, path_type=Path), help="Write the answers as .html or .md.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the questions to this .html or .md file."
+)
+@click.option(
+    "--key", type=click.Path(dir_okay=False, path_type=Path), help="Write the answers to this .html or .md file."
+)
 @click.option("--answers", is_flag=True, help="Print the answers instead of the questions.")
 def quiz(topic: str, seed: int, count: int, out: Path | None, key: Path | None, answers: bool) -> None:
-    """Make questions with numbers of their own from a seed, as on the page Quiz."""
+    """Make quiz questions, with numbers drawn from a seed, as on the page Quiz."""
     files = [(file, is_key) for file, is_key in ((out, False), (key, True)) if file is not None]
     for file, is_key in files:
         check_out(file, (".html", ".md"), "--key" if is_key else "--out")

@@ -1,4 +1,4 @@
-"""What every command that runs a study does with its results: print, save rows, draw pictures."""
+"""What every command that runs a study does with the results: print them, save rows, draw pictures."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ TABLES = (".csv", ".json")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a person wants of the results.
+    """What the command line asks to be done with the results.
 
     Attributes:
-        outs: files for the rows (.csv) or for everything (.json); pictures: (name of a figure, file).
-        style, size: of the pictures.
-        as_json: print everything as JSON instead of text; quiet: no progress.
+        outs: files to write, the rows to a .csv and everything to a .json.
+        pictures: pairs of a figure's name and the file to draw it to.
+        style, size: style and size of the pictures.
+        as_json: whether to print everything as JSON instead of text.
+        quiet: whether to hide progress.
     """
 
     outs: tuple[Path, ...]
@@ -43,10 +45,14 @@ class Wanted:
         self, text: str, rows: Sequence[Mapping[str, Any]], content: Mapping[str, Any], drawings: Sequence[Drawing],
         footer: Callable[[str], Provenance | str],
     ) -> None:  # fmt: skip
-        """Write and print.
+        """Write the files, draw the pictures and print.
 
         Args:
-            footer: what stands under the figure of a name.
+            text: what to print.
+            rows: the rows of a .csv file.
+            content: the content of a .json file.
+            drawings: the figures that can be drawn.
+            footer: gives the footer of the figure of a name.
         """
         for out in self.outs:
             whole = as_csv(rows) if out.suffix.lower() == ".csv" else as_json(content)
@@ -63,7 +69,7 @@ class Wanted:
 
 
 class Picture(click.ParamType[Any]):
-    """``NAME=FILE``: a figure and where it goes. Refused before anything runs if it could not be written."""
+    """``NAME=FILE``: a figure and the file to draw it to."""
 
     name = "NAME=FILE"
 
@@ -71,7 +77,7 @@ class Picture(click.ParamType[Any]):
         self.names = names
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """(name, path)."""
+        """Return (name of the figure, path of the file)."""
         if isinstance(value, tuple):
             return value
         name, _, file = str(value).partition("=")
@@ -83,10 +89,13 @@ class Picture(click.ParamType[Any]):
 
 
 def results(figures: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command ``--out``, ``--draw``, ``--style``, ``--size``, ``--json`` and ``--quiet``, as ``wanted``.
+    """Give a command ``--out``, ``--draw``, ``--style``, ``--size``, ``--json`` and ``--quiet``.
+
+    The command is passed their values as one argument, ``wanted``. Files that could not be written are refused before
+    it runs.
 
     Args:
-        figures: names of the figures that it can draw.
+        figures: names of the figures that the command can draw.
     """
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,12 +115,12 @@ def results(figures: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[.
         if figures:
             found = click.option(
                 "--draw", "pictures", multiple=True, type=Picture(figures), metavar="NAME=FILE",
-                help=f"Draw a figure to a file; may be given several times. NAME: {', '.join(figures)}; the file's "
-                f"ending says the format: {', '.join(FORMATS)}. svg, pdf and png need Chrome or Chromium.",
+                help=f"Draw a figure to a file; may be given several times. NAME can be {', '.join(figures)}. The "
+                f"file's ending chooses the format: {', '.join(FORMATS)}. svg, pdf and png need Chrome or Chromium.",
             )(style_and_size(found))  # fmt: skip
         return click.option(
             "--out", "outs", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
-            help="Write the rows as .csv, or everything as .json; may be given several times.",
+            help="Write the rows to a .csv file, or everything to a .json file; may be given several times.",
         )(found)  # fmt: skip
 
     return add

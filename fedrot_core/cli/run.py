@@ -1,4 +1,4 @@
-"""``run``: train once; print where every method ends, and write the run as a file."""
+"""``run``: train one run, print how every method ends, and write the run to files."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ Examples:
     "outs",
     multiple=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the run; may be given several times. The ending says what: .json the run file that `verify` "
-    "reruns, .npz the whole trace, .py a script and .ipynb a notebook that make the run again.",
+    help="Write the run to a file; may be given several times. The ending chooses what is written: .json a run file "
+    "for `fedrot verify`, .npz the whole trace, .py a script or .ipynb a notebook that repeats the run.",
 )
 @json_option
 @quiet_option
 def run(config: FederationConfig, outs: tuple[Path, ...], as_json: bool, quiet: bool) -> int | None:
-    """Train one run: all methods on the same seed, split and mini-batches."""
+    """Train one run, in which all methods share the seed, the split and the mini-batches."""
     for out in outs:
         check_out(out, WRITERS)
     all_different(outs)
@@ -84,7 +84,7 @@ def run(config: FederationConfig, outs: tuple[Path, ...], as_json: bool, quiet: 
 
 
 def summary(trace: Trace) -> list[dict[str, Any]]:
-    """One row a method: numbers after its last round, NaN where it had none."""
+    """One row per method, with the numbers after its last round; NaN if it finished no round."""
     stops = {s.arm: s.message for s in trace.stopped}
     rows = []
     for card in trace.arms:
@@ -146,7 +146,7 @@ def _text(trace: Trace) -> str:
         table(rows),
         "",
         f"Start {percent(trace.task.start_score, 1)}, centralised {percent(last, 1)}. "
-        "Error: relative to the ideal Σ w B A.",
+        "Errors are relative to the ideal update Σ w B A.",
         sentence(trace, trace.rounds_done - 1) if trace.rounds_done else "",
         *(stop.message for stop in trace.stopped),
         *trace.notices,

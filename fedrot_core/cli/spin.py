@@ -21,18 +21,32 @@ Examples:
 @group.command(cls=Teaching, epilog=EPILOG)
 @configured
 @click.option(
-    "--round", "round_index", type=int, metavar="N", default=0, show_default=True, help="Which round, from 0."
+    "--round",
+    "round_index",
+    type=int,
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="In which round the client is turned, from 0.",
 )
-@click.option("--show", metavar="METHOD", help="Which method's client; the first one by default.")
-@click.option("--client", type=int, metavar="N", default=0, show_default=True, help="Which client is turned.")
+@click.option("--show", metavar="METHOD", help="Which method to test; by default the first one of --arms.")
+@click.option("--client", type=int, metavar="N", default=0, show_default=True, help="Which client is turned, from 0.")
 @click.option(
-    "--turn", type=click.IntRange(0), metavar="N", default=0, show_default=True, help="Which random rotation."
+    "--turn",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Number of the random rotation; each gives another one.",
 )
 @results(())
 def spin(
     config: FederationConfig, round_index: int, show: str | None, client: int, turn: int, wanted: Wanted
 ) -> int | None:
-    """Turn one client's frame, which changes nothing it learned, and see which metrics move, as the lab's badges do."""
+    """Turn one client's frame and see which metrics move, as the gauge badges in the lab do.
+
+    The turn does not change the client's update B A, so a metric that moves depends on the client's frame.
+    """
     found = gauge_test(config, show or config.methods[0], round_index, client, turn)
     lines = [
         {

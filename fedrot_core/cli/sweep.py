@@ -1,4 +1,4 @@
-"""``sweep``: a grid over any settings, to CSV or JSON."""
+"""``sweep``: run a grid over any settings, and write the results as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -29,25 +29,26 @@ Examples:
   fedrot sweep --grid arms=fedit,fedrot+gpa --every-round --out curves.json
 
 \b
-One row a run and method: the grid's values, seed, method, rounds, score, loss, error (relative to the ideal),
-naive_error (of the naive average of the same factors), start, centralised, bytes_up, bytes_down, stopped, problem.
+Columns of each row: the grid's settings, seed, method, rounds, score, loss, error (relative to the ideal update),
+naive_error (error of the naive average of the same factors), start (score before training), centralised (score of
+training on all data), bytes_up and bytes_down (per client), stopped and problem (why an arm or a run ended early).
 """
 
 
 class Axis(click.ParamType[Any]):
-    """``key=value,value``: a setting and the values it takes; methods of one run are joined by ``+``."""
+    """``key=value,value``: a setting and its values. A value of ``arms`` joins the methods of one run with ``+``."""
 
     name = "key=v,v"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """(key, values)."""
+        """Return (key, values)."""
         if isinstance(value, tuple):
             return value
         key, equals, text = value.partition("=")
         key = key.strip().lstrip("-").replace("-", "_")
         try:
             if not equals:
-                raise rule("A grid", "read key=value,value", value, "Write for example rank=2,4,8.")
+                raise rule("A grid", "have the form key=value,value", value, "Write for example rank=2,4,8.")
             if key not in LEAVES:
                 raise rule("A grid's key", f"be one of {', '.join(LEAVES)}", key, "Name one of these settings.")
             leaf = LEAVES[key]
@@ -68,7 +69,7 @@ class Axis(click.ParamType[Any]):
     multiple=True,
     type=Axis(),
     required=True,
-    help="A setting and its values; give it several times for a grid of all combinations.",
+    help="A setting and its values, such as rank=2,4,8; give it several times to run all combinations.",
 )
 @click.option(
     "--seeds",
@@ -76,13 +77,13 @@ class Axis(click.ParamType[Any]):
     metavar="N",
     default=1,
     show_default=True,
-    help="How many seeds for each combination, from --seed on.",
+    help="How many seeds each combination runs on, counted up from --seed.",
 )
-@click.option("--every-round", is_flag=True, help="One row for each round, not for the last alone.")
+@click.option("--every-round", is_flag=True, help="Write one row for each round instead of the last one only.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write .csv or .json; without it, CSV goes to stdout.",
+    help="The .csv or .json file to write; by default CSV is printed on stdout.",
 )
 @quiet_option
 def sweep(
@@ -93,14 +94,14 @@ def sweep(
     out: Path | None,
     quiet: bool,
 ) -> int | None:
-    """Run a grid over any settings and write one row a run and method."""
+    """Run a grid over any settings and write one row for each run and method."""
     if out:
         check_out(out, (".csv", ".json"))
     keys = [key for key, _ in axes]
     if len(set(keys)) != len(keys):
         raise rule("--grid", "name each setting once", ", ".join(keys), "Join the values of one setting.")
     if seeds > 1 and "seed" in keys:
-        raise rule("--seeds", "be 1 where the grid runs over seed", seeds, "Drop one of the two.")
+        raise rule("--seeds", "be 1 if the grid varies the seed", seeds, "Drop one of the two.")
     combinations = [dict(zip(keys, values, strict=True)) for values in itertools.product(*(v for _, v in axes))]
     if len(combinations) * seeds > MOST_RUNS:
         raise rule("A sweep", f"hold at most {MOST_RUNS:,} runs", len(combinations) * seeds, "Take fewer values.")

@@ -1,4 +1,4 @@
-"""``take-home``: one offline page with a small grid of runs, for students without Python."""
+"""``take-home``: make an offline page with a small grid of runs, for students without Python."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ Examples:
 
 
 @group.command("take-home", cls=Teaching, epilog=EPILOG)
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file, an .html.")
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write, an .html."
+)
 @quiet_option
 def take_home(out: Path, quiet: bool) -> None:
-    """Make the page that students open without Python and without a network, as on the page Take home."""
+    """Make an offline page for students without Python, as on the page Take home."""
     check_out(out, (".html",))
     with progress(len(GRID_OF_PAGE.settings), "Training the page's settings", quiet) as bar:
         write_file(out, build(GRID_OF_PAGE, on_progress=lambda done, total: bar.update(done - bar.pos)))

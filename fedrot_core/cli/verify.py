@@ -1,4 +1,4 @@
-"""``verify``: does a run come out again, number by number?"""
+"""``verify``: run something again and compare it number by number."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ Examples:
   fedrot verify "http://127.0.0.1:8501/lab?rank=2&check=3-cpu-float64-0123456789abcdef-..."
 
 \b
-Exit codes: 0 every number is equal, or the same up to rounding; 1 the first difference is named;
-2 TARGET cannot be read; 3 rounding hides whether all are the same.
+Exit codes: 0 every number is equal, or the same up to rounding; 1 a number differs, and the first one is
+named; 2 TARGET cannot be read; 3 rounding hides whether all numbers are the same.
 """
 
 
 @group.command(cls=Teaching, epilog=EPILOG)
 @click.argument("target")
-@click.option("--exact", is_flag=True, help="Accept equal numbers only, bit for bit.")
+@click.option("--exact", is_flag=True, help="Accept only numbers that are equal bit for bit.")
 @json_option
 @quiet_option
 def verify(target: str, exact: bool, as_json: bool, quiet: bool) -> int | None:
     """Rerun TARGET and say "reproduced" or "the same numbers", or name the first number that differs.
 
-    TARGET is a run file (.json), a trace (.npz), a take-home page (.html, of which a few settings are run), or a shared
-    link with its `check`.
+    TARGET is a run file (.json), a trace (.npz), a take-home page (.html, of which only a few settings are rerun), or a
+    shared link that holds a `check`.
     """
     verdict = _link(target, quiet) if "://" in target or target.startswith("?") else _file(Path(target), quiet)
     told = {**dataclasses.asdict(verdict), "outcome": verdict.outcome, "text": str(verdict)}

@@ -1,4 +1,4 @@
-"""``when``: a map of settings around a config; where does alignment matter, and where does it hurt?"""
+"""``when``: map settings around a config: where does alignment matter, and where does it hurt?"""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ Examples:
 @configured
 @click.option(
     "--map", "rows", type=click.Choice(list(ROWS)), default=next(iter(ROWS)), show_default=True,
-    help="Rows of the map: "
-    + ", ".join(f"{key}: {text}" for key, text in ROWS.items())
-    + ". Its columns are the task's heterogeneity.",
+    help="What the rows of the map vary: "
+    + " or ".join(f"{text} ({key})" for key, text in ROWS.items())
+    + ". The columns vary the task's heterogeneity.",
 )  # fmt: skip
 @click.option(
     "--aligned", type=click.Choice(ALIGNED), default=ALIGNED[0], show_default=True,
-    help=f"The method that stands against {NAIVE}.",
+    help=f"The method that is compared with {NAIVE}.",
 )  # fmt: skip
 @click.option(
     "--depth", type=click.Choice(DEPTHS), default=DEPTHS[0], show_default=True,
-    help="quick: a few rounds a setting; full: all of --rounds.",
+    help="How long each run is: quick runs a few rounds, full runs all of --rounds.",
 )  # fmt: skip
-@click.option("--search", is_flag=True, help="Run further settings too, in which alignment may fail.")
+@click.option("--search", is_flag=True, help="Also run further settings in which alignment may fail.")
 @results(("when",))
 def when(config: FederationConfig, rows: str, aligned: str, depth: str, search: bool, wanted: Wanted) -> int | None:
     """Map where alignment matters and where it hurts, as on the page When.
 
-    Every cell is one run of naive averaging against an aligned method, around the settings below. The map sets what
-    stands on its axes itself, with --map theta also --frames; --arms is not used.
+    Every cell is one run that compares naive averaging with an aligned method, starting from the settings below. The
+    map itself sets what its axes vary (and --frames with --map theta); --arms has no effect.
     """
     planned = plan(config, rows, aligned, depth)
     configs = planned.runs(search)

@@ -1,4 +1,4 @@
-"""The configuration of a run."""
+"""The configuration of a run: its sections, their fields, and what is known of each field."""
 
 from fedrot_core.config.fields import (
     AlignmentConfig,

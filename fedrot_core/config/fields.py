@@ -1,6 +1,6 @@
-"""What can be set: the configuration of a run, frozen, nested, validated where it is built.
+"""Everything that can be set: the configuration of a run, in frozen, nested sections that are checked when built.
 
-What a workload lets people set stands in the workload's own file, as a :class:`TaskConfig`.
+The settings of a workload are defined in the workload's own file, as a subclass of :class:`TaskConfig`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from fedrot_core.registry import lookup
 
 WORKLOADS = "fedrot_core.workloads:WORKLOADS"
 METHODS = "fedrot_core.methods:METHODS"
-"""Where the registries stand: they are above the config, and filled by whoever adds a file."""
+"""Where to find the registries. They are named by text because their modules import this one."""
 
 
 @dataclass(frozen=True)
 class Skew:
-    """A workload's axis of heterogeneity, for maps, searches and sliders.
+    """A workload's axis of heterogeneity: the setting that makes its clients more or less alike.
 
     Attributes:
         key: URL key of the field that sets it.
-        title, letter: of the axis, and in front of a value.
-        values: shown on the map, from left to right.
-        strongest, none: the values for clients that differ most, and not at all.
-        also: what else must be set so that the field counts, by URL key.
+        title: title of the axis on a map.
+        letter: what stands before a value in short texts.
+        values: the values shown on a map, from left to right.
+        strongest, none: the values with which clients differ most, and least.
+        also: other settings without which the field has no effect, by URL key.
     """
 
     key: str
@@ -44,12 +45,12 @@ class Skew:
 
 @dataclass(frozen=True)
 class TaskConfig(Section):
-    """What the clients learn: the task.
+    """The task: what the clients learn.
 
     Attributes:
-        name: of the workload; set where it is registered.
-        score: what its score is called in running text.
-        skew: its axis of heterogeneity, or None.
+        name: name of the workload, set when it is registered.
+        score: what its score is called within a sentence.
+        skew: its axis of heterogeneity; None if it has none.
     """
 
     name: ClassVar[str]
@@ -58,19 +59,19 @@ class TaskConfig(Section):
 
     @property
     def skew_in_words(self) -> str:
-        """How unequal the clients are, as in "α = 0.5"; empty where a workload has no such thing."""
+        """How unequal the clients are, such as "α = 0.5"; empty if the workload has no such setting."""
         return ""
 
     def check(self, config: FederationConfig) -> None:
-        """Raise ConfigError where other settings do not go with these. Default: everything does."""
+        """Raise a ConfigError if other settings do not fit these. By default all settings fit."""
 
     @classmethod
     def from_plain(cls, data: Any, where: str) -> Self:
-        """Of the workload that ``data["name"]`` names."""
+        """Build the settings of the workload that ``data["name"]`` names."""
         if cls is not TaskConfig:
             return super().from_plain(data, where)
         if not isinstance(data, Mapping) or "name" not in data:
-            raise rule(where, "hold the workload's name", data, "Write it as an object with a name.")
+            raise rule(where, "hold the name of a workload", data, "Write it as an object with a name.")
         own: type[Self] = lookup(WORKLOADS)[data["name"]].settings
         return own.from_plain({name: value for name, value in data.items() if name != "name"}, where)
 
@@ -110,12 +111,13 @@ class LoraConfig(Section):
         "equal",
         "ranks",
         "Ranks of the clients",
-        "Mixed: a third of the clients has rank r, a third r/2, a third r/4. Only some methods can combine them.",
+        "Mixed: one third of the clients has rank r, one third r/2 and one third r/4. Only some methods can combine "
+        "different ranks.",
         choices={"equal": "all equal", "mixed": "mixed: r, r/2, r/4"},
     )
 
     def of_client(self, k: int) -> int:
-        """Rank of client k, at least 1."""
+        """Rank of client ``k``, at least 1."""
         return self.rank if self.ranks == "equal" else max(1, self.rank >> k % 3)
 
     @property
@@ -126,14 +128,22 @@ class LoraConfig(Section):
 
 @dataclass(frozen=True)
 class TrainConfig(Section):
-    """How long and how clients train."""
+    """Training: how many rounds, and how clients train in each."""
 
-    rounds: int = option(15, "rounds", "Rounds", "Broadcast, train, aggregate: one round.", low=1, high=100, step=1)
+    rounds: int = option(
+        15,
+        "rounds",
+        "Rounds",
+        "In each round the server broadcasts, clients train, and the server aggregates.",
+        low=1,
+        high=100,
+        step=1,
+    )
     local_steps: int = option(
         20,
         "steps",
         "Local steps",
-        "Optimiser updates on each client in a round.",
+        "How many optimiser updates each client makes in a round.",
         unit="steps",
         low=1,
         high=200,
@@ -143,7 +153,7 @@ class TrainConfig(Section):
         "adam",
         "opt",
         "Optimiser",
-        "Adam scales every coordinate by itself and so turns the frames of factors; SGD hardly does.",
+        "Adam scales every coordinate separately, which turns the frames of the factors; SGD hardly turns them.",
         choices={"adam": "Adam", "sgd": "SGD"},
     )
     learning_rate: float = option(
@@ -159,7 +169,7 @@ class TrainConfig(Section):
 
 @dataclass(frozen=True)
 class ServerConfig(Section):
-    """Who takes part in a round, who gets lost, and how the server steps."""
+    """The server: who takes part in a round, whose upload gets lost, and how the server steps."""
 
     participation: float = option(
         1.0,
@@ -174,7 +184,7 @@ class ServerConfig(Section):
         0.0,
         "drop",
         "Dropout",
-        "Chance that a sampled client is lost in mid-round: it trains, but its upload never arrives.",
+        "Chance that a sampled client is lost during the round: it trains, but its upload never arrives.",
         low=0.0,
         high=0.9,
         step=0.05,
@@ -183,7 +193,7 @@ class ServerConfig(Section):
         0,
         "stale",
         "Age of the reference",
-        "0: clients align to the broadcast of this round. n: to the one n rounds before.",
+        "0: clients align to this round's broadcast. n: they align to the broadcast of n rounds earlier.",
         unit="rounds",
         low=0,
         high=5,
@@ -193,7 +203,7 @@ class ServerConfig(Section):
         "avg",
         "server",
         "Server optimiser",
-        "FedAvg takes the average as it is; FedAdam treats the change as a gradient.",
+        "FedAvg takes the average as it is; FedAdam takes an Adam step, with the average's change as the gradient.",
         choices={"avg": "FedAvg", "adam": "FedAdam"},
     )
     learning_rate: float = option(
@@ -210,13 +220,13 @@ class ServerConfig(Section):
 
 @dataclass(frozen=True)
 class FramesConfig(Section):
-    """In which frame a client's factors reach the server. No choice changes any ``B_k A_k``."""
+    """The frames in which clients' factors reach the server. No choice changes any ``B_k A_k``."""
 
     kind: str = option(
         "svd",
         "frames",
         "How factors reach the server",
-        "Factors B, A mean the same update in any frame. This sets the frames that the server sees.",
+        "The same update B A can be written in many frames. This sets the frames that the server sees.",
         choices={
             "trained": "as trained (shared start)",
             "independent": "independent random starts",
@@ -228,8 +238,8 @@ class FramesConfig(Section):
         60.0,
         "theta",
         "Turn θ",
-        "Half of the clients' frames are turned by +θ/2, the others by −θ/2, in random planes. Equal halves θ apart "
-        "keep cos²(θ/2) of a shared direction.",
+        "Half of the clients' frames are turned by +θ/2, the others by −θ/2, in random planes. An average of two equal "
+        "halves keeps cos²(θ/2) of a shared direction.",
         unit="°",
         low=0.0,
         high=180.0,
@@ -240,7 +250,7 @@ class FramesConfig(Section):
 
 @dataclass(frozen=True)
 class AlignmentConfig(Section):
-    """FedRot-LoRA's settings; also those of the reference-aligned rungs of the error ladder."""
+    """Alignment to the reference, in FedRot-LoRA and in the error ladder."""
 
     group: str = option(
         "SO",
@@ -262,14 +272,14 @@ class AlignmentConfig(Section):
         "alternate",
         "side",
         "Factor matched",
-        "Which factor is matched to the reference; the other is turned along.",
+        "Which factor is matched to the reference. The other factor is turned with it.",
         choices={"alternate": "alternate (odd rounds A, even rounds B)", "A": "A only", "B": "B only"},
     )
 
 
 @dataclass(frozen=True)
 class FederationConfig(Section):
-    """Everything that decides a run. Equal configs on one device type give equal traces."""
+    """Everything that decides a run. On one type of device, equal configs give equal traces."""
 
     task: TaskConfig = field(default_factory=lambda: default_task())
     data: DataConfig = field(default_factory=DataConfig)
@@ -282,23 +292,24 @@ class FederationConfig(Section):
         ("fedit", "fedrot"),
         "arms",
         "Methods compared",
-        "Each is one arm: same seed, same split, same mini-batches, so only the method differs.",
+        "Each method is one arm. All arms share the seed, the split and the mini-batches, so only the method differs.",
         registry=METHODS,
     )
-    seed: int = option(0, "seed", "Seed", "All randomness of the run comes from it.", low=0, high=9999, step=1)
+    seed: int = option(0, "seed", "Seed", "All randomness of the run comes from this number.", low=0, high=9999, step=1)
     device: str = option(
         "auto",
         "device",
         "Device",
-        "Where clients train. Auto takes CUDA, then the CPU; Apple's MPS, which has no float64, only for float32.",
+        "Where clients train. Auto takes CUDA if there is one, otherwise the CPU. Apple's MPS has no float64, so auto "
+        "considers it for float32 only.",
         choices={"auto": "auto", "cpu": "CPU", "cuda": "CUDA GPU", "mps": "Apple MPS"},
     )
     precision: str = option(
         "auto",
         "precision",
         "Precision",
-        "In float64 every machine gets the same numbers. In float32 rounding grows from step to step, and two machines "
-        "soon agree in the first digits only. Auto takes float64 wherever the device has it.",
+        "In float64 every machine gets the same numbers. In float32 rounding errors grow from step to step, and two "
+        "machines soon agree in the first digits only. Auto takes float64 if the device has it.",
         choices={"auto": "auto", "float64": "float64", "float32": "float32"},
     )
 
@@ -316,46 +327,53 @@ class FederationConfig(Section):
 
     @property
     def participants(self) -> int:
-        """Clients sampled in each round."""
+        """How many clients are sampled in each round."""
         return round(self.server.participation * self.data.clients)
 
     def to_dict(self) -> dict[str, Any]:
-        """Nested plain dict; ``from_dict`` turns it back."""
+        """The config as nested plain dictionaries; :meth:`from_dict` is the inverse."""
         plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         plain["task"]["name"] = self.task.name
         return plain
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FederationConfig:
-        """Inverse of :meth:`to_dict`; unknown or missing names raise :class:`ConfigError`."""
+        """Build a config from nested dictionaries; the inverse of :meth:`to_dict`.
+
+        Raises:
+            ConfigError: if a name is missing or unknown, or if a value breaks a rule.
+        """
         return cls.from_plain(data, "config")
 
     @property
     def hash(self) -> str:
-        """First 16 hex digits of SHA-256 over the canonical JSON."""
+        """The first 16 hex digits of the SHA-256 of the config as canonical JSON."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def conditions(self) -> dict[str, Any]:
-        """All values but seed and methods, by key. Runs that agree in them may train as one batch, and be compared."""
+        """All values but the seed and the methods, by URL key. Runs that agree in these may train as one batch."""
         return {key: value for key, value in self.values().items() if key not in ("seed", "arms")}
 
     def leaves(self) -> Iterator[Leaf]:
-        """Every leaf of this config: those of its own workload and those that all have."""
+        """Every leaf of this config: those of its workload, and those that every config has."""
         return leaves(self.task.name)
 
     def values(self) -> dict[str, Any]:
-        """URL key -> value, for every leaf of this config."""
+        """The value of every leaf of this config, by URL key."""
         return {leaf.option.key: leaf.get(self) for leaf in self.leaves()}
 
     def with_values(self, values: Mapping[str, Any]) -> FederationConfig:
-        """A copy with some leaves replaced, by URL key.
+        """A copy of the config with some values replaced.
 
-        Another task brings its own fields, at their defaults; those of other tasks have no effect.
+        A change of task brings the new task's fields, at their defaults. Fields of other tasks have no effect.
+
+        Args:
+            values: new values, by URL key.
 
         Raises:
-            ConfigError: on unknown keys, and where a rule is broken.
+            ConfigError: if a key is unknown or a value breaks a rule.
         """
         known = [leaf.option.key for leaf in leaves()]
         for key in values:
@@ -383,19 +401,22 @@ TASK = Leaf(
     ),
     TaskConfig,
 )
-"""The leaf that says which workload runs, and so which other leaves there are."""
+"""The leaf that chooses the workload, which in turn decides which other leaves there are."""
 
 
 def default_task() -> TaskConfig:
-    """The default workload with its defaults."""
+    """The settings of the default workload, at their defaults."""
     task: TaskConfig = lookup(WORKLOADS)[TASK.default].settings()
     return task
 
 
 def leaves(workload: str | None = None) -> Iterator[Leaf]:
-    """Every leaf of a config of this workload, or of configs of all workloads: the task and its own fields first.
+    """Every leaf of a config: the task first, then the workload's own fields, then those that every config has.
 
-    A field that only some workloads have says so in its option's ``when``.
+    The ``when`` of a workload's field names the workloads that have it.
+
+    Args:
+        workload: name of the workload; None gives the fields of all workloads.
     """
     about = " ".join(f"{entry.label}: {entry.about}" for entry in lookup(WORKLOADS).values())
     yield dataclasses.replace(TASK, option=dataclasses.replace(TASK.option, help=f"{TASK.option.help} {about}"))

@@ -1,7 +1,7 @@
-"""What a config is made of: fields that say themselves what they are called and which values they take.
+"""What a config is made of: fields that carry their own description and the values that they allow.
 
-Each leaf field carries its label, help, unit, range, step and URL key in its metadata. Widgets, flags, the query string
-and error messages are all made from that one place; nothing else repeats a default or a range.
+Each leaf field holds its label, help, unit, range, step and URL key in its metadata. Widgets, flags, the query string
+and error messages are all made from that metadata; nothing else repeats a default or a range.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from fedrot_core.registry import lookup
 
 @dataclass(frozen=True)
 class Option:
-    """What a person is told about one field, and which values it takes.
+    """The description of one field, and the values that it allows.
 
     Attributes:
-        key: short, unique name in the URL.
-        label, help: what the widget shows.
-        unit: printed after the number, may be empty.
-        low, high, step: inclusive numeric range; ``stops`` lists slider positions where equal steps would not do.
-        choices: value -> label, for fields that pick one.
-        registry: where the registry that holds the choices stands, as for :func:`fedrot_core.registry.lookup`.
-        when: ``{url key of another field: values}`` for which this field has an effect; empty means always.
+        key: short, unique name of the field in URLs and flags.
+        label, help: texts for widgets and for the command line.
+        unit: unit shown after the number; may be empty.
+        low, high: smallest and largest value allowed.
+        step: distance between two values of a slider.
+        stops: positions of a slider whose values are not equally spaced.
+        choices: values with their labels, for fields that choose one of several values.
+        registry: the registry that holds the choices, written as for :func:`fedrot_core.registry.lookup`.
+        when: values of other fields, by URL key, with which this field has an effect; empty means always.
     """
 
     key: str
@@ -51,7 +53,7 @@ def option(default: Any, key: str, label: str, help: str, **more: Any) -> Any:
 
 @dataclass(frozen=True)
 class Section:
-    """Base of all sections: checks every field's type, range and choices when it is built."""
+    """Base class of all sections. Building one checks the type, range and choices of every field."""
 
     def __post_init__(self) -> None:
         hints = hints_of(type(self))
@@ -63,18 +65,22 @@ class Section:
                 object.__setattr__(self, f.name, _checked(getattr(self, f.name), hints[f.name], opt))
 
     def _holds(self, name: str, section: type[Section]) -> None:
-        """Refuse a field that should be a section and is none."""
+        """Refuse a field that should be a section but is not one."""
         value = getattr(self, name)
         if not isinstance(value, section):
-            remedy = "Pass one, or change single values by FederationConfig().with_values({'rank': 8})."
+            remedy = "Pass one, or change single values with FederationConfig().with_values({'rank': 8})."
             raise rule(f"{type(self).__name__}.{name}", f"be a {section.__name__}", value, remedy)
 
     @classmethod
     def from_plain(cls, data: Any, where: str) -> Self:
-        """A section from a plain mapping that holds exactly its fields; ``where`` names it in errors.
+        """Build a section from a mapping that holds exactly its fields.
+
+        Args:
+            data: values by field name; sections within this section are mappings themselves.
+            where: what error messages call the section.
 
         Raises:
-            ConfigError: when a name is missing or unknown, or a value breaks its field's rule.
+            ConfigError: if a name is missing or unknown, or if a value breaks its field's rule.
         """
         if not isinstance(data, Mapping):
             raise rule(where, "be a mapping", type(data).__name__, "Write it as an object.")
@@ -122,7 +128,7 @@ def _checked(value: Any, kind: type, opt: Option) -> Any:
 
 
 def hints_of(section: type) -> dict[str, Any]:
-    """Field name -> its type."""
+    """The type of each field of ``section``, by field name."""
     return _hints(section)
 
 
@@ -133,7 +139,15 @@ def _hints(section: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Leaf:
-    """One leaf field: where it sits, its type, default and :class:`Option`; ``section`` holds it."""
+    """One leaf field of a config.
+
+    Attributes:
+        path: names that lead from the config to the field.
+        kind: type of its values.
+        default: its default value.
+        option: its description and allowed values.
+        section: the section class that holds it.
+    """
 
     path: tuple[str, ...]
     kind: type
@@ -149,19 +163,19 @@ class Leaf:
         return value
 
     def active(self, values: Mapping[str, Any]) -> bool:
-        """Whether the field has an effect, given the ``values`` of a config by URL key."""
+        """Whether the field has an effect in a config with these ``values``, by URL key."""
         return all(values.get(key) in allowed for key, allowed in self.option.when.items())
 
     @property
     def choices(self) -> dict[str, str]:
-        """Value -> label, from the field itself or from the registry that it names; empty for numbers."""
+        """Values with their labels, from the field itself or from its registry; empty for numbers."""
         return lookup(self.option.registry).labels() if self.option.registry else dict(self.option.choices)
 
     def parse(self, text: str) -> Any:
-        """``text`` as this leaf's type; its range and choices are checked when a config is built.
+        """Convert ``text`` to this leaf's type. Range and choices are checked only when a config is built.
 
         Raises:
-            ConfigError: when it is no number where one is needed, or names nothing that is registered.
+            ConfigError: if a number is needed and ``text`` is none, or if it names nothing that is registered.
         """
         if self.kind in (int, float):
             try:
@@ -176,14 +190,14 @@ class Leaf:
         return value
 
     def text(self, value: Any) -> str:
-        """Inverse of :meth:`parse`."""
+        """Write ``value`` as text; the inverse of :meth:`parse`."""
         if isinstance(value, tuple):
             return ",".join(value)
         return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def leaves_of(section: type, path: tuple[str, ...] = ()) -> tuple[Leaf, ...]:
-    """Every leaf of ``section`` and of the sections in it that are declared by type, in order of definition."""
+    """Every leaf of ``section`` and of the sections within it, in order of definition."""
     return _leaves(section, path)
 
 

@@ -1,4 +1,4 @@
-"""Where saved numbers come from, in one line: pictures, slides, sheets and files all carry it."""
+"""One line that says where saved numbers come from. Pictures, slides, worksheets and files all carry it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ NAME = "FedRot Lab"
 
 
 def line(*parts: str, version: str = ENGINE_VERSION) -> str:
-    """``FedRot Lab · run 0123, seed 0 · engine 3``: every way to say it goes through here; empty parts are left out."""
+    """The line, such as ``FedRot Lab · run 0123, seed 0 · engine 3``. Empty parts are left out."""
     return " · ".join(part for part in (NAME, *parts, f"engine {version}") if part)
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """The line under a saved figure, and what its file says for programs.
+    """The line under a saved figure, and the same facts for programs that read its file.
 
     Attributes:
         text: the line.
-        config: hash of the run, comparison or map; empty where there is none.
-        seed: of the run, or of the first one.
-        version: of the engine.
+        config: hash of the config of the run, or of the study's config; empty if there is none.
+        seed: seed of the run, or of the first run of a study.
+        version: version of the engine.
     """
 
     text: str = NAME
@@ -36,10 +36,13 @@ class Provenance:
     def of_run(
         cls, config: FederationConfig, shown: str = "", version: str = ENGINE_VERSION, checksum: str = ""
     ) -> Provenance:
-        """Of what comes from one run.
+        """The provenance of something that comes from one run.
 
         Args:
-            shown: what of it is shown; checksum: of its numbers.
+            config: config of the run.
+            shown: what of the run is shown.
+            version: version of the engine that made the numbers.
+            checksum: checksum of the numbers.
         """
         what = f"run {config.hash}, seed {config.seed}"
         check = f"checksum {checksum}" if checksum else ""
@@ -49,20 +52,23 @@ class Provenance:
 
     @classmethod
     def of_study(cls, what: str, config: FederationConfig, shown: str = "", varied: Sequence[str] = ()) -> Provenance:
-        """Of what comes from many runs around ``config``.
+        """The provenance of something that comes from a study of many runs.
 
         Args:
-            what: names them, such as ``"comparison 0123-5"``; shown: how many of them are done.
-            varied: URL keys of settings that differ from run to run, so that none of their values is true of all.
+            what: the name of the study, such as ``"comparison 0123-5"``.
+            config: one of its configs.
+            shown: how many of the runs are done.
+            varied: URL keys of the settings that differ from run to run, and that the line therefore leaves out.
         """
         fixed = ", ".join(settings(config, varied))
         return cls(line(f"{what}, seed {config.seed}", fixed, shown), config.hash, config.seed)
 
 
 def settings(config: FederationConfig, varied: Sequence[str] = ()) -> list[str]:
-    """Skew and rank, then what else differs from the defaults, as flags say it; methods and seed are said elsewhere.
+    """The skew and the rank, then all other settings that differ from the defaults, except for methods and seed.
 
     Args:
+        config: the config.
         varied: URL keys to leave out.
     """
     skew, values = config.task.skew, config.values()

@@ -1,6 +1,8 @@
-"""A federated run, and many in lockstep. ``setup``: what a config fixes; ``round``: one round, as the protocol has it;
-``batch``: many rows as one program; ``recorder``: records of finished rounds; ``frames`` and ``server``: two of its
-steps.
+"""Federated runs, one alone or many in lockstep.
+
+Modules: ``setup`` (what a config fixes), ``round`` (one round of the protocol), ``frames`` and ``server`` (two of its
+steps), ``batch`` (all rows as one batched program), ``recorder`` (records of finished rounds) and ``run`` (the class
+:class:`Federation`).
 """
 
 from fedrot_core.federation.batch import lockstep

@@ -1,4 +1,4 @@
-"""Many runs round by round as one batched program: a row for each client of each arm of each run."""
+"""Many runs as one batched program, round by round, with one row for each client of each arm of each run."""
 
 from __future__ import annotations
 
@@ -28,23 +28,25 @@ def lockstep(
     record: Callable[[Finished], Recorded],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[int, Recorded | ArmStopped | CentralisedRecord]]:
-    """Play all runs as one batch; each gives what it would give alone, up to rounding.
+    """Play all runs as one batch. Each run gives the numbers that it would give alone, up to rounding.
 
     Args:
-        setups: they must agree in everything but seed and methods.
-        record: makes what is kept of one arm's round.
-        should_stop: asked before each local step; once true, :class:`fedrot_core.errors.Cancelled` is raised.
+        setups: the runs. Their configs must agree in everything but seed and methods.
+        record: makes what is to be kept of one arm's round.
+        should_stop: asked before each local step. Once it returns true, :class:`fedrot_core.errors.Cancelled` is
+            raised.
 
     Yields:
-        (index of the run, what happened), each arm and then the centralised run, run by run.
+        Pairs of the index of a run and an event. In each round, the events of a run are those of its arms, then that
+        of its centralised run.
 
     Raises:
-        ConfigError: when the configs differ in more than seed and methods.
+        ConfigError: if the configs differ in more than seed and methods.
     """
     first = setups[0]
     if any(other.config.conditions != first.config.conditions for other in setups):
         raise rule(
-            "Runs in lockstep", "differ in seed and methods only", "more differences", "Run them apart.", "config"
+            "Runs in lockstep", "differ in seed and methods only", "more differences", "Run them separately.", "config"
         )
     runs = [Run.at_start(setup) for setup in setups]
     place = {id(run): n for n, run in enumerate(runs)}
@@ -60,16 +62,17 @@ def lockstep(
 
 
 def rows_of(run: Run) -> int:
-    """One for each client of each arm, and a last one for the centralised run."""
+    """How many rows a run takes: one for each client of each arm, and one for the centralised run."""
     return len(run.arms) * run.setup.config.participants + 1
 
 
 class Batch:
-    """An engine and a program for a number of rows, which may belong to several runs.
+    """An engine and a gradient program for a number of rows, which may belong to several runs.
 
     Args:
-        like: of any of the runs; all share layers, rank, optimiser and device.
-        should_stop: asked before each local step.
+        like: the setup of any of the runs; all share layers, rank, optimiser and device.
+        rows: number of rows.
+        should_stop: asked before each local step whether to cancel.
     """
 
     def __init__(self, like: Setup, rows: int, should_stop: Callable[[], bool]) -> None:
@@ -79,7 +82,7 @@ class Batch:
         self.program = like.task.program(rows)
 
     def together(self, t: int, runs: Sequence[Run], starts: Sequence[Factors]) -> list[Factors]:
-        """Local steps of round ``t`` from ``starts``; the ends, one entry a run."""
+        """Train all runs in round ``t`` from ``starts``; returns where they end. Both have one entry per run."""
         rows = joined(starts)
         pack(self.engine, rows)
         self.engine.trainable = self._mask(runs)
@@ -94,7 +97,7 @@ class Batch:
         return [Factors(A, B) for A, B in parts]
 
     def alone(self, t: int, run: Run, arm: Arm, client: int, start: Factors) -> Factors:
-        """One client by itself. The second row, of the centralised run, is not used."""
+        """Train one client by itself. The second row, that of the centralised run, is not used."""
         turnout = replace(run.turnout, clients=run.turnout.clients[client : client + 1])
         begun = Factors(torch.stack([start.A, start.A], 1), torch.stack([start.B, start.B], 1))
         (ended,) = self._single.together(t, [replace(run, arms=[arm], turnout=turnout)], [begun])

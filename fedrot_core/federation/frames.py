@@ -1,4 +1,4 @@
-"""In which frame client factors reach the server. No choice changes any client's update ``B_k A_k``."""
+"""The frames in which clients' factors reach the server. No choice of frame changes any client's ``B_k A_k``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from fedrot_core.rng import stream
 
 
 def as_sent(trained: Factors, config: FederationConfig, round_index: int) -> Factors:
-    """The trained factors (..., L, K, r, i), (..., L, K, o, r) in the frames that ``config.frames`` asks for.
+    """Put trained factors into the frames that ``config.frames`` asks for.
 
-    Along leading axes, which stand for arms, every client is turned alike.
+    "trained" and "independent" send the factors as they are (independent starts are drawn by :func:`initial_A`).
+    "svd" re-factorises each client's product, with a random sign for each direction, since the signs of an SVD are
+    arbitrary. "turned" turns two halves of the clients apart, in planes that are drawn anew for each layer and round.
 
-    "trained" and "independent" send them as they are (independent starts are drawn by :func:`initial_A`).
-    "svd" re-factorises each client's product and draws the sign of each direction at random, since a real SVD's signs
-    are arbitrary. "turned" turns two halves of the clients apart, in planes that are new in each layer and round.
+    Args:
+        trained: (..., L, K, r, i) and (..., L, K, o, r). Leading axes stand for arms; a client is turned alike in all.
+        config: the config of the run.
+        round_index: the round, for which random numbers are drawn.
     """
     L, K, r = trained.A.shape[-4:-1]
     rng = stream(config.seed, "frames", round_index)
@@ -31,10 +34,19 @@ def as_sent(trained: Factors, config: FederationConfig, round_index: int) -> Fac
 
 
 def initial_A(config: FederationConfig, d_ins: tuple[int, ...], clients: int, name: str = "init") -> torch.Tensor:
-    """Starting A of every client, (L, K, r, max d_in), uniform in ``±1/√d_in`` and zero beyond each layer's width.
+    """Draw the A from which every client starts, uniform in ``±1/√d_in`` and zero beyond each layer's width.
 
-    One draw shared by all clients, except under "independent" frames, where each client draws its own. B starts at 0,
-    so the starting update is 0 either way. All are on the grid of a broadcast.
+    All clients share one draw, except under "independent" frames, where each client has its own. B starts at 0, so
+    the first update starts at 0 either way. The values are on the grid of broadcasts.
+
+    Args:
+        config: the config of the run.
+        d_ins: input width of each layer.
+        clients: number of clients.
+        name: name of the random stream.
+
+    Returns:
+        (L, K, r, max d_in).
     """
     r, width = config.lora.rank, max(d_ins)
     own = config.frames.kind == "independent"

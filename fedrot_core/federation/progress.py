@@ -1,4 +1,4 @@
-"""How far a federation has come: what each arm's server holds, and who takes part in the round under way."""
+"""The progress of a federation: what each arm's server holds, and who takes part in the current round."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from fedrot_core.methods import Method, ServerState
 
 @dataclass(frozen=True)
 class Turnout:
-    """What chance decided for a round, the same in every arm.
+    """What chance decides for a round. It is the same in every arm.
 
     Attributes:
-        round_index: from 0; clients: (m,) sampled; arrive: (m,) bool, False for those lost in mid-round.
+        round_index: index of the round, from 0.
+        clients: (m,), indices of the sampled clients.
+        arrive: (m,) bool, whether each client's upload arrives; False for clients lost during the round.
     """
 
     round_index: int
@@ -25,7 +27,7 @@ class Turnout:
 
 @dataclass
 class Arm:
-    """One method's progress: what its server holds, and the broadcasts so far, newest last."""
+    """The progress of one method: what its server holds, and its broadcasts so far, the newest last."""
 
     method: Method
     state: ServerState

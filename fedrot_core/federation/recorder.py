@@ -10,13 +10,15 @@ from fedrot_core.records import RoundRecord, array_of, in_numpy
 
 
 class Recorder:
-    """Makes the records of one run. It remembers what each arm's arrows show, so that nothing jumps between rounds."""
+    """Makes the records of one run. It remembers which columns and axes each arm's arrows show, so that they stay the
+    same in all rounds.
+    """
 
     def __init__(self) -> None:
         self._columns: dict[str, Tensor] = {}
 
     def record(self, finished: Finished) -> RoundRecord:
-        """Every metric of one arm's round."""
+        """Measure every metric of one arm's round, and make its record."""
         context = finished.context
         found = measure(
             finished.sent,

@@ -1,6 +1,6 @@
-"""One round as the protocol has it: sample, broadcast, train, upload, combine, step, score.
+"""One round of the protocol: sample, broadcast, train, upload, combine, step, score.
 
-All arms of all runs play it together; :mod:`fedrot_core.federation.batch` trains them as one batched program.
+All arms of all runs play a round together; :mod:`fedrot_core.federation.batch` trains them as one batched program.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from fedrot_core.methods.base import INDEX_BYTES, NUMBER_BYTES, round_update
 from fedrot_core.records import ArmStopped, CentralisedRecord
 
 DIVERGED_NORM = 1e6
-"""An update whose norm exceeds this has diverged, even if it is still finite."""
+"""An arm has diverged once the largest entries of its global A and B add up to this, even if all are still finite."""
 
 
 @dataclass
 class Run:
-    """One federation in mid-run.
+    """A federation while it runs.
 
     Attributes:
-        arms: those that have not diverged.
-        centralised: factors of the run that has all data in one place, (L, r, i), (L, o, r).
-        turnout: who takes part in the round under way.
+        setup: what its config fixes.
+        arms: the arms that have not diverged.
+        centralised: factors of the run that trains on all data in one place, (L, r, i) and (L, o, r).
+        turnout: who takes part in the current round.
     """
 
     setup: Setup
@@ -47,26 +48,28 @@ class Run:
 
     @classmethod
     def at_start(cls, setup: Setup) -> Run:
-        """Before the first round."""
+        """The federation before its first round."""
         start = Factors(setup.start_A[:, 0], setup.zero_B)
         return cls(setup, [Arm(method, ServerState(start), []) for method in setup.methods], start, setup.sample(0))
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished round of one arm: everything that a record of it is made from. K clients, whose uploads were used.
+    """A finished round of one arm, with all that its record is made from. K counts the clients whose uploads were used.
 
     Attributes:
-        method: the arm's; before, after: what its server held when the round began, and what it holds now.
-        config: the run's.
-        sent: (L, K, r, i), (L, K, o, r), in the frames in which the server got them.
-        update: the round's update, of any inner dimension, (L, p, i), (L, o, p).
-        alignment: the rotations that were applied, or None.
-        context: what the method knew.
-        dropped, lost: clients whose upload was not finite, and clients lost in mid-round.
-        bytes_up, bytes_down: per client.
-        client_seconds, server_seconds: work of one client's preparation and of the server's rule.
-        loss, score: of the new global model, or the mean over personal ones; NaN until it is scored.
+        method: the arm's method.
+        before, after: what the server held when the round began, and what it holds now.
+        config: the run's config.
+        sent: the uploads, (L, K, r, i) and (L, K, o, r), in the frames in which the server got them.
+        update: the round's update, of some inner dimension p, (L, p, i) and (L, o, p).
+        alignment: the rotations that were applied; None if there were none.
+        context: what the method knew about the round.
+        dropped: clients whose upload was not finite.
+        lost: clients whose upload never arrived.
+        bytes_up, bytes_down: bytes that one client sends and receives.
+        client_seconds, server_seconds: time for preparing one client's upload, and for the server's rule.
+        loss, score: loss and score of the new global model, or their means over personal models; NaN until scored.
     """
 
     method: Method
@@ -88,28 +91,34 @@ class Finished:
 
     @property
     def name(self) -> str:
-        """Of the arm."""
+        """The name of the arm's method."""
         return self.method.card.name
 
 
 class Trainer(Protocol):
-    """Trains clients: all of a round at once, or one by itself."""
+    """Trains clients: all clients of a round together, or one by itself."""
 
     def together(self, t: int, runs: Sequence[Run], starts: Sequence[Factors]) -> list[Factors]:
-        """Where every row of every run ends, from where it starts: (L, rows, r, i), (L, rows, o, r) a run."""
+        """Train every row from where it starts; returns (L, rows, r, i) and (L, rows, o, r) for each run."""
 
     def alone(self, t: int, run: Run, arm: Arm, client: int, start: Factors) -> Factors:
-        """Where the ``client``-th participant of an arm ends, (L, r, i), (L, o, r)."""
+        """Train the ``client``-th participant of an arm by itself; returns (L, r, i) and (L, o, r)."""
 
 
 Event = Finished | ArmStopped | CentralisedRecord
 
 
 def play_round(t: int, runs: Sequence[Run], trainer: Trainer) -> Iterator[tuple[Run, Event]]:
-    """One round of every arm of all runs; arms that diverge leave.
+    """Play one round of every arm of all runs. Arms that diverge are removed from their run.
+
+    Args:
+        t: index of the round.
+        runs: the runs.
+        trainer: does the local training.
 
     Yields:
-        (run, what happened): each arm, those that stopped, and last the centralised run, run by run.
+        Pairs of a run and an event. The events of a run are its finished arms, then the arms that stopped, then its
+        centralised run.
     """
     for run in runs:
         run.turnout = run.setup.sample(t)  # sample
@@ -260,7 +269,7 @@ def _broadcast(before: Factors, after: Factors) -> Factors:
 
 
 def joined(parts: Sequence[Factors]) -> Factors:
-    """Rows of all parts: (L, N, r, i), (L, N, o, r)."""
+    """The rows of all parts in one, (L, N, r, i) and (L, N, o, r)."""
     return Factors(torch.cat([f.A for f in parts], dim=1), torch.cat([f.B for f in parts], dim=1))
 
 

@@ -1,4 +1,4 @@
-"""A federated run: several arms from one seed, trained together, aggregated each by its own method."""
+"""A federated run: several arms that start from one seed and train together, each aggregated by its own method."""
 
 from __future__ import annotations
 
@@ -12,20 +12,26 @@ from fedrot_core.trace import Trace
 
 
 class Federation(Setup):
-    """A run of ``config``; arguments and errors as of :class:`fedrot_core.federation.setup.Setup`."""
+    """A run of ``config``. Arguments and errors are those of :class:`fedrot_core.federation.setup.Setup`."""
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Trace:
-        """All rounds at once. Raises :class:`fedrot_core.errors.Cancelled` when ``should_stop()`` becomes true."""
+        """Play all rounds and return their trace.
+
+        Args:
+            should_stop: asked before each local step. Once it returns true, :class:`fedrot_core.errors.Cancelled` is
+                raised.
+        """
         trace = self.new_trace()
         for event in self.rounds(should_stop):
             trace.add(event)
         return trace
 
     def rounds(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
-        """Yield each arm's record, then the centralised one, round by round.
+        """Play round by round; in each round, yield the record of each arm, then that of the centralised run.
 
         Args:
-            should_stop: asked before each local step; once true, :class:`fedrot_core.errors.Cancelled` is raised.
+            should_stop: asked before each local step. Once it returns true, :class:`fedrot_core.errors.Cancelled` is
+                raised.
         """
         for _, event in lockstep([self], Recorder().record, should_stop):
             yield event

@@ -1,4 +1,4 @@
-"""What the server does with an average: take it, or step towards it with Adam (FedAdam, arXiv:2003.00295)."""
+"""The server's step: take the new factors as they are, or step towards them with Adam (FedAdam, arXiv:2003.00295)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ BETA1, BETA2, TAU = 0.9, 0.99, 1e-3
 
 
 def stepped(before: ServerState, after: ServerState, config: ServerConfig) -> ServerState:
-    """The state that the server really moves to; moments live in the state's memory."""
+    """The state that the server moves to.
+
+    Args:
+        before: the state before the round.
+        after: the state that the method proposes.
+        config: chooses between the proposed state and an Adam step towards it, whose moments are kept in the state's
+            memory.
+    """
     if config.optimizer == "avg":
         return after
     memory = dict(after.memory)

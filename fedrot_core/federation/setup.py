@@ -1,4 +1,4 @@
-"""What a config fixes before and between rounds: task, weights, ranks, first factors, who takes part."""
+"""What a config fixes before and between rounds: task, weights, ranks, first factors, and who takes part."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from fedrot_core.workloads import build_task
 
 
 class Setup:
-    """What ``config`` fixes.
+    """What the config of a run fixes.
 
     Args:
-        methods: the arms, where they are not the registered methods that ``config`` names.
-        nudge: every gradient is off by up to this share, as if another processor had computed it; shows how far two
-            processors may come apart.
+        config: the config.
+        methods: the methods of the arms; None takes the registered methods that ``config`` names.
+        nudge: changes every gradient by up to this share, as if another processor had computed it. This shows how far
+            the results of two processors may drift apart.
 
     Raises:
-        ConfigError: when a name is unknown, the device is missing, the data cannot be dealt as asked, or a method
-            cannot do what the config asks of it.
+        ConfigError: if a name is unknown, the device is missing, the data cannot be dealt as asked, or a method cannot
+            do what the config asks for.
     """
 
     def __init__(self, config: FederationConfig, methods: Sequence[Method] | None = None, nudge: float = 0.0) -> None:
@@ -50,7 +51,7 @@ class Setup:
         )
 
     def new_trace(self) -> Trace:
-        """An empty trace with the task's description and its score before any training."""
+        """An empty trace, with the task's description and the score before any training."""
         loss, score = self.task.evaluate(Factors(self.start_A[:, :1], self.zero_B[:, None]))
         counts = self.task.class_counts
         card = TaskCard(
@@ -70,7 +71,7 @@ class Setup:
         return Trace(self.config, card, arms, device, self.compute.precision, made_with=made_with(self.compute))
 
     def sample(self, t: int) -> Turnout:
-        """Sampled and lost clients. One upload always arrives: a round that loses all is no round."""
+        """Draw the clients of round ``t`` and those that get lost. At least one upload always arrives."""
         rng = stream(self.config.seed, "participation", t)
         clients = np.sort(rng.choice(self.K, self.config.participants, replace=False))
         arrive = rng.random(len(clients)) >= self.config.server.dropout
@@ -78,7 +79,7 @@ class Setup:
         return Turnout(t, torch.from_numpy(clients), torch.from_numpy(arrive))
 
     def context(self, arm: Arm, now: Turnout, clients: Tensor) -> RoundContext:
-        """The round as ``clients`` (indices among all) and the server know it."""
+        """What a method may know about the round in which ``clients`` (indices among all) take part."""
         weights = self.weights[clients]
         age = min(self.config.server.staleness, len(arm.broadcasts) - 1)
         return RoundContext(
@@ -95,7 +96,7 @@ class Setup:
         )
 
     def starts(self, arm: Arm, now: Turnout) -> Factors:
-        """Where each sampled client of an arm starts: (L, m, r, i), (L, m, o, r), cut to the client's own rank."""
+        """Where an arm's m sampled clients start, (L, m, r, i) and (L, m, o, r), each cut to its own rank."""
         start = arm.method.start(arm.state, self.context(arm, now, now.clients))
         if now.round_index == 0 and arm.method.trains(0) == "AB":  # under independent starts each draws its own
             start = Factors(self.start_A[:, now.clients], start.B)
@@ -103,7 +104,7 @@ class Setup:
         return Factors(start.A * own.unsqueeze(-1), start.B * own.unsqueeze(-2))
 
     def own_directions(self, clients: Tensor) -> Tensor:
-        """(m, r) bool: which latent directions each client holds; those beyond its own rank stay zero."""
+        """(m, r) bool, whether each client uses each latent direction; those beyond its own rank stay zero."""
         return torch.arange(self.config.lora.rank) < self.ranks[clients, None]
 
     def _draw_A(self, name: str, clients: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Aggregation methods. Adding one is adding a file that registers a :class:`Method`."""
+"""Aggregation methods. To add one, add a file that registers a :class:`Method`."""
 
 import sys
 

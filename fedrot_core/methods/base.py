@@ -1,9 +1,9 @@
 """The contract of an aggregation method, and the registry of all of them.
 
-A method sees all layers at once: factors are (L, K, r, i) and (L, K, o, r), zero-padded to the widest layer, float64 on
-the host. It says where clients start, what they train, what they send, and what the server makes of it. What the server
-holds between rounds is one :class:`ServerState`, so methods that merge into the frozen base, keep private factors or
-remember earlier rounds need nothing special from the federation.
+A method sees all layers at once. Factors have the shapes (L, K, r, i) and (L, K, o, r), are zero-padded to the widest
+layer, and are float64 tensors on the host. The method says where clients start, what they train, what they send, and
+what the server makes of it. Whatever the server holds between rounds is in one :class:`ServerState`, so methods that
+merge into the frozen base, keep private factors or remember earlier rounds need nothing special from the federation.
 """
 
 from __future__ import annotations
@@ -24,28 +24,31 @@ from fedrot_core.registry import Registry
 from fedrot_core.trace import ArmCard
 
 NUMBER_BYTES = 4
-"""What a number costs on its way, as float32; the grid of :func:`fedrot_core.factors.on_grid` would fit into three."""
+"""Bytes that a number takes when it is sent, as float32. On the grid of :func:`fedrot_core.factors.on_grid`, three
+would be enough."""
 
 INDEX_BYTES = 4
-"""Positions of sparse numbers travel as int32."""
+"""Bytes that the position of a sparse number takes, as int32."""
 
 Trained = Literal["AB", "A", "B"]
 
 
 @dataclass(frozen=True)
 class RoundContext:
-    """What a method may know about the round.
+    """What a method may know about the round. K counts the clients whose uploads arrived.
 
     Attributes:
-        round_index: from 0.
+        round_index: index of the round, from 0.
         align: the run's alignment settings.
-        weights: (K,) weights of the clients whose uploads arrived; they sum to one.
-        clients: (K,) their indices among all clients; total_clients: how many there are in all.
+        weights: (K,), weights of these clients; they sum to one.
+        clients: (K,), indices of these clients among all clients.
+        total_clients: number of clients in all.
         layers: names and true widths of the layers.
-        reference: the broadcast that clients align to: this round's, or an older one where references are stale.
-        rng: named random stream of this round, the same in every arm.
-        ranks: (K,) rank of each of these clients, at most r.
-        fresh_A: draws (L, r, i) initial A for methods that re-initialise, the same on all clients, another each round.
+        reference: the broadcast that clients align to. It is this round's, or an older one if references are stale.
+        rng: gives the random stream of a name for this round, the same in every arm.
+        ranks: (K,), rank of each of these clients, at most r.
+        fresh_A: draws a new initial A, (L, r, i), for methods that re-initialise. It is the same on all clients and
+            differs from round to round.
     """
 
     round_index: int
@@ -60,7 +63,7 @@ class RoundContext:
     fresh_A: Callable[[], Tensor]
 
     def numbers(self, which: Trained) -> int:
-        """How many numbers the named factors hold at full rank, over all layers, without padding."""
+        """How many numbers the factors ``which`` hold at full rank, over all layers, not counting padding."""
         return sum(self.reference.rank * (s.d_in * ("A" in which) + s.d_out * ("B" in which)) for s in self.layers)
 
 
@@ -70,10 +73,9 @@ class ServerState:
 
     Attributes:
         factors: the global adapter, (L, r, i) and (L, o, r).
-        base: (L, o, i) what has been merged into the frozen weights so far, in units of ``B A``; None if nothing
-            ever is.
-        private: (L, all clients, o, r) factors B that stay with their clients; None where there are none.
-        memory: a method's own tensors.
+        base: (L, o, i), what has been merged into the frozen weights so far, in units of ``B A``; None if nothing was.
+        private: (L, all clients, o, r), factors B that stay with their clients; None if there are none.
+        memory: tensors that a method, or the server's optimiser, keeps for later rounds.
     """
 
     factors: Factors
@@ -87,10 +89,10 @@ class Upload:
     """What the server gets from the clients.
 
     Attributes:
-        factors: (L, K, r, i), (L, K, o, r) as the server reads them.
-        alignment: the rotations that clients applied, or None.
-        numbers: numbers that one client sends, on average; None means the factors that :meth:`Method.sent` names.
-        indices: positions that travel with sparse numbers.
+        factors: the factors as the server reads them, (L, K, r, i) and (L, K, o, r).
+        alignment: the rotations that clients applied; None if they applied none.
+        numbers: how many numbers one client sends, on average; None means the factors that :meth:`Method.sent` names.
+        indices: how many positions one client sends with sparse numbers, on average.
     """
 
     factors: Factors
@@ -101,13 +103,13 @@ class Upload:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a round of a method gives.
+    """What a method's rule gives in one round.
 
     Attributes:
         state: what the server holds next.
-        alignment: rotations that the server applied, or None.
-        numbers: numbers that one client receives; None means the factors that :meth:`Method.received` names.
-        indices: positions that travel with them.
+        alignment: the rotations that the server applied; None if it applied none.
+        numbers: how many numbers one client receives; None means the factors that :meth:`Method.received` names.
+        indices: how many positions one client receives with sparse numbers.
     """
 
     state: ServerState
@@ -117,22 +119,23 @@ class Outcome:
 
 
 class Method(ABC):
-    """One aggregation rule. Stateless: everything it needs comes with the call.
+    """One aggregation rule. Methods hold no state: every call is given all that it needs.
 
     Attributes:
-        card, paper: name, label, drawing style and source, set by :func:`register`.
+        card: its name, label and drawing style, set by :func:`register`.
+        paper: its source, set by :func:`register`.
         idea: what it does, in one sentence for people who choose between methods.
-        sends: what travels, in words, for tables.
-        exact: whether the round's update equals ``Σ w_k B_k A_k``; the contract suite checks the claim.
-        gauge_invariant: whether turning one client's frame leaves the round's update unchanged; likewise checked.
+        sends: what clients and server send, in words, for tables.
+        exact: whether the round's update equals the ideal ``Σ w_k B_k A_k``.
+        gauge_invariant: whether turning one client's frame leaves the round's update unchanged.
         mixed_ranks: whether clients may have different ranks.
         server_optimizer: whether the next global factors are in the frame of the broadcast, so that the server may
             treat their difference as a gradient.
-        keeps_one: whether the update of a lone client is its own product ``B A``.
-        keeps_equal: whether clients that all hold one product give that product.
-        draws_by_layer: whether each layer gets the same random numbers alone as in company.
+        keeps_one: whether the round's update is the client's own product ``B A`` if only one client takes part.
+        keeps_equal: whether the round's update is the clients' product ``B A`` if it is the same for all of them.
+        draws_by_layer: whether a layer gets the same random numbers with and without other layers beside it.
 
-    The contract suite checks each of these claims, also where it says no.
+    The contract suite checks all of these claims, whether they are True or False.
     """
 
     card: ClassVar[ArmCard]
@@ -149,19 +152,19 @@ class Method(ABC):
 
     @property
     def label(self) -> str:
-        """Its name for people."""
+        """The method's name for people."""
         return self.card.label
 
     def trains(self, round_index: int) -> Trained:
-        """Which factors clients train in this round. A frozen one is common to all, so nobody's frame can differ."""
+        """Which factors clients train in this round. A frozen factor is common to all and fixes their frames."""
         return "AB"
 
     def sent(self, round_index: int) -> Trained:
-        """Which factors a client sends. The server must know the others, or leave them with their client."""
+        """Which factors a client sends. The others are known to the server or stay with the client."""
         return self.trains(round_index)
 
     def received(self, round_index: int) -> Trained:
-        """Which global factors a client receives: all that change in this round."""
+        """Which global factors a client receives, namely those that change in this round."""
         return self.trains(round_index)
 
     @property
@@ -171,38 +174,40 @@ class Method(ABC):
         return "A and B" if first == "AB" else first if first == second else f"{first}, then {second}, in turn"
 
     def start(self, state: ServerState, context: RoundContext) -> Factors:
-        """Where each client starts, (L, K, r, i), (L, K, o, r). Default: the broadcast."""
+        """The factors from which each client starts, (L, K, r, i) and (L, K, o, r). Default: the broadcast."""
         K = len(context.clients)
         A, B = state.factors.A, state.factors.B
         return Factors(A.unsqueeze(1).expand(-1, K, -1, -1), B.unsqueeze(1).expand(-1, K, -1, -1))
 
     def local(self, start: Factors, together: Factors, alone: Callable[[int, Factors], Factors]) -> Factors:
-        """What clients end their training with, (L, m, r, i), (L, m, o, r). Default: what they trained side by side.
+        """The result of local training, (L, m, r, i) and (L, m, o, r), for m clients. Default: ``together``.
 
         Args:
-            start: where each client starts; together: where each ends, all in one batched program.
-            alone: trains one client by itself: its place among the m, and from where, (L, r, i), (L, o, r).
+            start: the factors from which each client starts.
+            together: the factors with which each client ends, trained together in one batched program.
+            alone: trains one client by itself, given its place among the m clients and the factors from which it
+                starts, (L, r, i) and (L, o, r).
         """
         return together
 
     def prepare(self, trained: Factors, state: ServerState, context: RoundContext) -> Upload:
-        """What each client sends, given what it trained. Default: both factors as they are."""
+        """Make each client's upload from the factors that it trained. Default: both factors as they are."""
         return Upload(trained)
 
     @abstractmethod
     def combine(self, upload: Upload, state: ServerState, context: RoundContext) -> Outcome:
-        """The server's rule."""
+        """The server's rule: make its next state from the uploads."""
 
     def models(self, state: ServerState) -> Factors:
-        """The adapters to score, (L, M, r, i), (L, M, o, r); the score is their mean. Default: the global one."""
+        """The M adapters to score, (L, M, r, i) and (L, M, o, r). Their mean score counts. Default: the global one."""
         return Factors(state.factors.A.unsqueeze(1), state.factors.B.unsqueeze(1))
 
 
 def round_update(before: ServerState, after: ServerState) -> Factors:
-    """The round's update as seen from the base before it: ``B A`` plus whatever was merged; what errors are measured
-    on.
+    """The round's update, on which errors are measured: the new ``B A`` plus whatever the round merged into the base.
 
-    Factors of some inner dimension p, (L, p, i), (L, o, p).
+    Returns:
+        Factors of some inner dimension p, (L, p, i) and (L, o, p).
     """
     if after.base is None:
         return after.factors
@@ -212,18 +217,18 @@ def round_update(before: ServerState, after: ServerState) -> Factors:
 
 
 def averaged(factors: Factors, state: ServerState) -> Outcome:
-    """Outcome of a method whose new global adapter is the round's whole update."""
+    """The outcome of a method whose new global adapter is the whole update of the round."""
     return Outcome(replace(state, factors=factors))
 
 
 def stacked_update(clients: Factors, weights: Tensor) -> Factors:
-    """``Σ w_k B_k A_k`` as one pair of factors of inner dimension K r: (L, K r, i), (L, o, K r)."""
+    """``Σ w_k B_k A_k`` as one pair of factors of inner dimension K r, (L, K r, i) and (L, o, K r)."""
     A = (clients.A * weights[:, None, None]).flatten(-3, -2)
     return Factors(A, clients.B.movedim(-3, -2).flatten(-2))
 
 
 def merged(state: ServerState, update: Factors) -> Tensor:
-    """The base with ``update`` merged in; (L, o, i), the size of the frozen weights themselves."""
+    """The base with ``update`` merged into it, (L, o, i), as large as the frozen weights themselves."""
     product = update.B @ update.A
     return product if state.base is None else state.base + product
 
@@ -239,7 +244,14 @@ METHODS: Registry[Method] = Registry("Method", "arms")
 def register(
     name: str, label: str, paper: str, hue: str, dash: str = "solid", symbol: str = "circle"
 ) -> Callable[[type[Method]], type[Method]]:
-    """Class decorator: name for URLs and code, label for people, paper for the source, and how figures draw it."""
+    """Class decorator that registers a :class:`Method`.
+
+    Args:
+        name: its name in URLs and code.
+        label: its name for people.
+        paper: its source.
+        hue, dash, symbol: how figures draw it, as in :class:`fedrot_core.trace.ArmCard`.
+    """
 
     def add(cls: type[Method]) -> type[Method]:
         cls.card, cls.paper = ArmCard(name, label, hue, dash, symbol), paper

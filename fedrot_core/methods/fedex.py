@@ -1,4 +1,4 @@
-"""FedEx-LoRA: average the factors and merge what the average missed into everyone's base."""
+"""FedEx-LoRA: average the factors, and merge what the average missed into the frozen base of all clients."""
 
 from dataclasses import replace
 
@@ -16,9 +16,9 @@ from fedrot_core.methods.base import (
 
 @register("fedex", label="FedEx-LoRA", paper="arXiv:2410.09432", hue="ink", dash="dashdot", symbol="star-diamond")
 class FedEx(Method):
-    """``E = Σ w_k B_k A_k - B̄ Ā`` goes into the base, cumulatively; with it the round is exact."""
+    """The residual ``E = Σ w_k B_k A_k - B̄ Ā`` is added to the base in every round, which makes the round exact."""
 
-    idea = "Averages the factors, and merges what the average missed into everyone's frozen base."
+    idea = "Averages the factors, and merges what the average missed into the frozen base of all clients."
     sends = "A and B up, averages and residual down"
     exact = True
     gauge_invariant = True

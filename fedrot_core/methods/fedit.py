@@ -1,4 +1,4 @@
-"""FedIT: average A and B separately, the naive factor average."""
+"""FedIT: average A and B separately. This is the naive factor average."""
 
 from fedrot_core.methods.base import Method, Outcome, RoundContext, ServerState, Upload, averaged, register
 

@@ -1,7 +1,8 @@
 """FedRot-LoRA: each client turns its factors onto the broadcast it received, then the server averages.
 
-Odd rounds match A, even rounds B; round 0 is not aligned, because the broadcast there has B = 0. The reference is what
-the client just received (or an older broadcast, where references are stale), so nothing extra travels.
+By default odd rounds match A and even rounds match B. Round 0 is not aligned, because its broadcast has B = 0. The
+reference is the broadcast that the client has just received (or an older one, if references are stale), so nothing
+extra has to be sent.
 """
 
 from fedrot_core.alignment import Alignment, align_to_reference, side_of_round
@@ -11,16 +12,16 @@ from fedrot_core.methods.base import Method, Outcome, RoundContext, ServerState,
 
 
 class Aligned(Method):
-    """A client-side alignment followed by the factor average; variants differ in :meth:`align`."""
+    """Alignment on the clients, followed by the factor average. Variants differ in :meth:`align`."""
 
     server_optimizer = True
 
     def align(self, trained: Factors, context: RoundContext, side: str) -> Alignment:
-        """The rotation of each client, given the factor whose turn it is."""
+        """Find the rotation of each client. ``side`` is the factor to match in this round, "A" or "B"."""
         raise NotImplementedError
 
     def settings(self, context: RoundContext) -> AlignmentConfig:
-        """Alignment settings of this variant: the run's own."""
+        """The alignment settings of this variant; by default the run's."""
         return context.align
 
     def prepare(self, trained: Factors, state: ServerState, context: RoundContext) -> Upload:
@@ -36,7 +37,10 @@ class Aligned(Method):
 
 @register("fedrot", label="FedRot-LoRA", paper="arXiv:2602.23638", hue="blue")
 class FedRot(Aligned):
-    """The run's alignment settings; by default the paper's: SO(r) with the determinant fix, soft, alternating."""
+    """FedRot-LoRA with the run's alignment settings.
+
+    Their defaults are the paper's: rotations in SO(r) with the determinant fix, soft, alternating between A and B.
+    """
 
     idea = "Each client turns its factors onto the last broadcast by orthogonal Procrustes; then the server averages."
 
@@ -54,9 +58,12 @@ class FedRot(Aligned):
     symbol="cross",
 )
 class FedRotCode(FedRot):
-    """The authors' public code by default: hard O(r), no determinant fix, alternating. Ignores the run's settings."""
+    """What the authors' public code does by default: full turns in O(r), without the determinant fix, alternating.
 
-    idea = "The same turn as the authors' public code does it: in full, and reflections are allowed."
+    The run's alignment settings have no effect on it.
+    """
+
+    idea = "Aligns as the authors' public code does: it turns fully, and allows reflections."
 
     def settings(self, context: RoundContext) -> AlignmentConfig:
         return AlignmentConfig(group="O", strength=1.0, side="alternate")

@@ -1,6 +1,6 @@
-"""FedRot-LoRA's ablations: what happens when the turn is replaced by something that looks as good.
+"""Ablations of FedRot-LoRA: what happens if something that looks similar takes the place of the turn.
 
-A only, B only, λ, O(r) or SO(r), and older references are settings of FedRot-LoRA itself.
+Other ablations are settings of FedRot-LoRA itself: A only, B only, λ, O(r) or SO(r), and older references.
 """
 
 from dataclasses import replace
@@ -13,16 +13,16 @@ from fedrot_core.methods.base import RoundContext, ServerState, Upload, register
 from fedrot_core.methods.fedrot import Aligned
 
 SMALLEST_SCALE = 1e-6
-"""A client whose best scalar is smaller than this (or undefined) is left as it is: dividing by it would explode."""
+"""A client whose best scalar is smaller than this, or undefined, is left as it is: dividing by it would explode."""
 
 
 @register(
     "fedrot_random", label="random rotation", paper="arXiv:2602.23638, ablation", hue="purple", dash="dash", symbol="x"
 )
 class RandomRotation(Aligned):
-    """Turns every client by its own Haar-random rotation: as much motion as alignment, no aim."""
+    """Turns every client by its own Haar-random rotation, which moves factors like alignment but without an aim."""
 
-    idea = "Turns every client at random: as much motion as alignment, but no aim."
+    idea = "Turns every client at random: its factors move as they do in alignment, but without an aim."
     server_optimizer = False
     keeps_equal = False  # each is turned by a rotation of its own
     draws_by_layer = False
@@ -38,9 +38,11 @@ class RandomRotation(Aligned):
     "fedrot_scalar", label="scalar rescaling", paper="arXiv:2602.23638, ablation", hue="yellow", dash="dot", symbol="x"
 )
 class ScalarRescaling(Aligned):
-    """``c = <Q, Q_ref> / ‖Q‖²`` on the factor whose turn it is and ``1/c`` on the other. Theorem 4.1: cannot align."""
+    """Scales the matched factor Q by ``c = <Q, Q_ref> / ‖Q‖²`` and the other by ``1/c``. This cannot align frames,
+    see Theorem 4.1 of the paper.
+    """
 
-    idea = "Rescales instead of turning: makes lengths agree, which cannot undo a rotation."
+    idea = "Rescales factors instead of turning them; lengths then agree, but no rotation is undone."
 
     def prepare(self, trained: Factors, state: ServerState, context: RoundContext) -> Upload:
         side = side_of_round(self.settings(context).side, context.round_index)

@@ -1,4 +1,4 @@
-"""FedSA-LoRA: clients share A and keep their own B. Personalised: there is one model per client, no global one."""
+"""FedSA-LoRA: clients share A and keep their own B, so there is one personal model per client and no global one."""
 
 from dataclasses import replace
 
@@ -10,9 +10,9 @@ from fedrot_core.methods.base import Method, Outcome, RoundContext, ServerState,
 
 @register("fedsa", label="FedSA-LoRA", paper="arXiv:2410.01463", hue="green", dash="dot", symbol="triangle-left")
 class FedSA(Method):
-    """Averages A. The round's update is counted as ``Σ w_k B_k Ā``, the mean of the personal models."""
+    """Averages A only. The round's update is taken to be ``Σ w_k B_k Ā``, the mean of the personal models."""
 
-    idea = "Averages A and leaves each client its own B: one personal model a client, no global one."
+    idea = "Averages A, while each client keeps its own B: one personal model per client, and no global one."
     sends = "A; B stays private"
 
     def start(self, state: ServerState, context: RoundContext) -> Factors:

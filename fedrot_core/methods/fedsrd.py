@@ -1,4 +1,4 @@
-"""FedSRD: clients send sparse deltas, the server updates one factor a round towards the best rank-r answer."""
+"""FedSRD: clients send sparse deltas; each round, the server moves one factor towards the best rank-r update."""
 
 from dataclasses import replace
 
@@ -23,12 +23,14 @@ DROP = 0.5
 
 
 def pruned(delta: Tensor, importance: Tensor, size: Tensor) -> Tensor:
-    """The most important entries of each (..., p, q) delta, rescaled to the L1 mass of all of it.
+    """Keep the most important entries of each delta, rescaled so that the L1 norm of the delta stays the same.
 
-    The pruned share is ``0.85 + min(0.11, 0.1 log max(kurtosis, 1))``: heavier tails bear more pruning.
+    The share that is pruned is ``0.85 + min(0.11, 0.1 log max(kurtosis, 1))``, more for heavier tails.
 
     Args:
-        size: (L, 1) true number of entries of each layer, without padding.
+        delta: (L, K, p, q), the changes of one factor.
+        importance: (L, K, p, q), the importance of each entry.
+        size: (L, 1), true number of entries of each layer, not counting padding.
     """
     flat, rank_by = delta.flatten(-2), importance.flatten(-2)
     tiny = torch.finfo(flat.dtype).tiny
@@ -44,9 +46,9 @@ def pruned(delta: Tensor, importance: Tensor, size: Tensor) -> Tensor:
 
 @register("fedsrd", label="FedSRD", paper="FedSRD, 2025", hue="yellow", dash="dash", symbol="asterisk-open")
 class FedSrd(Method):
-    """Even rounds update A by ``B⁺ Δ``, odd ones B by ``Δ A⁺``. Round 0 is even and has B = 0, so it is lost."""
+    """Even rounds change A by ``B⁺ Δ``, odd rounds change B by ``Δ A⁺``. Round 0 changes nothing, since B = 0 there."""
 
-    idea = "Clients send only the largest changes; the server fits one factor a round to them."
+    idea = "Clients send only their most important changes; the server fits one factor to them in each round."
     sends = "sparse deltas"
     keeps_one = keeps_equal = False  # what is pruned is lost, and one factor a round is updated
     draws_by_layer = False

@@ -5,14 +5,14 @@ from fedrot_core.methods.base import Outcome, RoundContext, ServerState, Trained
 from fedrot_core.methods.ffa import OneFactor
 
 REFACTOR_EVERY = 1
-"""Rounds between re-factorisations."""
+"""The product is re-factored once in this many rounds."""
 
 
 @register("fedsvd", label="FedSVD", paper="FedSVD, 2025", hue="yellow", symbol="triangle-right")
 class FedSvd(OneFactor):
-    """``B̄ A = U Σ Vᵀ``, then ``A = V_rᵀ``, ``B = U_r Σ_r``: exact, and A follows what was learned."""
+    """From ``B̄ A = U Σ Vᵀ`` come ``A = V_rᵀ`` and ``B = U_r Σ_r``. This is exact, and A adapts to what was learned."""
 
-    idea = "Clients train B on an orthonormal A; the server averages B and splits the product anew by SVD."
+    idea = "Clients train B on an orthonormal A; the server averages B and re-factors the product by SVD."
     sends = "B up, A and B down"
     server_optimizer = False
 

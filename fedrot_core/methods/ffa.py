@@ -1,4 +1,4 @@
-"""FFA-LoRA: A is frozen at the common initial draw; clients train and send B alone, so the average is exact."""
+"""FFA-LoRA freezes A and trains B, RoLoRA trains B and A in turn: averages of one factor are exact."""
 
 from fedrot_core.factors import Factors
 from fedrot_core.methods.base import (
@@ -14,7 +14,7 @@ from fedrot_core.methods.base import (
 
 
 class OneFactor(Method):
-    """Clients train one factor on top of the common other one: the server averages it, and the product is exact."""
+    """Clients train one factor while all share the other. The server averages the trained factor, which is exact."""
 
     exact = True
     server_optimizer = True
@@ -27,9 +27,9 @@ class OneFactor(Method):
 
 @register("ffa", label="FFA-LoRA", paper="arXiv:2403.12313", hue="sky", dash="dash", symbol="triangle-up")
 class FFA(OneFactor):
-    """Trains B only."""
+    """A stays at its common random start. Clients train and send B only."""
 
-    idea = "Freezes A at a common start; clients train and send B alone, so averaging is exact."
+    idea = "Freezes A at a common start; clients train and send B only, so averaging is exact."
     sends = "B"
 
     def trains(self, round_index: int) -> Trained:
@@ -38,9 +38,9 @@ class FFA(OneFactor):
 
 @register("rolora", label="RoLoRA", paper="arXiv:2502.01755", hue="sky", dash="solid", symbol="triangle-down")
 class RoLora(OneFactor):
-    """Trains B in even rounds and A in odd ones; the other factor rests at its global value."""
+    """Trains B in even rounds and A in odd ones, while the other factor keeps its global value."""
 
-    idea = "Trains B and A in turn, one a round; the other rests at its common value."
+    idea = "Trains B in one round and A in the next, while the other keeps its common value, so averaging is exact."
     sends = "B, then A, in turn"
 
     def trains(self, round_index: int) -> Trained:

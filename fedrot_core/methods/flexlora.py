@@ -15,7 +15,10 @@ from fedrot_core.methods.base import (
 
 @register("flexlora", label="FlexLoRA", paper="arXiv:2402.11505", hue="orange", symbol="pentagon")
 class FlexLora(Method):
-    """``A = V_rᵀ``, ``B = U_r Σ_r``; a client of rank r_k takes the first r_k. Exact up to the rank-r cut."""
+    """Sends ``A = V_rᵀ`` and ``B = U_r Σ_r``, of which a client of rank r_k takes the first r_k directions.
+
+    The update is exact but for the directions beyond rank r, which are cut.
+    """
 
     idea = "The server forms the ideal update and sends its best rank-r factors by SVD."
     gauge_invariant = True
@@ -28,9 +31,9 @@ class FlexLora(Method):
 
 @register("flora_na", label="FLoRA-NA", paper="arXiv:2509.26399", hue="orange", dash="dot", symbol="hexagon")
 class FloraNA(Method):
-    """Rank-r factors nearest to the ideal, balanced as ``A = √Σ_r V_rᵀ``, ``B = U_r √Σ_r``; fitted in closed form."""
+    """Finds the rank-r factors nearest to the ideal in closed form, balanced as ``A = √Σ_r V_rᵀ``, ``B = U_r √Σ_r``."""
 
-    idea = "Sends the rank-r factors nearest to the ideal, with its weight shared evenly between A and B."
+    idea = "Sends the rank-r factors nearest to the ideal update, with singular values shared evenly by A and B."
     gauge_invariant = True
     mixed_ranks = True
 

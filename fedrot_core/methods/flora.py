@@ -1,4 +1,4 @@
-"""FLoRA: the server stacks all factors; everyone merges the stack into the base and starts a fresh adapter."""
+"""FLoRA: the server stacks all factors; clients merge the stack into their base and start a fresh adapter."""
 
 import torch
 
@@ -17,9 +17,9 @@ from fedrot_core.methods.base import (
 
 @register("flora", label="FLoRA (stacking)", paper="arXiv:2409.05976", hue="ink", dash="dash", symbol="star")
 class Flora(Method):
-    """``[B_1 .. B_K]`` and ``[w_1 A_1; ..; w_K A_K]`` multiply to the ideal exactly; ranks may differ."""
+    """The stacks ``[B_1 .. B_K]`` and ``[w_1 A_1; ..; w_K A_K]`` multiply to the ideal exactly, whatever the ranks."""
 
-    idea = "Stacks all clients' factors: exact; everyone merges the stack and starts a fresh adapter."
+    idea = "Stacks all clients' factors, which is exact; clients merge the stack and start a fresh adapter."
     sends = "A and B up, all clients' down"
     exact = True
     gauge_invariant = True

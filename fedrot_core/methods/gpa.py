@@ -1,4 +1,4 @@
-"""Generalised Procrustes: the server aligns all clients to their own running mean and averages. Needs no reference."""
+"""Generalised Procrustes: the server aligns all clients to their common mean and averages. It needs no reference."""
 
 from dataclasses import replace
 
@@ -15,9 +15,9 @@ from fedrot_core.methods.base import Method, Outcome, RoundContext, ServerState,
     symbol="diamond",
 )
 class GeneralisedProcrustes(Method):
-    """Stacks each client's ``[A_k, B_kᵀ]`` and iterates: align to the mean, re-average. Works in round 0 too."""
+    """Aligns every client's stack ``[A_k, B_kᵀ]`` to their mean, updates the mean, and repeats; in round 0 too."""
 
-    idea = "The server turns all clients onto their common mean, again and again, then averages; needs no reference."
+    idea = "The server turns all clients onto their common mean until it settles, then averages; needs no reference."
     gauge_invariant = True
 
     def combine(self, upload: Upload, state: ServerState, context: RoundContext) -> Outcome:

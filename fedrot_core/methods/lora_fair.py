@@ -16,23 +16,23 @@ from fedrot_core.methods.base import (
 )
 
 PENALTY = 0.01
-"""Weight of ``‖ΔB‖² / ‖B̄‖²`` in the cosine form; of the mean diagonal of ``Ā Āᵀ`` in the ridge form."""
+"""Weight of the penalty: of ``‖ΔB‖² / ‖B̄‖²`` in the cosine form, of the mean diagonal of ``Ā Āᵀ`` in the ridge form."""
 
 STEPS = 100
-"""Descent steps of the cosine form; each as long as the objective's curvature lets it be."""
+"""Number of descent steps in the cosine form. Each is as long as the curvature of the objective allows."""
 
 
 class LoraFair(Method):
-    """Shared part: the means, and the correction that a variant finds."""
+    """The common part of both variants: average the factors, then add the correction that the variant finds."""
 
     def correction(self, mean: Factors, target: Tensor, gram: Tensor, norm: Tensor) -> Tensor:
-        """ΔB (L, o, r).
+        """Find the correction ΔB, (L, o, r).
 
         Args:
-            mean: (L, r, i), (L, o, r).
-            target: ``ideal Āᵀ``, (L, o, r).
-            gram: ``Ā Āᵀ``, (L, r, r).
-            norm: ``‖ideal‖``, (L,).
+            mean: the averaged factors Ā and B̄, (L, r, i) and (L, o, r).
+            target: (L, o, r), ``ideal Āᵀ``.
+            gram: (L, r, r), ``Ā Āᵀ``.
+            norm: (L,), ``‖ideal‖``.
         """
         raise NotImplementedError
 
@@ -48,9 +48,9 @@ class LoraFair(Method):
     "lora_fair", label="LoRA-FAIR (cosine)", paper="arXiv:2411.14961", hue="vermillion", dash="dash", symbol="bowtie"
 )
 class LoraFairCosine(LoraFair):
-    """Descends ``1 - cos(ideal, (B̄ + ΔB) Ā) + penalty``: the direction is corrected, the length hardly."""
+    """Minimises ``1 - cos(ideal, (B̄ + ΔB) Ā) + penalty``, which corrects the direction but hardly the length."""
 
-    idea = "Averages, then corrects B so that the product points nearer to the ideal's direction."
+    idea = "Averages, then corrects B so that the product points closer to the direction of the ideal update."
 
     def correction(self, mean: Factors, target: Tensor, gram: Tensor, norm: Tensor) -> Tensor:
         tiny = torch.finfo(gram.dtype).tiny
@@ -77,9 +77,9 @@ class LoraFairCosine(LoraFair):
     symbol="hourglass",
 )
 class LoraFairRidge(LoraFair):
-    """``ΔB = (ideal - B̄ Ā) Āᵀ (Ā Āᵀ + λ I)⁻¹``: our labelled substitute, which corrects the length too."""
+    """``ΔB = (ideal - B̄ Ā) Āᵀ (Ā Āᵀ + λ I)⁻¹``: our own substitute, labelled as such, which corrects the length too."""
 
-    idea = "Averages, then corrects B by ridge regression, so that the length comes nearer too."
+    idea = "Averages, then corrects B by ridge regression, so that direction and length come closer to the ideal."
 
     def correction(self, mean: Factors, target: Tensor, gram: Tensor, norm: Tensor) -> Tensor:
         ridge = PENALTY * gram.diagonal(dim1=-2, dim2=-1).mean(-1).clamp_min(torch.finfo(gram.dtype).eps)

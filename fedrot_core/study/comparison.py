@@ -1,6 +1,6 @@
-"""Comparing methods over seeds: which runs that takes, which methods cannot, and what the results say in words.
+"""Compare methods over seeds: which runs that takes, which methods cannot run, and what the results say in words.
 
-Page, command line and lecture pack show the same plan, verdict, rows and content.
+The app's page, the command line and lecture packs all show the plan, verdict, rows and content made here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fedrot_core.trace import ArmCard
 from fedrot_core.wording import counted, percent, size
 
 FEWEST_SEEDS = 6
-"""Below this, a sign test over seeds can separate nothing at :data:`fedrot_core.study.summary.SIGNIFICANT`."""
+"""With fewer seeds, a sign test can never reach the level :data:`fedrot_core.study.summary.SIGNIFICANT`."""
 
 FRAMES = {
     "svd": "re-factorised by SVD",
@@ -32,19 +32,19 @@ FRAMES = {
     "independent": "from independent starts",
     "turned": "turned {angle} apart",
 }
-"""How factors reach the server, in mid-sentence, by kind of :class:`fedrot_core.config.FramesConfig`."""
+"""How factors reach the server, as a phrase within a sentence, by kind of :class:`fedrot_core.config.FramesConfig`."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a comparison runs.
+    """The runs of a comparison.
 
     Attributes:
-        configs: one run a seed, each with every possible arm.
-        cards: the arms that run.
-        refused: method name -> why it cannot.
-        margin: a method whose median score is within this much of the best one's is good enough to be chosen for its
-            traffic; a share.
+        configs: one run per seed, each with every method that can run.
+        cards: the methods that run.
+        refused: the reason why a method cannot run, by method name.
+        margin: how far below the best median score, as a share, a method may stay and still be recommended because it
+            is cheaper.
     """
 
     configs: tuple[FederationConfig, ...]
@@ -54,12 +54,12 @@ class Plan:
 
     @property
     def key(self) -> str:
-        """Names this comparison."""
+        """An identifier of this comparison."""
         return f"{self.configs[0].hash}-{len(self.configs)}" if self.configs else "none"
 
     @property
     def left_out(self) -> list[str]:
-        """A sentence for each reason for which methods cannot run, with their labels."""
+        """For each reason why methods cannot run, a sentence that names them and the reason."""
         by_reason: dict[str, list[str]] = {}
         for name, why in self.refused.items():
             by_reason.setdefault(why, []).append(METHODS[name].card.label)
@@ -73,11 +73,18 @@ def plan(
     margin: float = TIE,
     ran: Callable[[FederationConfig, str], bool] = lambda config, name: False,
 ) -> Plan:
-    """The runs that compare ``names`` on ``seeds`` seeds from the config's own on; impossible arms are left out.
+    """Plan the runs that compare methods on several seeds. Methods that cannot run are left out.
 
     Args:
-        ran: whether an arm of a config is known to be possible; a server's first refusal takes a second or two, since
-            it loads the data and pretrains the frozen network.
+        base: the settings of all runs, and the first seed.
+        names: names of the methods.
+        seeds: how many seeds, counted up from the seed of ``base``.
+        margin: as for :func:`compare`.
+        ran: tells whether a method is already known to run under a config, so that it need not be tried. The first
+            trial takes a second or two, since it loads the data and pretrains the frozen network.
+
+    Raises:
+        ConfigError: if an argument breaks a rule.
     """
     if not 0 <= margin <= 1:  # false for NaN too
         raise rule("The margin", "be a share in 0..1", margin, "Use 0.01 for one point.")
@@ -94,7 +101,7 @@ def plan(
 
 @functools.lru_cache(maxsize=512)
 def refusal(config: FederationConfig) -> str:
-    """Why ``config`` cannot run, in the config error's own words; empty if it can. Takes 2 ms: nothing is trained."""
+    """The message of the config error that keeps ``config`` from running; empty if it can run. Nothing is trained."""
     try:
         Federation(config)
     except ConfigError as error:
@@ -109,14 +116,21 @@ def compare(
     margin: float = TIE,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Comparison:
-    """Run the methods ``names`` on ``seeds`` seeds and say what that shows.
+    """Run several methods on several seeds and recommend one of them.
 
     Args:
-        base: the settings, and the first seed; names: of :data:`fedrot_core.methods.METHODS`.
-        margin: recommend the cheapest method whose median score is within this share of the best.
+        base: the settings of all runs, and the first seed.
+        names: keys of :data:`fedrot_core.methods.METHODS`.
+        seeds: how many seeds, counted up from the seed of ``base``.
+        margin: the cheapest method whose median score is within this share of the best is recommended.
+        should_stop: asked about ten times a second whether to cancel.
+
+    Returns:
+        The runs with their statistics, the recommendation in words, and rows for a table.
 
     Raises:
-        ConfigError: when none of them can run; Cancelled: once ``should_stop()`` is true.
+        ConfigError: if none of the methods can run.
+        Cancelled: once ``should_stop()`` returns true.
 
     Examples:
         >>> import fedrot_core as fr
@@ -134,10 +148,11 @@ def compare(
 
 @dataclass(frozen=True)
 class Comparison:
-    """A plan and its runs, as far as they are done; at least one is.
+    """The runs of a plan that are done so far, at least one, and what they say.
 
     Attributes:
-        runs: in the order of the plan's seeds.
+        plan: the plan.
+        runs: the finished runs, in the order of the plan's seeds.
     """
 
     plan: Plan
@@ -160,12 +175,12 @@ class Comparison:
 
     @functools.cached_property
     def choice(self) -> Choice | None:
-        """The recommendation; None where no method ran to its last round on every seed."""
+        """The recommendation; None if no method ran to its last round on every seed."""
         return choose(self.arms, self.plan.margin)
 
     @functools.cached_property
     def verdict(self) -> tuple[str, str]:
-        """Which method to choose here and why, and what the seeds do not settle; both from the numbers alone."""
+        """Two texts made from the numbers: which method to choose and why, and what else to know before choosing it."""
         choice = self.choice
         if choice is None:
             return "No method ran to its last round on every seed, so there is nothing to choose between.", ""
@@ -177,7 +192,7 @@ class Comparison:
         if len(self.arms) == 1:
             return f"{label} is the only method here: {score}; {cost}; {exact}.", ""
         if chosen is choice.best:
-            why = f"best score ({score}), and nobody within {within} of it is cheaper ({cost})"
+            why = f"best score ({score}), and no method within {within} of it is cheaper ({cost})"
         else:
             best = choice.best
             why = (
@@ -199,7 +214,7 @@ class Comparison:
             listed = ", ".join(
                 f"{_label(arm)} ({_score(arm)}, at least as good in {k} of {n})" for arm, k in choice.tied
             )
-            parts.append(f"Not separated from it by these seeds (sign test over pairs, {test}): {listed}.")
+            parts.append(f"A sign test over paired seeds ({test}) does not tell it apart from {listed}.")
         else:
             rest = "The other differs" if len(arms) == 2 else f"The {len(arms) - 1} others differ"
             parts.append(f"{rest} from it beyond chance (sign test over {n} paired seeds, {test}).")
@@ -222,7 +237,7 @@ class Comparison:
 
     @property
     def note(self) -> str:
-        """How the numbers are to be read."""
+        """How to read the numbers."""
         return (
             "Quartiles are over seeds. Error: distance of a round's global update from the ideal Σ w B A of the same "
             "clients' factors, over its norm; each method is measured on the clients it trained itself. "
@@ -232,7 +247,7 @@ class Comparison:
 
     @functools.cached_property
     def rows(self) -> list[dict[str, Any]]:
-        """One row an arm, plain numbers: shares as shares, bytes, seconds; NaN where an arm never ended."""
+        """One row per method, in plain numbers: shares from 0 to 1, bytes, seconds; NaN if no seed was finished."""
         return [
             {
                 "method": arm.name,
@@ -258,7 +273,7 @@ class Comparison:
 
     @property
     def content(self) -> dict[str, Any]:
-        """Everything: engine, config, seeds, verdict, rows, and each seed's numbers by round; for JSON."""
+        """Everything for a JSON file: engine, config, seeds, verdict, rows, and each seed's numbers by round."""
         verdict, open_questions = self.verdict
         return {
             "engine": ENGINE_VERSION,
@@ -296,7 +311,7 @@ def _by_round(run: RunSummary) -> dict[str, Any]:
 
 
 def conditions(config: FederationConfig) -> str:
-    """What decides most about a comparison, in words: the skew, the rank, and in which frames factors arrive."""
+    """The settings that decide most about a comparison, in words: the skew, the rank, and how factors are sent."""
     sent = FRAMES[config.frames.kind].format(angle=f"{config.frames.angle:g}°")
     skew = f"{config.task.skew_in_words}, " if config.task.skew_in_words else ""
     return f"With {skew}rank {config.lora.rank} and factors {sent}"

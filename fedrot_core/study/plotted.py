@@ -1,4 +1,4 @@
-"""What the figures of a study are drawn from: cells of a map, lines, ratios. Free of torch and Plotly."""
+"""What the figures of a study are drawn from: cells of a map, lines, ratios. Imports neither torch nor Plotly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from fedrot_core.trace import ArmCard
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of a map: title, the letter and unit of short texts ("r 4", "θ 30°"), values in order."""
+    """One axis of a map.
+
+    Attributes:
+        title: title of the axis.
+        letter, unit: what stands before and after a value in short texts such as "r 4" or "θ 30°".
+        values: the values, in order.
+    """
 
     title: str
     letter: str
@@ -19,7 +25,7 @@ class Axis:
     unit: str = ""
 
     def text(self, value: float) -> str:
-        """The value with letter and unit."""
+        """The value with the axis's letter and unit."""
         return f"{self.letter} {value:g}{self.unit}"
 
 
@@ -28,13 +34,13 @@ class Cell:
     """One setting of a map.
 
     Attributes:
-        x, y: its values on the axes.
-        key: names the setting to whoever handles a click.
-        naive_error, aligned_error: relative aggregation error of each arm in its own last round; NaN where unknown.
-        ratio: log10 of naive over aligned error: above 0 alignment helps; NaN where there is none.
-        gain: score of the aligned arm minus that of the naive one, in points; NaN where there is none.
+        x, y: the setting's values on the two axes.
+        key: identifies the setting when its cell is clicked.
+        naive_error, aligned_error: relative aggregation error of each arm in its own last round; NaN if unknown.
+        ratio: log10 of the naive error over the aligned error, above 0 where alignment helps; NaN if unknown.
+        gain: score of the aligned arm minus the score of the naive arm, in points; NaN if unknown.
         done: whether the run has ended.
-        note: why a run that ended has no numbers, or empty.
+        note: why a run that has ended has no numbers; empty if it has them.
     """
 
     x: float
@@ -55,7 +61,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One line: how it is drawn, its values (NaN where there are none yet), and their range over seeds if known."""
+    """One line of a figure.
+
+    Attributes:
+        card: how the line is drawn.
+        values: its values; NaN where there is none yet.
+        low, high: the range of each value over seeds; empty if unknown.
+    """
 
     card: ArmCard
     values: tuple[float, ...]
@@ -64,13 +76,13 @@ class Line:
 
     @property
     def known(self) -> list[float]:
-        """All finite numbers of the line."""
+        """All finite numbers of the line, ranges included."""
         return [v for v in (*self.values, *self.low, *self.high) if math.isfinite(v)]
 
 
 @dataclass(frozen=True)
 class Ratios:
-    """Naive over aligned error in some cases: what they are, whose colour, and the numbers by name."""
+    """Ratios of naive to aligned error, by the name of each case; ``card`` says whose they are and how to draw them."""
 
     card: ArmCard
     values: Mapping[str, float]
@@ -78,11 +90,14 @@ class Ratios:
 
 @dataclass(frozen=True)
 class Table:
-    """One of the paper's tables beside our runs of it.
+    """One of the paper's tables, with our runs of the same settings beside it.
 
     Attributes:
-        name: of the table; what: the setting that changes, as the title of an axis; where: its values in words.
-        x: its values; theirs, ours: lines over them.
+        name: name of the table.
+        what: the setting that varies, as the title of an axis.
+        where: the values of that setting, in words.
+        x: the values of that setting.
+        theirs, ours: the paper's lines over ``x``, and ours.
     """
 
     name: str
@@ -94,7 +109,7 @@ class Table:
 
 
 def gaps(lines: Sequence[Line], one: str, other: str) -> list[float]:
-    """``one`` minus ``other`` in points, where both are known."""
+    """The line of method ``one`` minus the line of method ``other``, in points, where both values are known."""
     by_name = {line.card.name: line.values for line in lines}
     pairs = zip(by_name.get(one, ()), by_name.get(other, ()), strict=False)
     return [100 * (a - b) for a, b in pairs if math.isfinite(a) and math.isfinite(b)]

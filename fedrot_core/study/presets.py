@@ -1,4 +1,4 @@
-"""Starting points for a lecture: a config each, and what to look for, with the current run's numbers."""
+"""Starting points for a lecture: each is a config with a sentence on what to look for, in the current run's numbers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ class Preset:
     """A named config.
 
     Attributes:
-        name, title: for keys and for people.
+        name: its key.
+        title: its name for people.
         values: what differs from the default config, by URL key.
-        look: what to look for, given the trace and the selected round.
-        round_index: the round in which it shows; None for the newest.
+        look: makes the sentence on what to look for, given the trace and the selected round.
+        round_index: the round that shows it best; None for the newest.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Preset:
 
 
 def outcome(trace: Trace, round_index: int) -> str:
-    """Who stands where at this round: every arm's score, the start and the ceiling."""
+    """A sentence with every arm's score after this round, and the score before training."""
     parts = []
     for card in trace.arms:
         record = trace.at(card.name, round_index)
@@ -72,7 +73,7 @@ def _effect(trace: Trace, round_index: int) -> str:
     naive, aligned = pair
     gain = round(100 * aligned.score) - round(100 * naive.score)
     if abs(gain) <= 2:
-        verdict = "alignment makes no difference to speak of"
+        verdict = "alignment makes hardly any difference"
     else:
         verdict = f"alignment is {abs(gain)} points {'ahead' if gain > 0 else 'behind'}"
     return (
@@ -120,8 +121,8 @@ def _strong(trace: Trace, round_index: int) -> str:
         return ""
     angle = float(np.median(record.pairs.principal_A[0][np.triu_indices(record.pairs.principal_A.shape[-1], 1)]))
     return (
-        f"Clients see few classes each; their subspaces are {angle:.0f}° apart (median), and that "
-        f"part no rotation can mend. "
+        f"Clients see few classes each; their subspaces are {angle:.0f}° apart (median), which "
+        f"no rotation can change. "
         f"{_effect(trace, round_index)}"
     )
 
@@ -142,7 +143,7 @@ PRESETS = (
 
 
 def matching(config: FederationConfig) -> Preset | None:
-    """The preset that ``config`` is, whatever its seed."""
+    """The preset that ``config`` equals but for the seed; None if there is none."""
     for preset in PRESETS:
         if preset.config.with_values({"seed": config.seed}) == config:
             return preset
@@ -150,6 +151,6 @@ def matching(config: FederationConfig) -> Preset | None:
 
 
 def sentence(trace: Trace, round_index: int) -> str:
-    """What to look for: the preset's own sentence, or the plain comparison for any other config."""
+    """What to look for in the selected round: the preset's own sentence, or a plain comparison for any other config."""
     preset = matching(trace.config)
     return (preset.look if preset else _effect)(trace, round_index)

@@ -1,6 +1,6 @@
-"""The paper card: which runs of ours stand beside the paper's numbers, and what they gave.
+"""The paper card: the paper's numbers beside our own runs of the same settings, as far as a small model allows.
 
-Page and command line show the same runs, tables, ratios, differences and content.
+The app's page and the command line both show the runs, tables, ratios, differences and content made here.
 """
 
 from __future__ import annotations
@@ -29,26 +29,27 @@ from fedrot_core.workloads import build_task
 from fedrot_core.workloads.digits import DigitsConfig
 
 BASE: Mapping[str, Any] = {"frames": "trained", "alpha": 0.5, "rank": 4, "lora_alpha": 8.0, "steps": 20}
-"""What is as in the paper, as far as a small model can: skew, rank, scaling, local steps, frames as trained."""
+"""Settings taken from the paper as far as a small model allows: skew, rank, scaling, local steps, frames as trained."""
 
 SEEDS, MOST_SEEDS = 3, 5
 MIDDLE = 10
-"""Clients in the runs over λ and rank, and in the errors."""
+"""Number of clients in the runs over λ and rank, and in the error ratios."""
 
 SETTINGS = ("frames", "rounds", "steps", "batch", "opt", "lr", "seed")
-"""What a person may set besides the number of seeds; the rest is the paper's."""
+"""URL keys that a person may set besides the number of seeds. All other settings are the paper's."""
 
 
 VARIED = ("clients", "lam", "rank")
-"""URL keys in which the runs differ from one another."""
+"""URL keys of the fields in which the runs differ."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Our runs: (setting, seed) -> config.
+    """The configs of our runs.
 
     Attributes:
-        clients, strengths, ranks: one tuple of configs (a config a seed) for each setting of the paper's table.
+        clients, strengths, ranks: one tuple for each value of the setting in the paper's table, with one config per
+            seed.
     """
 
     clients: tuple[tuple[FederationConfig, ...], ...]
@@ -57,27 +58,31 @@ class Plan:
 
     @property
     def configs(self) -> tuple[FederationConfig, ...]:
-        """Every config once, seed by seed, so that every figure has a first answer early."""
+        """Every config once, in order of seeds, so that every figure has first numbers early."""
         cells = (*self.clients, *self.strengths, *self.ranks)
         every = (c for configs in zip(*cells, strict=True) for c in configs)
         return tuple({c.hash: c for c in every}.values())
 
     @property
     def base(self) -> FederationConfig:
-        """One of the runs, for its settings."""
+        """One of the configs, for the settings that all share."""
         return self.clients[1][0]
 
     @property
     def seeds(self) -> int:
-        """How many runs a setting has."""
+        """How many seeds each setting runs on."""
         return len(self.clients[0])
 
 
 def plan(settings: Mapping[str, Any], seeds: int = SEEDS) -> Plan:
-    """Our runs under ``settings``, changes of :data:`BASE` by URL key.
+    """Plan our runs.
+
+    Args:
+        settings: changes to :data:`BASE`, by URL key.
+        seeds: how many seeds each setting runs on.
 
     Raises:
-        ConfigError: when they cannot stand beside each other.
+        ConfigError: if a setting breaks a rule.
     """
     base = FederationConfig().with_values({**BASE, **settings})
 
@@ -93,13 +98,19 @@ def plan(settings: Mapping[str, Any], seeds: int = SEEDS) -> Plan:
 
 
 def paper_card(seeds: int = SEEDS, should_stop: Callable[[], bool] = lambda: False, **settings: Any) -> PaperCard:
-    """Run what the paper ran, as far as a small model can, and set its numbers beside ours.
+    """Run what the paper ran, as far as a small model allows, and set the paper's numbers beside ours.
 
     Args:
-        seeds: runs of each setting; settings: changes of :data:`BASE`, of the names in :data:`SETTINGS`.
+        seeds: how many seeds each setting runs on.
+        should_stop: asked about ten times a second whether to cancel.
+        settings: changes to :data:`BASE`. Only the names in :data:`SETTINGS` may be changed.
+
+    Returns:
+        Tables, ratios of errors and differences between the paper's runs and ours, with texts about them.
 
     Raises:
-        ConfigError: when a setting is the paper's own or breaks a rule; Cancelled: once ``should_stop()`` is true.
+        ConfigError: if a setting is fixed by the paper or breaks a rule.
+        Cancelled: once ``should_stop()`` returns true.
 
     Examples:
         >>> import fedrot_core as fr
@@ -120,12 +131,12 @@ def card(method: str) -> ArmCard:
 
 
 def paper_lines(table: Mapping[str, Sequence[float]]) -> list[Line]:
-    """Lines of one of the paper's tables by method."""
+    """The lines of one of the paper's tables, whose keys are method names."""
     return [Line(card(name), tuple(values)) for name, values in table.items()]
 
 
 def strength_lines() -> list[Line]:
-    """The paper's λ curves, one a task, in the hue of FedRot-LoRA."""
+    """The paper's curves over λ, one per task, in the hue of FedRot-LoRA."""
     looks = (("solid", "circle"), ("dash", "circle-open"))
     return [
         Line(ArmCard(task, task, card("fedrot").hue, dash, symbol), values)
@@ -135,10 +146,11 @@ def strength_lines() -> list[Line]:
 
 @dataclass(frozen=True)
 class PaperCard:
-    """The paper's numbers beside ours, as far as these are done.
+    """The paper's numbers beside ours, as far as our runs are done.
 
     Attributes:
-        found: config hash -> run.
+        plan: the plan.
+        found: the finished runs, by the hash of their config.
     """
 
     plan: Plan
@@ -146,12 +158,12 @@ class PaperCard:
 
     @classmethod
     def of(cls, plan: Plan, runs: Iterable[RunSummary]) -> PaperCard:
-        """From the runs that are done."""
+        """The card made from the runs that are done."""
         return cls(plan, {run.config.hash: run for run in runs})
 
     @functools.cached_property
     def tables(self) -> tuple[Table, ...]:
-        """By clients, by soft strength and by rank."""
+        """Three tables: by number of clients, by soft strength λ and by rank."""
         methods = tuple(paper.ACCURACY)
         return (
             Table("clients", "clients", f"at {_listed(paper.CLIENTS)} clients", paper.CLIENTS,
@@ -164,7 +176,7 @@ class PaperCard:
         )  # fmt: skip
 
     def lines(self, cells: Sequence[Sequence[FederationConfig]], methods: Sequence[str]) -> list[Line]:
-        """Our mean final score over seeds, and its range; NaN where no seed is done."""
+        """A line for each method: the mean of our final scores over seeds, and their range; NaN if no seed is done."""
         lines = []
         for name in methods:
             values = [[v for c in cell if math.isfinite(v := self.final_score(c, name))] for cell in cells]
@@ -179,14 +191,14 @@ class PaperCard:
         return lines
 
     def final_score(self, config: FederationConfig, method: str) -> float:
-        """Score after the last round; NaN while it is missing, or where the arm stopped early."""
+        """Score after the last round; NaN if the run is not done or the arm stopped early."""
         run = self.found.get(config.hash)
         arm = None if run is None else run.arms.get(method)
         return math.nan if arm is None or len(arm.scores) < config.train.rounds else float(arm.scores[-1])
 
     @functools.cached_property
     def ratios(self) -> list[Ratios]:
-        """Naive over aligned error: the paper's by task; ours by way of measuring, median over rounds and seeds."""
+        """Naive over aligned error: the paper's by task; ours measured in two ways, medians over rounds and seeds."""
         theirs = {f"paper, {task}": naive / aligned for task, (naive, aligned) in paper.ERRORS.items()}
         own, same = [], []
         for config in self.plan.clients[paper.CLIENTS.index(MIDDLE)]:
@@ -208,7 +220,7 @@ class PaperCard:
 
     @property
     def headline(self) -> str:
-        """What FedRot-LoRA gains over FedIT by clients, in the paper and here."""
+        """A sentence: what FedRot-LoRA gains over FedIT at each number of clients, in the paper and here."""
         table = self.tables[0]
         theirs, ours = (gaps(lines, "fedrot", "fedit") for lines in (table.theirs, table.ours))
         here = ", ".join(signed(g, 1) for g in ours) or "not yet known"
@@ -220,7 +232,7 @@ class PaperCard:
 
     @property
     def elsewhere(self) -> str:
-        """What an independent replication found."""
+        """A sentence about an independent replication."""
         other = paper.REPLICATION
         return (
             f"An independent replication on a model of 1B parameters with 5 clients found {100 * other['fedrot']:.1f} "
@@ -229,10 +241,10 @@ class PaperCard:
 
     @property
     def note(self) -> str:
-        """Where the numbers come from, and how far they may be read."""
+        """Where the numbers come from, and how to read them."""
         many = "of one seed" if self.plan.seeds == 1 else f"means of {self.plan.seeds} seeds"
         return (
-            f"The paper's are numbers of {paper.SOURCE} ({paper.ACCURACY_TASKS} by clients; MNLI and QQP by λ, read "
+            f"The paper's numbers are from {paper.SOURCE} ({paper.ACCURACY_TASKS} by clients; MNLI and QQP by λ, read "
             f"off a plot; MNLI by rank). Ours are {many}, bars from lowest to highest; the "
             f"runs over λ and rank have {MIDDLE} clients. Two models, two data sets: each figure has its own axis. "
             "Figures of a pair span equally many points, so equal slopes are equal gains; levels must not be compared. "
@@ -241,7 +253,7 @@ class PaperCard:
 
     @property
     def troubles(self) -> list[str]:
-        """Why runs or arms of ours ended early, a sentence each."""
+        """One sentence for each of our runs or arms that ended early, with the reason."""
         return [
             f"Seed {run.config.seed}, {run.config.data.clients} clients: {note}"
             for run in self.found.values()
@@ -250,7 +262,7 @@ class PaperCard:
 
     @functools.cached_property
     def rows(self) -> list[dict[str, Any]]:
-        """One row a number: whose it is, in which table, at which setting, of which method; shares, NaN if missing."""
+        """One row per number: its table, whose it is, the setting and the method; scores are shares, NaN if missing."""
         rows: list[dict[str, Any]] = []
         for table in self.tables:
             for whose, lines in (("paper", table.theirs), ("ours", table.ours)):
@@ -270,7 +282,7 @@ class PaperCard:
 
     @property
     def differences(self) -> list[tuple[str, str, str]]:
-        """What differs between the paper's runs and ours, as they are set now: (what, paper, ours)."""
+        """How the paper's runs differ from ours, as they are set now: tuples (what, paper, ours)."""
         c = self.plan.base
         assert isinstance(c.task, DigitsConfig)
         labels = {leaf.option.key: leaf.option.choices for leaf in leaves()}
@@ -290,7 +302,7 @@ class PaperCard:
 
     @property
     def content(self) -> dict[str, Any]:
-        """Everything: engine, settings, headline, rows and differences; for JSON."""
+        """Everything for a JSON file: engine, settings, headline, rows and differences."""
         return {
             "engine": ENGINE_VERSION,
             "paper": paper.SOURCE,

@@ -1,12 +1,12 @@
-"""Seeds of a study: a config's own and the ones after it."""
+"""The seeds of a study: the seed of a config and the ones that follow it."""
 
 from fedrot_core.config import FederationConfig, leaves
 
 SEEDS = 1 + int(next(leaf.option.high or 0 for leaf in leaves() if leaf.option.key == "seed"))
-"""Seeds are counted modulo this."""
+"""How many seeds there are: the seed after the last one is 0."""
 
 MOST_SEEDS = 100
-"""Of a comparison."""
+"""The most seeds that a comparison may use."""
 
 
 def over_seeds(config: FederationConfig, count: int) -> tuple[FederationConfig, ...]:

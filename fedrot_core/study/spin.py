@@ -1,4 +1,4 @@
-"""What one turn of a client did, in words and rows: for the lab's dialog and the command line."""
+"""What turning one client changed, in words and in rows, for the lab's dialog and the command line."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from fedrot_core.gauge import MetricChange, Spin, replay, spin
 from fedrot_core.wording import percent
 
 CONTRAST = ("principal_angles", "error")
-"""What the conclusion adds to a figure that is drawn from metrics of one kind only: a metric of the other kind."""
+"""One metric that no turn can move and one that a turn can move. If a figure shows metrics of one kind only, the
+conclusion adds the other kind from here."""
 
 IN_CONCLUSION = 2
-"""Metrics of the figure that the conclusion names."""
+"""How many of a figure's metrics the conclusion names."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """A sentence: its first words carry the finding and may be set in bold."""
+    """A sentence in two parts: the finding, which may be set in bold, and the rest."""
 
     finding: str
     rest: str = ""
@@ -31,7 +32,7 @@ class Said:
 
 
 def number(value: float, unit: str, digits: int = 0) -> str:
-    """A metric's value as text; ``digits`` more than usual."""
+    """A metric's value as text, with ``digits`` more digits than usual."""
     if unit == "degrees":
         return f"{value:.{1 + digits}f}°"
     if unit in ("relative", "share"):
@@ -40,7 +41,7 @@ def number(value: float, unit: str, digits: int = 0) -> str:
 
 
 def pair(row: MetricChange) -> tuple[str, str]:
-    """Both values, with so many digits that a movement shows."""
+    """The values before and after as texts, with as many digits as it takes to show a movement."""
     for digits in range(8):
         before, after = (number(value, row.unit, digits) for value in (row.before, row.after))
         if before != after or not row.moved:
@@ -49,12 +50,12 @@ def pair(row: MetricChange) -> tuple[str, str]:
 
 
 def rounding(value: float, unit: str = "") -> str:
-    """A change at rounding level: ``2e-15``, ``1e-13°``, or plainly 0."""
+    """A change at rounding level as text: ``2e-15``, ``1e-13°``, or plain ``0``."""
     return f"{f'{value:.0e}' if value else '0'}{'°' if unit == 'degrees' else ''}"
 
 
 def what_is_done(turn: Spin, layers: int) -> str:
-    """One sentence before the numbers."""
+    """An introduction to the numbers: which client is turned, and how."""
     everywhere = "" if layers == 1 else f" in all {layers} layers"
     text = (
         f"Client {turn.client} sends B R and Rᵀ A in place of B and A, with one random rotation R{everywhere}. What it "
@@ -69,10 +70,11 @@ def what_is_done(turn: Spin, layers: int) -> str:
 
 
 def conclusion(turn: Spin, first: Sequence[str]) -> list[Said]:
-    """What moved and what did not, with the numbers.
+    """Sentences that say what moved and what did not, with the numbers.
 
     Args:
-        first: metrics of the figure that was asked about.
+        turn: the turn and every metric before and after it.
+        first: keys of the metrics that the figure in question shows.
     """
     if not turn.degrees:
         who = f"client {turn.client} has rank 1"
@@ -98,10 +100,12 @@ def _said(row: MetricChange) -> Said:
 
 @dataclass(frozen=True)
 class GaugeTest:
-    """One answer: which metrics moved when a client of one round of one arm was turned.
+    """Which metrics moved when one client was turned, in one round of one method.
 
     Attributes:
-        config: of the run; layers: how many it has.
+        config: config of the run.
+        layers: number of adapted layers.
+        turn: the turn and every metric before and after it.
     """
 
     config: FederationConfig
@@ -116,7 +120,7 @@ class GaugeTest:
 
     @functools.cached_property
     def rows(self) -> list[dict[str, Any]]:
-        """One row a metric: its badge, both values, the largest change, and whether that is a movement."""
+        """One row per metric: its badge, both values, the largest change, and whether that counts as a movement."""
         return [
             {
                 "metric": row.key, "label": row.label, "gauge": row.claim, "unit": row.unit, "as_sent": row.before,
@@ -128,7 +132,7 @@ class GaugeTest:
 
     @property
     def content(self) -> dict[str, Any]:
-        """Everything, for JSON."""
+        """Everything for a JSON file."""
         turn = self.turn
         return {
             "engine": ENGINE_VERSION, "config": self.config.to_dict(), "method": turn.arm, "round": turn.round_index,
@@ -140,13 +144,23 @@ class GaugeTest:
 def gauge_test(
     config: FederationConfig, method: str, round_index: int = 0, client: int = 0, turn: int = 0
 ) -> GaugeTest:
-    """Train ``method`` again up to a round, turn one client's frame at random, and measure everything anew.
+    """Train a method up to a round, turn one client's frame at random, and measure every metric before and after.
+
+    Turning the frame replaces the client's ``B``, ``A`` by ``B R``, ``Rᵀ A`` with a rotation R, so that what the client
+    learned stays the same.
 
     Args:
-        turn: which random rotation.
+        config: the settings of the run.
+        method: a key of :data:`fedrot_core.methods.METHODS`.
+        round_index: the round in which the client is turned, from 0.
+        client: index of the client.
+        turn: number of the random rotation; each number gives another one.
+
+    Returns:
+        Every metric before and after the turn, as rows and in words.
 
     Raises:
-        ConfigError: when the client's factors did not reach the server in that round.
+        ConfigError: if the client's factors did not reach the server in that round.
 
     Examples:
         >>> import fedrot_core as fr

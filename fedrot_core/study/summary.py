@@ -1,4 +1,4 @@
-"""What is kept of many runs, and what many seeds say together. Free of torch, so that figures may read it."""
+"""Summaries of many runs, and statistics over their seeds. Does not import torch, so that figures may use it."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from numpy.typing import NDArray
 from fedrot_core.config import FederationConfig
 
 EXACT_BELOW = 1e-9
-"""A median relative error below this counts as exact: float64 rounding is far below it, every approximation above."""
+"""A method is exact if its median relative error is below this: rounding in float64 stays far below, and every
+approximation is above."""
 
 TIE = 0.01
-"""Median scores within this share, one point, of each other are a tie."""
+"""Median scores that differ by at most this share, one point, are a tie."""
 
 SAME_ERROR = 0.02
 """Aggregation errors within this share of each other count as equal."""
 
 SIGNIFICANT = 0.05
-"""Two arms differ if a sign test over paired seeds gives at most this."""
+"""Two arms differ if the p-value of a sign test over paired seeds is at most this."""
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ArmSummary:
-    """What a sweep keeps of one arm: one entry a round; an arm that stopped early has fewer.
+    """What a sweep keeps of one arm. Arrays have one entry per round; an arm that stopped early has fewer of them.
 
     Attributes:
-        scores, losses: (R,) after each round.
-        errors: (R,) relative error of the arm's own rule, all layers pooled.
-        naive_errors: (R,) likewise of the naive average of the same factors.
-        bytes_up, bytes_down: (R,) per client.
-        seconds: measured work of one client's preparation and of the server's rule, summed over rounds.
-        stopped: why it ended early, or empty.
+        scores, losses: (R,), score and loss after each round.
+        errors: (R,), relative aggregation error of the arm's own method, all layers pooled.
+        naive_errors: (R,), the same error for the naive average of the same factors.
+        bytes_up, bytes_down: (R,), bytes that one client sends and receives.
+        seconds: measured time for preparing one client's upload and for the server's rule, summed over rounds.
+        stopped: why the arm ended early; empty if it did not.
     """
 
     scores: Array
@@ -56,9 +57,10 @@ class RunSummary:
 
     Attributes:
         config: the run's config.
-        arms: by method name.
-        start_score, ceiling: score before training and of the centralised run after each round.
-        error: why the run could not be done, or empty; then there are no arms.
+        arms: summaries of its arms, by method name.
+        start_score: score before any training.
+        ceiling: (R,), score of the centralised run after each round.
+        error: why the run was not possible, in which case it has no arms; otherwise empty.
         score_name: what the task calls its score.
     """
 
@@ -72,7 +74,7 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class Quartiles:
-    """Lower quartile, median and upper quartile over seeds; numbers, or one array entry a round."""
+    """Lower quartile, median and upper quartile over seeds: numbers, or arrays with one entry per round."""
 
     low: Any
     median: Any
@@ -81,17 +83,19 @@ class Quartiles:
 
 @dataclass(frozen=True)
 class ArmStatistics:
-    """One arm over all seeds. n seeds, of which m ran to the last round; NaN where m is 0.
+    """Statistics of one arm over n seeds. Values of the last round are NaN if no seed reached it.
 
     Attributes:
-        name: method name.
-        scores, errors: (R,) quartiles by round, over the seeds that reached it.
-        finals: (n,) score after the last round, NaN where the arm stopped early; score: its quartiles.
+        name: name of the method.
+        scores, errors: (R,), quartiles of the score and of the relative error after each round, over the seeds that
+            reached it.
+        finals: (n,), score after the last round; NaN where the arm stopped early.
+        score: quartiles of ``finals``.
         error: quartiles of the last round's relative error.
         exact: whether the median relative error over rounds and seeds is below :data:`EXACT_BELOW`.
-        bytes_up, bytes_down: per client and round, mean over rounds, median over seeds.
-        work: seconds of one client's preparation and of the server's rule, per round, median over seeds.
-        stopped: why it ended early, one entry for each seed in which it did.
+        bytes_up, bytes_down: bytes per client and round, mean over rounds, median over seeds.
+        work: seconds per round for preparing one client's upload and for the server's rule, median over seeds.
+        stopped: why the arm ended early, one entry for each seed in which it did.
     """
 
     name: str
@@ -113,7 +117,7 @@ class ArmStatistics:
 
 
 def quartiles(values: Array) -> Quartiles:
-    """Over axis 0, leaving NaN out; NaN where nothing is left."""
+    """Quartiles over axis 0, ignoring values that are not finite; NaN where none is left."""
     shape = values.shape[1:]
     columns = values.reshape(len(values), -1).T if len(values) else np.zeros((int(np.prod(shape)), 0))
     ranks = np.full((len(columns), 3), np.nan)
@@ -126,7 +130,7 @@ def quartiles(values: Array) -> Quartiles:
 
 
 def statistics(runs: Sequence[RunSummary], name: str) -> ArmStatistics:
-    """What all ``runs`` (same config, different seeds) say of the arm ``name``."""
+    """Statistics of the arm ``name`` over ``runs``, which differ in their seeds only."""
     arms = [run.arms[name] for run in runs if name in run.arms]
     rounds = runs[0].config.train.rounds if runs else 0
     scores, errors = (np.full((len(arms), rounds), np.nan) for _ in range(2))
@@ -160,10 +164,11 @@ class Choice:
     """Which method to choose, and how sure that is.
 
     Attributes:
-        best: highest median final score among arms that never stopped.
-        chosen: the cheapest by traffic whose median is within ``margin`` of it; the better one where traffic is equal.
-        tied: (arm, seeds in which it scored at least as high as ``chosen``) of arms that the seeds do not separate
-            from ``chosen`` by :func:`sign_test`.
+        best: the arm with the highest median final score, among arms that stopped early on no seed.
+        chosen: the arm with the least traffic whose median is within the margin of the best; if several have equal
+            traffic, the one that scores higher.
+        tied: arms that a :func:`sign_test` over the seeds does not tell apart from ``chosen``, each with the number of
+            seeds in which it scored at least as high.
     """
 
     best: ArmStatistics
@@ -172,9 +177,13 @@ class Choice:
 
 
 def sign_test(gains: Array) -> float:
-    """Two-sided p of the sign test on paired differences (n,): how often so uneven a split of signs comes by chance.
+    """Two-sided p-value of the sign test: how often chance splits the signs at least as unevenly.
 
-    Zeros count for neither side; 1 where all are zero. Five seeds cannot go below 1/16.
+    Args:
+        gains: (n,), paired differences. Zeros count for neither side.
+
+    Returns:
+        The p-value; 1 if all differences are zero. With five seeds it cannot be below 1/16.
     """
     up, down = int((gains > 0).sum()), int((gains < 0).sum())
     n = up + down
@@ -183,7 +192,15 @@ def sign_test(gains: Array) -> float:
 
 
 def choose(arms: Sequence[ArmStatistics], margin: float = TIE) -> Choice | None:
-    """The recommendation; None while no arm has run to its end. Arms share their seeds, so differences are paired."""
+    """Choose the cheapest arm among those that score within ``margin`` of the best.
+
+    Args:
+        arms: statistics over the same seeds, so that differences between arms are paired.
+        margin: how far below the best median score an arm may stay, as a share.
+
+    Returns:
+        The choice; None if no arm ran to its last round on every seed.
+    """
     able = [arm for arm in arms if not arm.stopped and np.isfinite(arm.score.median)]
     if not able:
         return None

@@ -1,6 +1,7 @@
-"""Many runs: those of one setting together as one batched program, and batches side by side on this machine's cores.
+"""Sweeps of many runs. Runs of one setting train together as one batched program, and batches run in parallel.
 
-Uses joblib, so that a caller who has outgrown one machine can wrap :func:`sweep` in ``joblib.parallel_config``.
+Batches are dispatched by joblib, so a caller who needs more than one machine can wrap :func:`sweep` in
+``joblib.parallel_config``.
 """
 
 from __future__ import annotations
@@ -31,18 +32,19 @@ from fedrot_core.study.summary import ArmSummary, RunSummary
 __all__ = ["ArmSummary", "RunSummary", "batches", "summarise", "sweep"]
 
 ROWS_AT_ONCE = {"cpu": 128, "cuda": 8192, "mps": 4096}
-"""Most rows in one batch. A CPU gains nothing from more, and small batches show results sooner; a GPU starves below."""
+"""Most rows in one batch, by device. A CPU gains nothing from larger batches, and small ones show results sooner; a GPU
+needs many rows to be busy."""
 
 MOST_JOBS = 4
-"""Batches at once unless asked otherwise: they share one process, and more threads only wait for its interpreter."""
+"""Most batches at once by default. They are threads of one process; more would only wait for its interpreter."""
 
 CANCEL_SECONDS = 0.1
-"""How often a sweep asks whether it should stop."""
+"""Seconds between two checks whether a sweep should stop."""
 
 
 @dataclass(frozen=True)
 class RoundNumbers:
-    """What a sweep keeps of one arm's round; fields as in :class:`ArmSummary`."""
+    """What a sweep keeps of one round of one arm. The fields mean the same as in :class:`ArmSummary`."""
 
     arm: str
     score: float
@@ -55,7 +57,7 @@ class RoundNumbers:
 
     @classmethod
     def of(cls, finished: Finished) -> RoundNumbers:
-        """From a finished round; measures errors only."""
+        """Take the numbers from a finished round, and measure its errors but no other metric."""
         context = finished.context
         errors = relative_errors(finished.sent, context.reference, finished.update, context.weights)
         return cls(
@@ -70,12 +72,19 @@ class RoundNumbers:
 
 
 def summarise(configs: Sequence[FederationConfig], should_stop: Callable[[], bool] = lambda: False) -> list[RunSummary]:
-    """Run ``configs``, which differ in seed and methods only, as one batch, and keep their summaries, in this order.
+    """Run ``configs`` as one batch and summarise each run.
 
-    A run that is impossible gives its error, not an exception, and leaves the others alone.
+    A config that cannot run does not disturb the others: its summary holds the error message.
+
+    Args:
+        configs: configs that differ in seed and methods only.
+        should_stop: asked before each local step whether to cancel.
+
+    Returns:
+        One summary per config, in the same order.
 
     Raises:
-        Cancelled: as soon as ``should_stop()`` is true; it is asked before each local step.
+        Cancelled: once ``should_stop()`` returns true.
     """
     able: dict[int, Federation] = {}
     found: dict[int, RunSummary] = {}
@@ -122,7 +131,7 @@ def _arm(rounds: Sequence[RoundNumbers], stopped: str) -> ArmSummary:
 
 
 def batches(configs: Sequence[FederationConfig], jobs: int) -> list[list[FederationConfig]]:
-    """Runs under the same conditions together, within :data:`ROWS_AT_ONCE`; fewer groups than ``jobs`` are split."""
+    """Runs that may train together, up to :data:`ROWS_AT_ONCE` rows. Fewer groups than ``jobs`` are split further."""
     groups: dict[str, list[FederationConfig]] = defaultdict(list)
     for config in configs:
         groups[json.dumps(config.conditions, sort_keys=True)].append(config)
@@ -140,13 +149,18 @@ def batches(configs: Sequence[FederationConfig], jobs: int) -> list[list[Federat
 def sweep(
     configs: Sequence[FederationConfig], should_stop: Callable[[], bool] = lambda: False, jobs: int | None = None
 ) -> Iterator[RunSummary]:
-    """Summaries of all ``configs``, in order of completion.
+    """Run all ``configs`` and yield their summaries as they are done.
 
     Args:
-        should_stop: asked ten times a second; once true, every run under way ends within a local step and
+        configs: the runs. They need not share any setting.
+        should_stop: asked ten times a second. Once it returns true, every run under way ends within a local step and
             :class:`fedrot_core.errors.Cancelled` is raised.
-        jobs: batches at once, one thread each; by default the machine's cores up to :data:`MOST_JOBS`, or one where
-            runs use an accelerator. For many cores or machines, choose processes by ``joblib.parallel_config``.
+        jobs: how many batches run at once, each in one thread. The default is the number of cores, at most
+            :data:`MOST_JOBS`, or 1 if runs use an accelerator. For many cores or several machines, select processes
+            with ``joblib.parallel_config``.
+
+    Yields:
+        One summary per config, in order of completion.
     """
     on_cpu = all(
         pick_compute(*how).device.type == "cpu" for how in {(config.device, config.precision) for config in configs}

@@ -1,4 +1,4 @@
-"""Rows and contents of a study as text: strict JSON and CSV, the same from page, command line and lecture pack."""
+"""The results of a study as strict JSON or CSV, the same from the app, the command line and lecture packs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 
 def as_json(content: Any) -> str:
-    """Strict JSON: what is not finite becomes null."""
+    """Strict JSON, in which numbers that are not finite become null."""
     return json.dumps(_finite(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """CSV with the columns of all rows; empty where a row has none or no finite number."""
+    """CSV with the columns of all rows. A cell is empty if its row lacks the value or the number is not finite."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     file = io.StringIO()
     writer = csv.DictWriter(file, names, restval="", lineterminator="\n")

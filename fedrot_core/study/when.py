@@ -1,6 +1,6 @@
-"""Where alignment matters: which settings are compared, and what their results say in words.
+"""Where alignment matters: a map of settings to compare, and what the results say in words.
 
-Page and command line show the same map, search, verdicts, rows and content.
+The app's page and the command line both show the map, search, verdicts, rows and content made here.
 """
 
 from __future__ import annotations
@@ -23,35 +23,36 @@ from fedrot_core.workloads import WORKLOADS
 
 NAIVE = "fedit"
 ALIGNED = ("fedrot", "fedrot_code", "gpa")
-"""Methods that can stand against the naive average; the first is the default."""
+"""Methods that can be compared with naive averaging. The first is the default."""
 
 ROWS: Mapping[str, str] = {"rank": "rank r", "theta": "turn θ"}
-"""What the rows of the map may be, and their labels; the first is the default."""
+"""Settings that the rows of the map may vary, and their labels. The first is the default."""
 
 DEPTHS = ("quick", "full")
-"""How many rounds a setting runs: few for a quick look, or all of the config; the first is the default."""
+"""How many rounds each setting runs: a few for a quick look, or all of the config's. The first is the default."""
 
 NO_SKEW = Skew("steps", "local steps (right: clients drift apart)", "steps", (1, 5, 10, 20, 50), 50, 1)
-"""Across the map where a workload has no axis of heterogeneity: the more steps, the more clients part."""
+"""What the map's columns vary if a workload has no axis of heterogeneity: more steps let clients drift apart."""
 
 SKEW = "skew"
-"""In :data:`SEARCHED`: "strongest" or "none", on the workload's own axis; left out where it has none."""
+"""A key in :data:`SEARCHED`. Its value, "strongest" or "none", selects a value on the workload's axis of heterogeneity;
+workloads without one ignore it."""
 
 RANKS: tuple[int, ...] = (1, 2, 4, 8, 16)
 TURNS: tuple[float, ...] = (0, 30, 60, 90, 120, 150, 180)
 QUICK_ROUNDS = 8
 
 TIE_POINTS = 100 * TIE
-"""Score differences up to this many points are ties."""
+"""Differences of scores up to this many points are ties."""
 
 SHOWN_POINTS = 0.05
-"""Differences of scores below this many points are shown as none."""
+"""Differences of scores below this many points are shown as no difference."""
 
 ROUNDING = 1e-9
-"""Ratios of errors this close to one, in decades, are rounding."""
+"""Ratios of errors that are this close to one, in decades, differ from it by rounding."""
 
 TINY = 1e-12
-"""Relative errors below this are rounding of an exact zero; ratios are taken against it."""
+"""Relative errors below this are an exact zero up to rounding; ratios use this value in their place."""
 
 SEARCHED: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("as trained", {"frames": "trained"}),
@@ -76,12 +77,18 @@ SEARCHED: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("reference 3 rounds old", {"stale": 3}),
     ("A matched in every round", {"side": "A"}),
 )  # fmt: skip
-"""Further settings in which alignment may fail, each a change of the session's config."""
+"""Further settings in which alignment may fail: a name, and changes to the config by URL key."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One run to compare: its name in lists, its config, and its place on the map if it has one."""
+    """One setting to compare.
+
+    Attributes:
+        name: its name in lists.
+        config: the config of its run.
+        x, y: its place on the map; NaN if it is not on the map.
+    """
 
     name: str
     config: FederationConfig
@@ -91,13 +98,16 @@ class Setting:
 
 @dataclass(frozen=True)
 class Plan:
-    """The settings of the map and of the search beside it.
+    """The settings of a map, and of the search for further ones in which alignment fails.
 
     Attributes:
-        base: the config around which they stand; aligned: the method that stands against the naive average.
-        rows, depth: entries of :data:`ROWS` and :data:`DEPTHS`.
-        x, y: axes of the map.
-        settings: of the map; search: further ones in which alignment may fail.
+        base: the config that all settings change.
+        aligned: the method that is compared with naive averaging.
+        rows: the setting that the map's rows vary, a key of :data:`ROWS`.
+        depth: how long the runs are, one of :data:`DEPTHS`.
+        x, y: the axes of the map.
+        settings: the settings of the map.
+        search: further settings in which alignment may fail.
     """
 
     base: FederationConfig
@@ -120,10 +130,10 @@ class Plan:
         return tuple(setting.config for setting in self.search)
 
     def runs(self, search: bool) -> tuple[FederationConfig, ...]:
-        """All configs of the map, and of the search if it is wanted; each once.
+        """All configs of the map, and of the search if it is wanted, without repetition.
 
         Raises:
-            ConfigError: when no setting of the map is possible.
+            ConfigError: if no setting of the map is possible.
         """
         if not self.settings:
             raise rule("A map", "hold at least one possible setting", "none", "Change a setting.")
@@ -131,18 +141,18 @@ class Plan:
 
     @property
     def key(self) -> str:
-        """Names this map."""
+        """An identifier of this map."""
         return "-".join((self.rows, self.aligned, self.settings[0].config.hash))
 
     @property
     def varied(self) -> tuple[str, ...]:
-        """URL keys in which the settings of the map differ from one another."""
+        """URL keys of the fields in which the settings of the map differ."""
         skew = self.base.task.skew or NO_SKEW
         return skew.key, *skew.also, self.rows
 
     @property
     def around(self) -> str:
-        """What all settings of the map share, in one sentence."""
+        """A sentence about what all settings of the map share."""
         train = self.base.train
         optimizer = next(leaf.option for leaf in leaves() if leaf.option.key == "opt").choices[train.optimizer]
         return (
@@ -153,16 +163,16 @@ class Plan:
 
     @property
     def note(self) -> str:
-        """How the map's colours and numbers are to be read."""
+        """How to read the map's colours and numbers."""
         return (
-            f"Colour and first line: naive over aligned aggregation error, each arm's own on its own clients' factors, "
+            f"Colour and first line: naive over aligned aggregation error, each measured on its own clients' factors, "
             f"all layers pooled, in round {rounds_of(self.base, self.depth) - 1} (the last). Second line: "
             f"{self.base.task.score} of the aligned arm minus the naive one, in points."
         )
 
     @property
     def limits(self) -> str:
-        """What the numbers cannot say."""
+        """What the numbers cannot show."""
         applies = self.rows == "rank" and self.aligned == "fedrot" and self.base.align.group == "SO"
         alone = " At r = 1 the only rotation is the identity, so FedRot-LoRA in SO(r) cannot turn anything."
         return (
@@ -172,12 +182,15 @@ class Plan:
 
 
 def rounds_of(base: FederationConfig, depth: str) -> int:
-    """How many rounds a setting runs."""
+    """How many rounds each setting runs."""
     return min(QUICK_ROUNDS, base.train.rounds) if depth == "quick" else base.train.rounds
 
 
 def plan(base: FederationConfig, rows: str = "rank", aligned: str = ALIGNED[0], depth: str = DEPTHS[0]) -> Plan:
-    """The map around ``base``: skew against rank, or against the turn θ between two halves of the clients."""
+    """Plan a map around ``base``: heterogeneity against rank, or against the turn θ between two halves of the clients.
+
+    The arguments are those of :func:`when_it_matters`.
+    """
     x, y, settings = _map(base, rows, aligned, depth)
     return Plan(base, aligned, rows, depth, x, y, settings, _search(base, aligned, depth, settings))
 
@@ -190,15 +203,22 @@ def when_it_matters(
     search: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Findings:
-    """Run the map around ``base`` and say where alignment pays, where not, and where it hurts.
+    """Run a map of settings around ``base`` and say where alignment pays, where it does not, and where it hurts.
 
     Args:
-        rows, aligned, depth: what varies beside the skew, the method against naive averaging, how long runs are: of
-            :data:`ROWS`, :data:`ALIGNED`, :data:`DEPTHS`.
-        search: whether the further settings run too, in which alignment may fail.
+        base: the config that all settings change. The map's columns vary the heterogeneity of its workload.
+        rows: what the map's rows vary, a key of :data:`ROWS`.
+        aligned: the method that is compared with naive averaging, one of :data:`ALIGNED`.
+        depth: how long the runs are, one of :data:`DEPTHS`.
+        search: whether to run further settings too, in which alignment may fail.
+        should_stop: asked about ten times a second whether to cancel.
+
+    Returns:
+        One finding for each setting, with texts and rows about all of them.
 
     Raises:
-        ConfigError: when no setting of the map is possible; Cancelled: once ``should_stop()`` is true.
+        ConfigError: if no setting of the map is possible.
+        Cancelled: once ``should_stop()`` returns true.
 
     Examples:
         >>> import fedrot_core as fr
@@ -263,7 +283,14 @@ def _unturned(config: FederationConfig) -> FederationConfig:
 
 @dataclass(frozen=True)
 class Finding:
-    """A setting and its numbers, as far as they are known; ``score``: what the task calls its score."""
+    """A setting and its numbers, as far as they are known.
+
+    Attributes:
+        setting: the setting.
+        cell: its errors, their ratio and the gain.
+        naive_score, aligned_score: score of each arm after its last round; NaN if unknown.
+        score: what the task calls its score.
+    """
 
     setting: Setting
     cell: Cell
@@ -273,7 +300,7 @@ class Finding:
 
     @classmethod
     def of(cls, setting: Setting, run: RunSummary | None, aligned: str) -> Finding:
-        """From what its run gave: pending, without result, or two errors and two scores."""
+        """The finding of a run: pending if ``run`` is None, otherwise both arms' numbers, or why there are none."""
         key, score = setting.config.hash, setting.config.task.score
         if run is None:
             return cls(setting, Cell(setting.x, setting.y, key), math.nan, math.nan, score)
@@ -294,7 +321,7 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        """What alignment does here, in words that follow from the numbers; or why there are none."""
+        """What alignment does in this setting, in words that follow from the numbers; or why there are no numbers."""
         if not self.cell.known:
             return self.cell.note or "not run yet"
         gain, amount = self.cell.gain, signed(abs(self.cell.gain)).lstrip("+")
@@ -311,10 +338,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """What the settings of a plan gave so far.
+    """The results of a plan so far, and what they say.
 
     Attributes:
-        mapped: one finding for each setting of the map; searched: of the search, empty until somebody asks for it.
+        plan: the plan.
+        mapped: one finding for each setting of the map.
+        searched: one finding for each setting of the search; empty if the search was not asked for.
     """
 
     plan: Plan
@@ -323,7 +352,7 @@ class Findings:
 
     @classmethod
     def of(cls, plan: Plan, runs: Iterable[RunSummary], searched: bool = False) -> Findings:
-        """From the runs that are done; ``searched``: whether the search was asked for."""
+        """The findings of the runs that are done. ``searched`` says whether the search was asked for."""
         by_hash = {run.config.hash: run for run in runs}
 
         def found(settings: Sequence[Setting]) -> tuple[Finding, ...]:
@@ -333,17 +362,17 @@ class Findings:
 
     @property
     def every(self) -> tuple[Finding, ...]:
-        """Map and search."""
+        """The findings of the map, then those of the search."""
         return self.mapped + self.searched
 
     @property
     def cells(self) -> list[Cell]:
-        """Of the map."""
+        """The cells of the map."""
         return [finding.cell for finding in self.mapped]
 
     @property
     def headline(self) -> str:
-        """In how many settings of the map alignment wins, ties and loses."""
+        """A sentence: in how many settings of the map alignment wins, ties and loses."""
         gains = [f.cell.gain for f in self.mapped if f.cell.known]
         if not gains and any(f.cell.done for f in self.mapped):
             return f"None of the {len(self.mapped)} settings could be compared: {self.mapped[0].verdict}"
@@ -363,7 +392,7 @@ class Findings:
 
     @property
     def by_score(self) -> str:
-        """In how many settings, searched ones too, the score is lower with alignment."""
+        """A phrase: in how many settings of map and search the score is lower with alignment."""
         gains = [f.cell.gain for f in self.every if f.cell.known]
         return (
             f"lower with alignment in {sum(g < -SHOWN_POINTS for g in gains)} of {len(gains)} settings, "
@@ -372,7 +401,7 @@ class Findings:
 
     @property
     def by_error(self) -> str:
-        """In how many settings, searched ones too, the aggregation error is higher with alignment."""
+        """A phrase: in how many settings of map and search the aggregation error is higher with alignment."""
         ratios = [f.cell.ratio for f in self.every if f.cell.known]
         markedly = sum(r < -math.log10(1 + SAME_ERROR) for r in ratios)
         return (
@@ -381,13 +410,13 @@ class Findings:
         )
 
     def worst(self, by: str, count: int) -> list[Finding]:
-        """The settings in which alignment helps least or hurts most, by ``"gain"`` or ``"ratio"``, worst first."""
+        """The ``count`` settings in which alignment helps least or hurts most, by "gain" or "ratio", worst first."""
         value: Callable[[Finding], float] = lambda f: float(getattr(f.cell, by))  # noqa: E731
         return sorted((f for f in self.every if f.cell.known), key=value)[:count]
 
     @functools.cached_property
     def rows(self) -> list[dict[str, Any]]:
-        """One row a setting, plain numbers: shares as shares, gains in points; NaN where there are none."""
+        """One row per setting, in plain numbers: shares from 0 to 1, gains in points; NaN where there is no number."""
         return [
             {
                 "setting": f.setting.name,
@@ -404,7 +433,7 @@ class Findings:
 
     @property
     def content(self) -> dict[str, Any]:
-        """Everything: engine, config, methods, headline, counts and rows; for JSON."""
+        """Everything for a JSON file: engine, config, methods, headline, counts and rows."""
         return {
             "engine": ENGINE_VERSION,
             "config": self.plan.base.to_dict(),
@@ -421,5 +450,5 @@ class Findings:
 
 
 def label(method: str) -> str:
-    """A method's name for people."""
+    """The name of a method for people."""
     return METHODS[method].card.label

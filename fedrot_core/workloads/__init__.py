@@ -1,4 +1,4 @@
-"""Workloads: what clients learn. Adding one is adding a file that registers a :class:`Task`."""
+"""Workloads: what clients learn. To add one, add a file that registers a :class:`Task`."""
 
 import sys
 

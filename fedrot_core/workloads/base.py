@@ -20,22 +20,22 @@ from fedrot_core.factors import Factors, LayerSpec
 from fedrot_core.registry import Registry
 
 POOLED = -1
-"""Client index of the centralised run, which trains on everyone's data."""
+"""Client index of the centralised run, which trains on the data of all clients."""
 
 
 class RoundProgram(Program, Protocol):
-    """A program that can be given round after round."""
+    """A gradient program that is given the data of one round after another."""
 
     def start_round(self, batches: Sequence[Any]) -> None:
-        """Take the round's rows and mini-batches, in this order, each from a task's :meth:`Task.batch`."""
+        """Take the rows and mini-batches of a round, in this order; each entry comes from a :meth:`Task.batch`."""
 
 
 @dataclass(frozen=True)
 class RowGroup:
-    """Rows that stand on one frozen base.
+    """Rows that train on top of the same frozen base.
 
     Attributes:
-        clients: whose data each row trains on; a client index or :data:`POOLED`.
+        clients: for each row, the client whose data it trains on, or :data:`POOLED` for the data of all.
         base: (L, o, i) what was merged into the frozen weights, in units of ``B A``; None for the untouched base.
     """
 
@@ -44,16 +44,17 @@ class RowGroup:
 
 
 class Task(ABC):
-    """One workload built for one config: data dealt to clients, the frozen base, and how to score a global adapter.
+    """A workload set up for one config: the clients' data, the frozen base, and the scoring of global adapters.
 
     Attributes:
         layers: the adapted layers.
-        sample_counts: (K,) training samples of each client.
-        class_counts: (K, classes) or None where the task has no classes; class_name: what one class is called.
-        score_name: what :meth:`evaluate`'s second number is called on axes; higher is better, 1 is perfect.
-        loss_name: likewise for its first number.
-        summary: one line that says what the model and data are, with their dimensions.
-        inputs: names of the first layer's inputs, where they mean something to a person, such as pixels.
+        sample_counts: (K,), number of training samples of each client.
+        class_counts: (K, classes), samples of each class on each client; None if the task has no classes.
+        class_name: what one class is called.
+        score_name: what axes call the score, the second number of :meth:`evaluate`. Higher is better, 1 is perfect.
+        loss_name: what axes call the loss, the first number of :meth:`evaluate`.
+        summary: one line that describes the model and the data, with their dimensions.
+        inputs: names of the first layer's inputs if they mean something to a person, as pixels do.
     """
 
     layers: tuple[LayerSpec, ...]
@@ -67,26 +68,30 @@ class Task(ABC):
 
     @abstractmethod
     def program(self, rows: int) -> RoundProgram:
-        """A gradient program for this many rows."""
+        """Make a gradient program for this many rows."""
 
     @abstractmethod
     def batch(self, round_index: int, groups: Sequence[RowGroup]) -> Any:
-        """This round's rows and mini-batches, in the workload's own form, for :meth:`RoundProgram.start_round`.
+        """Make this round's rows and mini-batches, in the workload's own form, for :meth:`RoundProgram.start_round`.
 
-        Equal (seed, round, client) means equal batches in every arm. A program takes the batches of several tasks at
-        once where their configs differ in seed and methods only.
+        The same seed, round and client give the same mini-batches in every arm. A program takes the batches of several
+        tasks at once if their configs differ in seed and methods only.
         """
 
     @abstractmethod
     def evaluate(self, adapters: Factors, base: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Loss and score (G,) of G adapters (L, G, r, i), (L, G, o, r) on held-out data.
+        """Score adapters on held-out data.
 
         Args:
-            base: (L, o, i) what was merged into the frozen weights, in units of ``B A``.
+            adapters: G adapters, (L, G, r, i) and (L, G, o, r).
+            base: (L, o, i), what was merged into the frozen weights, in units of ``B A``; None if nothing was.
+
+        Returns:
+            Loss and score of each adapter, (G,) each.
         """
 
     def evaluate_each(self, models: Sequence[tuple[Factors, Tensor | None]]) -> list[tuple[Tensor, Tensor]]:
-        """:meth:`evaluate` of several (adapters, base); those on the untouched base in one call."""
+        """Call :meth:`evaluate` for several pairs (adapters, base), with all on the untouched base in one call."""
         found = {n: self.evaluate(f, base) for n, (f, base) in enumerate(models) if base is not None}
         plain = {n: f for n, (f, base) in enumerate(models) if base is None}
         if plain:
@@ -98,12 +103,14 @@ class Task(ABC):
 
 @dataclass(frozen=True)
 class Workload:
-    """A registry entry.
+    """An entry of the registry of workloads.
 
     Attributes:
-        name: for links and code; label: for people; about: what clients learn, in one sentence for who chooses.
-        settings: what can be set of it.
-        task: builds the :class:`Task` of a config.
+        name: its name in links and code.
+        label: its name for people.
+        about: what clients learn, in one sentence for people who choose a workload.
+        settings: the class of its settings.
+        task: makes the :class:`Task` of a config.
     """
 
     name: str
@@ -117,16 +124,18 @@ WORKLOADS: Registry[Workload] = Registry("Task", "task")
 
 
 def register(name: str, label: str, about: str, settings: type[TaskConfig]) -> Callable[[type[Task]], type[Task]]:
-    """Class decorator for a :class:`Task` whose constructor takes ``(config, compute)``.
+    """Class decorator that registers a :class:`Task` whose constructor takes ``(config, compute)``.
+
+    The arguments are described at :class:`Workload`.
 
     Raises:
-        ValueError: when the name or ``settings`` is taken, or a setting has the URL key of another field.
+        ValueError: if the name or ``settings`` is taken, or if a setting has the URL key of another field.
     """
 
     def add(cls: type[Task]) -> type[Task]:
         if "name" in vars(settings):
             kind = settings.__name__
-            raise ValueError(f"Settings must be of one workload; {kind} is that of {settings.name!r}. Extend it.")
+            raise ValueError(f"Settings must belong to one workload; {kind} belongs to {settings.name!r}. Extend it.")
         settings.name = name
         taken = {leaf.option.key: leaf.option for entry in WORKLOADS.values() for leaf in leaves_of(entry.settings)}
         taken |= {leaf.option.key: leaf.option for leaf in (TASK, *leaves_of(FederationConfig))}
@@ -140,5 +149,5 @@ def register(name: str, label: str, about: str, settings: type[TaskConfig]) -> C
 
 
 def build_task(config: FederationConfig, compute: Compute) -> Task:
-    """The task that ``config`` names."""
+    """Build the task that ``config`` names."""
     return WORKLOADS[config.task.name].task(config, compute)

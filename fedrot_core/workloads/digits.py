@@ -1,8 +1,8 @@
-"""Real handwritten digits (scikit-learn, 1,797 images of 8 x 8) and a small pretrained MLP.
+"""Real handwritten digits (scikit-learn, 1,797 images of 8 x 8 pixels) and a small pretrained MLP.
 
-The network is pretrained on the first few classes and then frozen; federated LoRA on all its linear layers must
-learn all ten. The train/test split and the frozen network do not depend on the run's seed: every run adapts the same
-model.
+The network is pretrained on the first few classes and then frozen. Federated LoRA on all of its linear layers must
+learn all ten classes. The split into training and test images and the frozen network do not depend on the run's seed,
+so every run adapts the same model.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from fedrot_core.workloads.sampled import SampledConfig
 
 CLASSES = 10
 SIDE = 8
-"""Pixels of an image's side."""
+"""Width and height of an image in pixels."""
 
 TEST_SHARE = 0.25
 PRETRAIN_STEPS = 150
@@ -49,7 +49,7 @@ def _data() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 @lru_cache(maxsize=16)
 def pretrained(known_classes: int, hidden: int) -> FrozenMlp:
-    """An MLP 64-hidden-hidden-10 trained on the first ``known_classes`` digits, full batch, then frozen."""
+    """An MLP of widths 64-hidden-hidden-10, trained full-batch on the first ``known_classes`` digits, then frozen."""
     x, y, _, _ = _data()
     mask = y < known_classes
     x, y = x[mask], y[mask]
@@ -90,7 +90,7 @@ def _pretrained_on(known_classes: int, hidden: int, compute: Compute) -> FrozenM
 
 @dataclass(frozen=True)
 class DigitsConfig(SampledConfig):
-    """The digits: how they are split, and the network that reads them."""
+    """The digits: how the samples are split, and the frozen network that is adapted."""
 
     score = "accuracy"
 
@@ -131,7 +131,7 @@ class DigitsConfig(SampledConfig):
     DigitsConfig,
 )  # fmt: skip
 class Digits(Task):
-    """Classify all ten digits by adapting a network that knows only some."""
+    """Classify all ten digits by adapting a network that was pretrained on some of them."""
 
     class_name = "digit"
     score_name = "test accuracy"
@@ -184,7 +184,7 @@ class Digits(Task):
         return loss.double().cpu(), accuracy.cpu()
 
     def _adapted(self, base: Tensor | None) -> FrozenMlp:
-        """The frozen network with ``base`` merged in."""
+        """The frozen network with ``base`` merged into its weights."""
         if base is None:
             return self.base
         shifts = [self.config.lora.scaling * base[n, : s.d_out, : s.d_in] for n, s in enumerate(self.layers)]

@@ -1,4 +1,4 @@
-"""A frozen MLP with LoRA on every linear layer: batched over rows, gradients derived by hand.
+"""A frozen MLP with LoRA on every linear layer, batched over rows, with gradients derived by hand.
 
 Letters: N rows, b batch size, G adapters that are scored at once.
 """
@@ -18,20 +18,29 @@ from fedrot_core.factors import Factors
 
 @dataclass(frozen=True)
 class FrozenMlp:
-    """Weights (d_out, d_in) and biases (d_out,) of a ReLU network; nothing of it trains."""
+    """Weights (d_out, d_in) and biases (d_out,) of each layer of a ReLU network, none of which is trained."""
 
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor, ...]
 
     def to(self, compute: Compute) -> FrozenMlp:
-        """A copy where and as ``compute`` says."""
+        """A copy with the device and the number type of ``compute``."""
         weights, biases = (
             tuple(x.to(compute.device, compute.dtype) for x in part) for part in (self.weights, self.biases)
         )
         return FrozenMlp(weights, biases)
 
     def logits(self, x: Tensor, adapters: Sequence[Factors], scaling: float) -> Tensor:
-        """Outputs of the adapted network: x (n, d) and global factors (G, ...) a layer -> (G, n, classes)."""
+        """Outputs of the adapted network.
+
+        Args:
+            x: (n, d), the inputs.
+            adapters: for each layer, the factors of G adapters, (G, r, i) and (G, o, r).
+            scaling: factor in front of ``B A``.
+
+        Returns:
+            (G, n, classes), the outputs under each adapter.
+        """
         h = x  # the first frozen layer's outputs are the same for all adapters
         for layer, (W, bias, f) in enumerate(zip(self.weights, self.biases, adapters, strict=True)):
             z = torch.baddbmm(F.linear(h, W, bias).expand(len(f.A), -1, -1), h @ f.A.mT, f.B.mT, alpha=scaling)
@@ -41,11 +50,11 @@ class FrozenMlp:
 
 @dataclass(frozen=True)
 class MlpBatch:
-    """A round's samples for adjacent rows.
+    """A round's samples for n adjacent rows.
 
     Attributes:
-        index: (steps, n, b) into the pool.
-        networks: how many adjacent rows stand on which frozen network; the counts sum to n.
+        index: (steps, n, b), indices of the samples in the pool.
+        networks: pairs of a number of adjacent rows and the frozen network that they share; the numbers sum to n.
     """
 
     index: Tensor
@@ -53,7 +62,7 @@ class MlpBatch:
 
 
 class MlpProgram:
-    """Cross-entropy gradients of N rows' LoRA factors on mini-batches of a common sample pool.
+    """Cross-entropy gradients of the LoRA factors of N rows, on mini-batches from a common pool of samples.
 
     The first frozen layer's outputs are computed once for the pool and gathered per batch.
 

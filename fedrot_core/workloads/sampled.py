@@ -1,4 +1,4 @@
-"""What workloads share that deal labelled samples to clients and train on mini-batches of them."""
+"""The common part of workloads that deal labelled samples to clients and train on mini-batches of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALPHAS: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 100.
 
 @dataclass(frozen=True)
 class SampledConfig(TaskConfig):
-    """How samples are dealt to clients, and how many one step takes."""
+    """Settings of workloads with samples: how samples are dealt to clients, and how many one step takes."""
 
     skew = Skew(
         "alpha", "Dirichlet α (left: strong skew)", "α", (0.05, 0.1, 0.3, 1, 10), strongest=0.05, none=100.0,
@@ -44,7 +44,7 @@ class SampledConfig(TaskConfig):
         6,
         "min",
         "Fewest samples per client",
-        "The split never leaves a client with fewer training samples.",
+        "Every client gets at least this many training samples.",
         unit="samples",
         low=1,
         high=32,
@@ -66,7 +66,7 @@ class SampledConfig(TaskConfig):
         return "equal splits" if self.partition == "iid" else f"α = {self.alpha:g}"
 
     def deal(self, labels: NDArray[np.int64], config: FederationConfig) -> list[Indices]:
-        """Which samples each client holds."""
+        """Deal the samples: for each client, the indices of its samples."""
         rng = stream(config.seed, "partition")
         if self.partition == "iid":
             return iid(labels, config.data.clients, self.min_samples, rng)

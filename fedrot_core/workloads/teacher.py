@@ -1,7 +1,7 @@
-"""Teacher matrices: each client's student factors fit a known low-rank matrix; the best answer is known in closed form.
+"""Teacher matrices: each client fits its factors to a known low-rank matrix, so the best answer has a closed form.
 
-Client k minimises ``‖s B A - T_k‖²_F`` with ``T_k = √(1-h) S + √h O_k``: a shared part S and its own part O_k, both
-of rank 4. Inputs are white, so the loss needs no samples and gradients are exact.
+Client k minimises ``‖s B A - T_k‖²_F``. Its teacher ``T_k = √(1-h) S + √h O_k`` has a part S that all clients share and
+a part O_k of its own, both of rank 4. Inputs are white, so the loss needs no samples and the gradients are exact.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ D_IN, D_OUT, PART_RANK = 64, 40, 4
 
 @dataclass(frozen=True)
 class TeacherBatch:
-    """What adjacent rows fit.
+    """The teachers that n adjacent rows fit.
 
     Attributes:
-        teachers: (n, q, i), (n, o, q).
-        merged: (n, o, i) what was merged into each row's base, scaled; None where nothing was.
+        teachers: each row's teacher as factors, (n, q, i) and (n, o, q).
+        merged: (n, o, i), what was merged into each row's base, times the scaling; None if nothing was.
     """
 
     teachers: Factors
@@ -37,9 +37,9 @@ class TeacherBatch:
 
 
 class TeacherProgram:
-    """Gradients of ``½ ‖s B A + D - P Q‖²`` for all rows, from r-wide products only.
+    """Gradients of ``½ ‖s B A + D - P Q‖²`` for all rows, computed from r-wide products only.
 
-    D is what was merged into the base, (N, o, i), or None where nothing was.
+    ``P Q`` is a row's teacher, and D, (N, o, i), is what was merged into its base, or None if nothing was.
     """
 
     def __init__(self, scaling: float) -> None:
@@ -82,7 +82,7 @@ class TeacherConfig(TaskConfig):
         0.5,
         "het",
         "Heterogeneity (own share)",
-        "Share of each client's teacher that is its own: 0 means all clients learn the same matrix.",
+        "Share of each client's teacher that is its own. At 0, all clients learn the same matrix.",
         low=0.0,
         high=1.0,
         step=0.05,
@@ -98,7 +98,7 @@ class TeacherConfig(TaskConfig):
     "each client fits a known low-rank matrix, so the best possible answer is known.", TeacherConfig,
 )  # fmt: skip
 class Teacher(Task):
-    """Fit low-rank matrices; score 1 means the best rank-r answer to the average teacher."""
+    """Fit low-rank matrices. A score of 1 means the best rank-r approximation of the average teacher."""
 
     score_name = "share of best progress"
     loss_name = "relative loss"
@@ -140,7 +140,7 @@ class Teacher(Task):
         return TeacherProgram(self.config.lora.scaling)
 
     def batch(self, round_index: int, groups: Sequence[RowGroup]) -> TeacherBatch:
-        """Nothing is drawn: the loss is exact."""
+        """The teachers of all rows. No samples are drawn, since the loss is exact."""
         rows = [self._teacher(k) for group in groups for k in group.clients]
         width = self.config.data.clients * 2 * PART_RANK  # the pooled run's teacher has the most
         A = torch.cat([F.pad(f.A, (0, 0, 0, width - f.rank)) for f in rows]).to(self.compute.device, self.compute.dtype)

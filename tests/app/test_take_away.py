@@ -112,7 +112,7 @@ def test_a_shared_link_proves_itself_and_a_false_one_is_found_out() -> None:
     assert "A twin run is finding out" in told(wrong) or part_of(wrong, Watched).twin.finished.is_set()
     assert part_of(wrong, Watched).twin.finished.wait(60)
     assert "Differs. First difference: round" in told(wrong.run())
-    assert "check must read" in told(lab(**{**query, "check": "<b>x</b>"}))
+    assert "check must have the form" in told(lab(**{**query, "check": "<b>x</b>"}))
     at = lab(**query)
     at.slider(key="control_rank").set_value(3).run()
     assert "Reproduced" not in told(finished(at))

@@ -186,7 +186,7 @@ def test_a_flag_reaches_the_config(call: Call, key: str, monkeypatch: pytest.Mon
         (["--out", "run.txt"], r"--out must end in \.json, \.npz, \.py, \.ipynb; got 'run\.txt'"),
         (
             ["--out", "nowhere/run.json"],
-            r"--out must lie in a folder that exists; got 'nowhere'\. Make the folder first",
+            r"--out must be in a folder that exists; got 'nowhere'\. Make the folder first",
         ),
         (["--from", "missing.json"], r"'missing\.json' does not exist"),
         (["extra"], r"unexpected extra argument"),
@@ -296,7 +296,7 @@ def test_verify_reads_a_shared_link(call: Call) -> None:
     refused(call("verify", f"?{query}", "--quiet"), "A link must hold a check")
     refused(
         call("verify", f"?{query}&check=1", "--quiet"),
-        "check must read engine-device-precision-checksum-numbers; got",
+        "check must have the form engine-device-precision-checksum-numbers; got",
     )
     refused(call("verify", "?rank=99&check=1", "--quiet"), "Rank r must be in 1..32; got 99")
 
@@ -431,7 +431,7 @@ def test_a_preset_is_where_flags_start_and_run_says_what_to_look_for(call: Call)
         config = preset.config.with_values({"rounds": 2, "steps": 2, "clients": 3})
         assert FederationConfig.from_dict(content["config"]) == config
     assert content["look"] == sentence(Federation(config).run(), 1)
-    refused(call("run", "--preset", "svd", "--from", "a.json"), "does not exist|--preset must stand without --from")
+    refused(call("run", "--preset", "svd", "--from", "a.json"), "does not exist|--preset must be used without --from")
 
 
 def test_sweep_writes_a_row_for_each_run_and_method_in_grid_order(call: Call, tmp_path: Path) -> None:
@@ -480,7 +480,7 @@ def test_sweep_keeps_going_past_an_impossible_run_and_fails_at_the_end(call: Cal
 @pytest.mark.parametrize(
     ("grids", "match"),
     [
-        (["rank"], r"A grid must read key=value,value; got 'rank'\. Write for example rank=2,4,8"),
+        (["rank"], r"A grid must have the form key=value,value; got 'rank'\. Write for example rank=2,4,8"),
         (["rnk=2"], r"A grid's key must be one of .*; got 'rnk'"),
         (["rank=2,x"], r"Rank r must be a whole number; got 'x'"),
         (["rank=2,"], r"Rank r must be a whole number; got ''"),
@@ -498,7 +498,7 @@ def test_a_bad_grid_is_refused_before_anything_runs(call: Call, grids: list[str]
 def test_sweep_limits_hold(call: Call) -> None:
     big = ["--grid", "seed=" + ",".join(map(str, range(200))), "--grid", "steps=" + ",".join(map(str, range(1, 100)))]
     refused(call("sweep", *SMALL, *big), r"A sweep must hold at most 10,000 runs; got 19800")
-    refused(call("sweep", *SMALL, "--grid", "seed=1,2", "--seeds", "2"), r"--seeds must be 1 where the grid runs over")
+    refused(call("sweep", *SMALL, "--grid", "seed=1,2", "--seeds", "2"), r"--seeds must be 1 if the grid varies")
 
 
 def test_figure_draws_a_trace_without_training(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -618,7 +618,7 @@ def test_every_output_has_a_file_of_its_own_that_can_be_written(
     refused(call(*when_, "--draw", "when=w.gif"), r"--draw must end in \.svg")
     with monkeypatch.context() as patch:
         patch.setattr("tempfile.TemporaryFile", unwritable)
-        refused(call(*when_, "--out", "x.csv"), "--out must lie in a folder that can be written .Permission denied")
+        refused(call(*when_, "--out", "x.csv"), "--out must be in a folder that can be written .Permission denied")
     ok(call("spin", *SMALL, "--out", "s.csv", "--out", "s.json"))
     assert (tmp_path / "s.csv").exists()
     assert (tmp_path / "s.json").exists()

@@ -1,1 +1,1 @@
-"""A lecture as one zip: slides in three formats, pictures, data, and a worksheet with its key."""
+"""Lecture packs: slides in three formats, pictures, data, and a worksheet with its answers, in one zip."""

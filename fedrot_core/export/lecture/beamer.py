@@ -1,6 +1,6 @@
-"""The slides as LaTeX source for beamer, over the figures' PDF files.
+"""The slides as LaTeX source for beamer, which includes the figures' PDF files.
 
-Plain ASCII: pdflatex, xelatex and lualatex read it alike. It needs nothing beyond beamer itself.
+The source is plain ASCII, which pdflatex, xelatex and lualatex read alike. It needs no package beyond beamer.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HEAD = r"""% Compile beside the folder figures/, with pdflatex slides.tex, xelat
 
 
 def source(talk: Talk) -> str:
-    """The whole document."""
+    """The LaTeX source of the whole document."""
     colours = {"PAPER": SURFACE[talk.mode], "INK": INK[talk.mode], "ACCENT": HUES[talk.mode]["blue"]}
     head = HEAD
     for name, colour in colours.items():

@@ -1,4 +1,4 @@
-"""The slides as a PowerPoint file: titles, text, tables and notes as native text, figures as pictures."""
+"""The slides as a PowerPoint file, with titles, text, tables and notes as native text, and figures as pictures."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from fedrot_core.export.lecture.slides import BAND, HEIGHT, WIDTH, Slide, Talk
 from fedrot_core.figures.kit.theme import HUES, INK, MUTED, SURFACE
 
 PX = 9525
-"""EMU in a px of 1/96 inch."""
+"""How many EMU, the units of PowerPoint files, a px of 1/96 inch has."""
 
 LETTER, LINE = 0.52, 1.25
-"""Mean width of a letter and height of a line, over the type's size."""
+"""Mean width of a letter and height of a line, as multiples of the type size."""
 
 FONT = "Arial"
 EDGE, TABLE_TOP, ROW = 48, 110, 38
 TITLE_ONLY, BODY_AND_TITLE = 5, 1
-"""Layouts of python-pptx's own template."""
+"""Indices of two layouts in the template of python-pptx."""
 
 Box = tuple[float, float, float, float]
-"""Left, top, width, height in px."""
+"""Left edge, top edge, width and height in px."""
 
 
 def deck(talk: Talk) -> bytes:
-    """The .pptx file."""
+    """The content of the .pptx file."""
     file: Any = Presentation()
     wider = WIDTH * PX / file.slide_width
     taller = HEIGHT * PX / file.slide_height
@@ -52,12 +52,12 @@ def deck(talk: Talk) -> bytes:
 
 
 def fitted(paragraphs: tuple[str, ...], width: float, height: float, most: int, least: int) -> int:
-    """Largest type, in points, in which the paragraphs fit a box of px, by a rough count."""
+    """The largest type size, in points, at which the paragraphs fit into a box in px, by a rough count."""
     return next((p for p in range(most, least, -1) if needed(paragraphs, width, p) <= height), least)
 
 
 def needed(paragraphs: tuple[str, ...], width: float, points: float) -> float:
-    """Height in px that paragraphs take in type of ``points``, about."""
+    """About how high the paragraphs are, in px, at a type size of ``points``."""
     letters = width / (LETTER * points / 0.75)
     lines = sum(max(1, math.ceil(len(text) / letters)) for text in paragraphs)
     return (lines * LINE + 0.6 * (len(paragraphs) - 1)) * points / 0.75

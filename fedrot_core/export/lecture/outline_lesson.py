@@ -1,4 +1,4 @@
-"""The outline of a lecture from a lesson: one slide a step, its answer shown, its numbers computed now."""
+"""The outline of a lecture from a lesson, with one slide per step. All numbers are computed now."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fedrot_core.learn.lessons.glossary import unmarked
 from fedrot_core.trace import Trace
 
 Values = Mapping[str, Any]
-"""Knob key -> value."""
+"""Values of a lesson's knobs, by key."""
 
 
 def lesson_outline(
@@ -26,11 +26,13 @@ def lesson_outline(
     runs_of: Callable[[Step], Runs],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Outline:
-    """One slide a step, its answer shown.
+    """Make the outline of a lesson, with one slide per step, on which the answer is shown.
 
     Args:
-        values: of every knob.
-        runs_of: gives the finished runs that a step asks for; called only where it asks for some.
+        lesson: the lesson.
+        values: values of all its knobs.
+        runs_of: gives the finished runs that a step needs. It is called only for steps that need some.
+        should_stop: asked before each step. Once it returns true, :class:`fedrot_core.errors.Cancelled` is raised.
     """
     knobs = ", ".join(f"{k.label} {k.choices.get(v := values[k.key], v)}{k.unit}" for k in lesson.knobs)
     source = Provenance(line(f"lesson “{lesson.title}”", knobs))

@@ -1,4 +1,4 @@
-"""Outlines of lectures from a run and from a comparison. Every number in them is taken from their records."""
+"""Outlines of lectures from a run or from a comparison. Every number in them is taken from the records."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from fedrot_core.wording import counted, percent, size
 
 HERO = "latent"
 FIRST = (HERO, "learning", "ladder", "errors")
-"""Figures of a run that come first; all others follow."""
+"""The figures of a run that come first. All others follow."""
 
 MOST_ROWS = 12
-"""Rows of a table on one slide."""
+"""Most rows of a table on one slide."""
 
 UNITS = "Error: distance from the ideal Σ w B A over its norm. Upload and download: per client and round."
 
@@ -38,13 +38,15 @@ RERUN = "run.json reruns and checks the run number by number: fedrot verify run.
 
 
 def run_outline(trace: Trace, view: View | None = None) -> Outline:
-    """Title, the lab's figures with the hero first, and the numbers of the last round.
+    """Make the outline of a run: a title, the lab's figures, and the numbers after the last round.
 
     Args:
-        view: what is selected; by default the aligned arm, the last round, client 0.
+        trace: the run.
+        view: what the figures select. By default it is FedRot-LoRA if the run has it, else the first method, with the
+            last round and client 0.
     """
     if not trace.rounds_done:
-        raise rule("A lecture pack", "be of a run with at least one whole round", 0, "Wait for the first round.")
+        raise rule("A lecture pack", "be made from a run with at least one whole round", 0, "Wait for the first round.")
     trace = trace.upto(trace.rounds_done)
     names, last = [card.name for card in trace.arms], trace.rounds_done - 1
     arm = "fedrot" if "fedrot" in names else names[0]
@@ -73,7 +75,7 @@ def run_outline(trace: Trace, view: View | None = None) -> Outline:
 
 
 def comparison_outline(comparison: Comparison) -> Outline:
-    """The verdict, the three figures, and the table."""
+    """Make the outline of a comparison: the recommendation, the three figures, and the table."""
     plan, runs = comparison.plan, comparison.runs
     config, seeds = runs[0].config, [run.config.seed for run in runs]
     many = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
@@ -159,7 +161,7 @@ def _listed(labels: Sequence[str]) -> str:
 
 
 def as_json(content: Any) -> bytes:
-    """Indented, as UTF-8."""
+    """Indented JSON in UTF-8."""
     return json.dumps(content, indent=1, ensure_ascii=False).encode()
 
 

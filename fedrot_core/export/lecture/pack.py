@@ -1,5 +1,5 @@
-"""A lecture as one zip: slides for PowerPoint, for a browser and for LaTeX, their figures in every format, the data, a
-worksheet with its answers apart, and what makes the numbers again."""
+"""A lecture pack as one zip: slides for PowerPoint, browsers and LaTeX, their figures in every format, the data, a
+worksheet, its answers in a separate file, and what is needed to make the numbers again."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ from fedrot_core.export.provenance import line
 from fedrot_core.learn.quiz.base import EVERYTHING
 
 PNG_SCALE = 2
-"""Pixels of a slide's picture for each px."""
+"""How many pixels of a slide's PNG stand for one px."""
 
 LIBRARY = "plotly.min.js"
 """One for all figures that are HTML: it is larger than all the rest."""
 
 DATE = (1980, 1, 1, 0, 0, 0)
-"""Of every file in the zip, so that the same pack has the same bytes as far as its figures do."""
+"""Date of every file in the zip, so that equal packs have equal bytes as far as their figures have."""
 
 PACKED = (".png", ".pptx", ".npz", ".pdf")
-"""What would hardly shrink."""
+"""Endings of files that compression would hardly shrink."""
 
 OnProgress = Callable[[int, int, str], None]
-"""Pieces done, pieces in all, and what is being made, in words."""
+"""A function that is told how many pieces are done, how many there are, and what is being made, in words."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a person chooses.
+    """What a person chooses for a pack.
 
     Attributes:
-        style: entry of :data:`fedrot_core.export.picture.sizes.STYLES`.
-        questions: on the worksheet, 0 for none; seed: which ones.
+        style: key of :data:`fedrot_core.export.picture.sizes.STYLES`.
+        questions: number of questions on the worksheet; with 0 there is no worksheet.
+        seed: seed that chooses the questions.
     """
 
     style: str = "light"
@@ -63,14 +64,18 @@ def build(
     static: bool | None = None,
     by: Browser | None = None,
 ) -> bytes:
-    """The zip.
+    """Make the pack, and return the content of the zip.
 
     Args:
-        static: whether SVG, PDF and PNG are made; by default wherever there is a Chrome or Chromium.
-        by: the browser that draws them; this process's own by default.
+        outline: the outline of the lecture.
+        options: what a person chooses; the defaults if None.
+        on_progress: called before each piece of work.
+        should_stop: asked before each piece of work whether to cancel.
+        static: whether to make figures as SVG, PDF and PNG; by default if there is a Chrome or Chromium.
+        by: the browser that draws them; by default the one that this process shares.
 
     Raises:
-        Cancelled: once ``should_stop`` says so.
+        Cancelled: once ``should_stop()`` returns true.
     """
     options = options or Options()
     static = chrome_available() if static is None else static
@@ -125,7 +130,7 @@ MAKERS: Mapping[str, Callable[[Talk], bytes]] = {
     "slides.html": lambda talk: slides_html.page(talk).encode(),
     "slides.tex": lambda talk: beamer.source(talk).encode("ascii"),
 }
-"""Name -> what makes it from the talk."""
+"""Functions that make the slides from the talk, by the name of the file."""
 
 
 def _with_end(outline: Outline, missing: str) -> Outline:
@@ -152,7 +157,7 @@ def _paper(outline: Outline, options: Options) -> dict[str, bytes]:
 
 README = {
     "slides.pptx": "PowerPoint, LibreOffice Impress or Keynote; the speaker's notes hold the numbers",
-    "slides.html": "the same slides for any browser, without a network: arrow keys turn, N shows the notes, it prints",
+    "slides.html": "the same slides for any browser, offline or to print; arrow keys change slides, N shows the notes",
     "slides.tex": "the same slides for LaTeX (beamer): compile twice, here, with pdflatex, xelatex or lualatex",
     "worksheet.html": "questions to print; worksheet.md is the same as Markdown",
     "answers.html": "their answers, for the lecturer; answers.md likewise",

@@ -1,4 +1,4 @@
-"""The runs that a lecture pack shows, trained where nobody has done so."""
+"""The runs that a lecture pack shows. Those that are not known yet are trained."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from fedrot_core.trace import Trace
 
 ShouldStop = Callable[[], bool]
 Tell = Callable[[int, int, str], None]
-"""Pieces done, pieces in all, and what is under way, in words."""
+"""A function that is told how many pieces are done, how many there are, and what is being done, in words."""
 
 
 class Known(Protocol):
-    """Where finished runs may be found, and new ones go."""
+    """A place where finished runs may be found, and where new ones are kept."""
 
     def trace(self, config: FederationConfig) -> Trace | None:
-        """The run of ``config``."""
+        """The run of ``config``; None if it is not known."""
 
     def summary(self, config: FederationConfig) -> RunSummary | None:
-        """What a sweep keeps of it."""
+        """The summary of the run of ``config``; None if it is not known."""
 
     def keep_run(self, trace: Trace) -> None:
         """Keep a complete run."""
 
     def keep_arms(self, run: RunSummary) -> None:
-        """Keep what a sweep kept of a run."""
+        """Keep the arms of a run's summary."""
 
 
 def trained(
@@ -40,7 +40,7 @@ def trained(
     before: str = "Training",
     known: Known | None = None,
 ) -> Trace:
-    """The run of ``config``, trained where it is not known."""
+    """The run of ``config``, which is trained if it is not in ``known``."""
     if known is not None and (found := known.trace(config)) is not None:
         return found
     federation = Federation(config)
@@ -56,11 +56,13 @@ def trained(
 def runs_of(
     values: Mapping[str, Any], should_stop: ShouldStop, tell: Tell, known: Known | None = None
 ) -> Callable[[Step], Runs]:
-    """What gives a lesson's steps their runs; steps that ask for the same ones share them.
+    """Make a function that gives the steps of a lesson their runs. Steps that need the same runs share them.
 
     Args:
-        values: of every knob of the lesson.
-        known: where finished runs are found and kept; None to train all.
+        values: values of all knobs of the lesson.
+        should_stop: asked whether to cancel.
+        tell: told of the progress.
+        known: where finished runs are found and kept; with None all runs are trained.
     """
     traces: dict[str, Trace] = {}
     summaries: dict[str, RunSummary] = {}

@@ -1,4 +1,4 @@
-"""A lecture without a format: slides with a title, text, a figure or a table, and what the speaker says."""
+"""A lecture before it has a file format: slides with a title, text, a figure or a table, and speaker's notes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fedrot_core.export.picture.sizes import SIZES, Size
 from fedrot_core.export.provenance import Provenance
 
 WIDTH, HEIGHT = 1280, 720
-"""Of a slide, in px of 1/96 inch."""
+"""Size of a slide, in px of 1/96 inch."""
 
 BAND = Size("band", "Slide, below its title", WIDTH, 616, 1.45, most=1.3)
-"""A figure that has the slide for itself, but for the title."""
+"""Size of a figure that fills the slide below its title."""
 
 BESIDE = SIZES["half"]
-"""A figure that has the right half of a slide; title and text stand on the left."""
+"""Size of a figure that fills the right half of a slide, with title and text on the left."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Picture:
     """A figure of the lecture.
 
     Attributes:
-        name: of its files, without ending.
-        draw: mode, "light" or "dark" -> the figure; pure.
+        name: name of its files, without the ending.
+        draw: draws the figure in a mode, "light" or "dark", without side effects.
         size: :data:`BAND` or :data:`BESIDE`.
     """
 
@@ -38,15 +38,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Slide:
-    """One slide. All texts are plain.
+    """One slide. All texts are plain, without markup.
 
     Attributes:
-        title: one line or two.
-        text: paragraphs; none on a slide whose figure is a :data:`BAND`.
-        picture: its figure.
-        table: rows of equal length, the first one names the columns.
-        notes: for the speaker, with the numbers.
-        opening: it is the first one, with a large title.
+        title: title of one or two lines.
+        text: paragraphs; empty on a slide whose figure has the size :data:`BAND`.
+        picture: its figure; None if it has none.
+        table: rows of equal length, of which the first names the columns.
+        notes: notes for the speaker, with the numbers.
+        opening: whether it is the first slide, with a large title.
     """
 
     title: str
@@ -62,11 +62,15 @@ class Outline:
     """All that a lecture pack is made from.
 
     Attributes:
-        kind: "lesson", "run" or "comparison"; name: of the zip, without ending.
-        title: of the lecture; slides: in order.
-        topic: of the worksheet's questions.
-        run: the content of ``run.json``; how: what can be done with it, a sentence.
-        data: name in ``data/`` -> content; footer: under each figure.
+        kind: "lesson", "run" or "comparison".
+        name: name of the zip, without the ending.
+        title: title of the lecture.
+        slides: the slides, in order.
+        topic: topic of the worksheet's questions.
+        run: content of ``run.json``.
+        how: a sentence on what can be done with ``run.json``.
+        data: contents of the files in ``data/``, by name.
+        footer: the line below each figure.
     """
 
     kind: str
@@ -81,7 +85,7 @@ class Outline:
 
     @property
     def pictures(self) -> list[Picture]:
-        """Every figure, in order."""
+        """All figures, in the order of the slides."""
         return [slide.picture for slide in self.slides if slide.picture is not None]
 
 
@@ -90,8 +94,9 @@ class Drawn:
     """A figure as files.
 
     Attributes:
-        finding: its title; alt: what it shows, in words with numbers.
-        files: format -> content, as far as they could be made.
+        finding: title of the figure, which states its finding.
+        alt: what the figure shows, in words with numbers.
+        files: contents of the files that could be made, by format.
     """
 
     finding: str
@@ -106,11 +111,13 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Talk:
-    """An outline with its figures drawn: what the writers of slides read.
+    """An outline with its figures drawn, from which slides are written in every format.
 
     Attributes:
-        drawn: picture's name -> its files; missing: why there are no static figures, or empty.
+        outline: the outline.
+        drawn: files of each figure, by the name of its picture.
         mode: "light" or "dark".
+        missing: why static figures are missing; empty if none is.
     """
 
     outline: Outline
@@ -119,23 +126,23 @@ class Talk:
     missing: str = ""
 
     def figure(self, slide: Slide) -> Drawn | None:
-        """The slide's figure, or None."""
+        """The slide's figure; None if it has none."""
         return None if slide.picture is None else self.drawn[slide.picture.name]
 
     def text(self, slide: Slide, format: str) -> tuple[str, ...]:
-        """The slide's paragraphs; where its figure does not exist as ``format``, its finding in words beside them."""
+        """The slide's paragraphs, followed by a description of its figure if that does not exist as ``format``."""
         figure = self.figure(slide)
         if figure is None or slide.picture is None or format in figure.files:
             return slide.text
         return (*slide.text, figure.alt or figure.finding, f"The figure: figures/{slide.picture.name}.html")
 
     def notes(self, slide: Slide) -> str:
-        """What the speaker says, and what the figure shows in numbers."""
+        """The speaker's notes, followed by what the figure shows in numbers."""
         figure = self.figure(slide)
         told = f"On the figure: {figure.finding}. {figure.alt}".replace("..", ".") if figure else ""
         return "\n\n".join(part for part in (slide.notes, told) if part)
 
 
 def bare(text: str) -> str:
-    """A figure's text without tags and line breaks."""
+    """The text of a figure without tags and line breaks."""
     return re.sub(r"<[^>]*>", "", re.sub(r"<br ?/?>", " ", text))

@@ -1,4 +1,4 @@
-"""The slides as one HTML file that needs no network. Arrow keys turn them, N shows the notes, and it prints."""
+"""The slides as one HTML file that needs no network. Arrow keys change slides, N shows the notes; it can be printed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 
 def page(talk: Talk) -> str:
-    """The file. Where a figure has no SVG, Plotly itself goes into the file and draws it."""
+    """The content of the file. If a figure has no SVG, the file includes Plotly, which draws it."""
     slides = talk.outline.slides
     body = "\n".join(_section(slide, n, len(slides), talk) for n, slide in enumerate(slides))
     live = any((figure := talk.figure(slide)) and "svg" not in figure.files for slide in slides)

@@ -1,4 +1,4 @@
-"""Text as LaTeX source in plain ASCII, which every engine reads alike."""
+"""Text as LaTeX source in plain ASCII, which all engines read alike."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ GREEK = re.compile(
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega|"
     "Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega"
 )
-"""Letters that have a command."""
+"""Names of the Greek letters that have a LaTeX command."""
 
 UNKNOWN = "[?]"
-"""In place of a character that has no command here."""
+"""What takes the place of a character that has no command here."""
 
 
 def escaped(text: str) -> str:
-    """``text`` so that LaTeX prints it as it is. Line breaks become spaces."""
+    """Escape ``text`` so that LaTeX prints it as it is. Line breaks become spaces."""
     text = unicodedata.normalize("NFC", " ".join(text.split("\n")))
     return re.sub(r"(.\u0304|.)", lambda m: _one(m[1]), text).replace("--", "-{}-")
 

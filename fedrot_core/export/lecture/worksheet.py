@@ -1,4 +1,4 @@
-"""Questions on paper: a worksheet and, apart, its answers; as HTML that prints and as Markdown."""
+"""Worksheets of questions, and their answers as a separate file, as HTML for printing or as Markdown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fedrot_core.learn.lessons.glossary import unmarked
 from fedrot_core.learn.quiz import Number, Question, nth
 
 MOST = 40
-"""Questions on one worksheet."""
+"""Most questions on one worksheet."""
 
 STYLE = """
 body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #1B1F27; background: #fff;
@@ -31,12 +31,12 @@ SYMBOL = re.compile(r"([^\W_]+)(?:_(?:\{\\mathrm\{(\w+)\}\}|\{?(\w+)\}?))?")
 
 
 def questions(seed: int, count: int, topic: str) -> list[Question]:
-    """The first ``count`` questions of the quiz on ``topic`` that ``seed`` makes."""
+    """The first ``count`` questions on ``topic`` that the quiz makes from ``seed``."""
     return [nth(seed, n, topic) for n in range(count)]
 
 
 def as_markdown(title: str, source: str, asked: Sequence[Question], answers: bool) -> str:
-    """Questions, or with ``answers`` the key to them."""
+    """The questions as Markdown, or their answers if ``answers`` is true."""
     parts = [f"# {_md(title)}" + (": answers" if answers else ""), _md(source)]
     for n, q in enumerate(asked, 1):
         lines = [f"**{n}.** {_md(unmarked(q.text))}"]
@@ -53,7 +53,7 @@ def as_markdown(title: str, source: str, asked: Sequence[Question], answers: boo
 
 
 def as_html(title: str, source: str, asked: Sequence[Question], answers: bool) -> str:
-    """Likewise, as a page that prints."""
+    """The same as :func:`as_markdown`, as an HTML page for printing."""
     who = "" if answers else '<p class="who"><span>Name</span><span>Date</span></p>'
     head = html.escape(f"{title}: answers" if answers else title)
     body = "\n".join(_item(q, answers) for q in asked)
@@ -99,7 +99,7 @@ def _item(q: Question, answers: bool) -> str:
 
 
 def mathml(latex: str) -> str:
-    r"""``S = \begin{pmatrix} 3 & -1 \\ 1 & 1 \end{pmatrix}`` as MathML; anything else as its source."""
+    r"""``S = \begin{pmatrix} 3 & -1 \\ 1 & 1 \end{pmatrix}`` as MathML. Anything else is shown as its source."""
     match = MATRIX.fullmatch(latex)
     symbol = match and SYMBOL.fullmatch(match[1])
     if not match or not symbol:

@@ -1,1 +1,1 @@
-"""A figure as a file: SVG, PDF, PNG, offline HTML, CSV and JSON."""
+"""Figures as files: SVG, PDF, PNG, offline HTML, CSV and JSON."""

@@ -1,7 +1,7 @@
-"""One Chrome or Chromium, kept for many pictures, usable from any thread.
+"""A Chrome or Chromium that draws pictures. It stays open for many pictures and can be used from any thread.
 
-Kaleido drives it, on an event loop in a thread of its own. Its ready-made server is not used: without Chrome, or after
-a crash, that one would let its callers wait for ever.
+Kaleido drives it, on an event loop in a separate thread. Kaleido's own server is not used, since its callers would wait
+for ever without Chrome or after a crash.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ START_SECONDS = 60.0
 RENDER_SECONDS = 45.0
 CLOSE_SECONDS = 8.0
 IDLE_SECONDS = 300.0
-"""A browser that nobody needed for this long is closed; the next picture opens another one."""
+"""A browser that has not been used for this long is closed. The next picture opens a new one."""
 
 LOOK_SECONDS = 0.1
-"""How often a waiting caller asks whether it should stop."""
+"""Seconds between two checks whether a waiting caller should stop."""
 
 REMEDY = (
     "Install Chrome or Chromium (Debian: `apt install chromium`), or let `plotly_get_chrome` download one "
@@ -37,7 +37,7 @@ REMEDY = (
 )
 
 EDGELESS = "<style>@page { margin: 0 } #kaleido-image { display: block }</style>"
-"""Kaleido prints PDFs with a margin, and cuts the picture by as much; a page's own rule comes first."""
+"""Style that prevents the margin with which Kaleido prints PDFs, and by which it would cut the picture."""
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,10 @@ ShouldStop = Callable[[], bool]
 
 
 def chrome_path() -> str | None:
-    """The browser that would be used: BROWSER_PATH, Plotly's own download, or one on the system."""
+    """Path of the browser to use: the one at BROWSER_PATH, Plotly's own download, or one of the system.
+
+    It is None if there is no browser.
+    """
     if not kaleido_installed():
         return None
     from choreographer.browsers.chromium import Chromium  # here, since most programs never draw a picture
@@ -55,7 +58,7 @@ def chrome_path() -> str | None:
 
 
 def kaleido_installed() -> bool:
-    """Whether the package that talks to the browser is there: it is an extra."""
+    """Whether kaleido, the optional package that drives the browser, is installed."""
     return importlib.util.find_spec("kaleido") is not None
 
 
@@ -65,11 +68,12 @@ def chrome_available() -> bool:
 
 
 class Browser:
-    """Renders one picture at a time; opened by the first, closed after a while without any and when Python ends.
+    """Renders one picture at a time in a browser. The first picture opens it; it is closed after a while without use.
 
     Args:
-        start_seconds, render_seconds: how long opening the browser and one picture may take. What takes longer is
-            given up with the browser, and tried once more with a new one.
+        start_seconds, render_seconds: how long it may take to open the browser and to draw one picture. If it takes
+            longer, the browser is closed, and a new one tries once more.
+        idle_seconds: how long the browser stays open without use.
     """
 
     def __init__(
@@ -100,16 +104,18 @@ class Browser:
         should_stop: ShouldStop = lambda: False,
         on_step: Callable[[str], None] = lambda step: None,
     ) -> bytes:
-        """The picture of a figure given as plain data.
+        """Draw the picture of a figure.
 
         Args:
+            spec: the figure as plain data.
             format: "svg", "pdf" or "png".
-            width, height: of the layout, in px; scale: times that is the picture's.
-            should_stop: asked while waiting; once true, :class:`fedrot_core.errors.Cancelled` is raised.
-            on_step: told what is being waited for, in words.
+            width, height: size of the layout in px.
+            scale: how many times larger the picture is than the layout.
+            should_stop: asked while waiting. Once it returns true, :class:`fedrot_core.errors.Cancelled` is raised.
+            on_step: called with what is being waited for, in words.
 
         Raises:
-            ExportError: without Chrome, and when it failed twice or took too long twice.
+            ExportError: if there is no Chrome, or if it failed or took too long twice.
         """
         options = {"format": format, "width": width, "height": height, "scale": scale}
         on_step("Waiting for another picture")
@@ -244,7 +250,7 @@ async def _opened() -> Any:
 
 @functools.cache
 def browser() -> Browser:
-    """The one browser of this process, closed when Python ends."""
+    """The browser that this process shares. It is closed when Python ends."""
     shared = Browser()
     atexit.register(shared.close)
     return shared

@@ -1,6 +1,6 @@
-"""Lays a figure out for a size: its title above, its footer below, its type large enough, its remarks wrapped.
+"""The layout of a figure for a size: title above, footer below, type that is large enough, remarks wrapped.
 
-Works on a figure as plain data (its JSON), in place.
+All functions work on a figure as plain data (its JSON), and change it in place.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from fedrot_core.export.picture.sizes import Size
 Spec = dict[str, Any]
 
 FAMILY = "Inter, Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
-"""Helvetica, Arial and Liberation Sans have one width, so that text lies alike where a file is made and where it is
-read."""
+"""Font family. Helvetica, Arial and Liberation Sans have the same widths, so that text takes the same room where a file
+is made and where it is read."""
 
 CAPITAL = 0.72
-"""Height of a capital over the type's size."""
+"""Height of a capital letter, as a share of the type size."""
 
 TITLE = {False: 18, True: 16}
-"""Size of the title's type in px, by whether the canvas is compact."""
+"""Type size of the title in px, by whether the canvas is compact."""
 
 FOOTER = 10.5
 SQUEEZE = 0.82
-"""What is stacked for narrow screens may be this much lower than there; below that its panels overlap."""
+"""Panels that are stacked for narrow screens may shrink to this share of their height; below it they would overlap."""
 
 EDGE = 10
-"""Least distance of title and footer from the canvas's edge, in px."""
+"""Least distance of title and footer from the edge of the canvas, in px."""
 
 
 def merge(base: Any, patch: Any) -> Any:
-    """``patch`` over ``base``: dicts merge, all else replaces. What the app does on narrow screens."""
+    """Put ``patch`` over ``base``, as the app does on narrow screens. Dictionaries are merged, the rest is replaced."""
     if not isinstance(patch, dict):
         return patch
     base = base if isinstance(base, dict) else {}
@@ -41,7 +41,7 @@ def merge(base: Any, patch: Any) -> Any:
 
 
 def lay_out(spec: Spec, size: Size, footer: str) -> None:
-    """Give ``spec`` the canvas of ``size``, with ``footer`` under it (none where that is empty)."""
+    """Lay ``spec`` out on the canvas of ``size``, with ``footer`` below it if that is not empty."""
     meta = spec["layout"].pop("meta", None) or {}
     title = spec["layout"].get("title", {}).get("text") or ""
     room = _Room(title, footer, size)
@@ -134,7 +134,7 @@ class _Room:
 
 
 def set_type(node: Any, least: float) -> None:
-    """One family of type, and none smaller than ``least`` px, in place."""
+    """Set all type to one font family and to at least ``least`` px."""
     if isinstance(node, list):
         for value in node:
             set_type(value, least)

@@ -1,4 +1,4 @@
-"""Texts in the cells of a heatmap, which a small canvas may have no room for."""
+"""Texts in the cells of heatmaps, for which a small canvas may have no room."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from typing import Any
 
 LETTER = 0.58
-"""Width of a digit over the type's size, with room to spare."""
+"""Width of a digit as a share of the type size, with room to spare."""
 
 
 def leave_out_cell_texts(spec: dict[str, Any]) -> None:
-    """Take the texts from heatmaps whose cells are too small for them; colours stay, and the table has the numbers.
+    """Remove the texts from heatmaps whose cells are too small for them. Colours stay, and the table has the numbers.
 
     Args:
-        spec: a figure as plain data, laid out; changed in place.
+        spec: a figure as plain data, which has been laid out. It is changed in place.
     """
     maps = [
         t for t in spec["data"] if t.get("type") == "heatmap" and t.get("texttemplate") and isinstance(t["z"], list)

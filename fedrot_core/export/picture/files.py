@@ -1,8 +1,7 @@
-"""Figures as files for a lecture: SVG, PDF, PNG, offline HTML, CSV and JSON, in the sizes and styles of
-:mod:`fedrot_core.export.picture.sizes`.
+"""Figures as files for lectures: SVG, PDF, PNG, offline HTML, CSV and JSON.
 
-A figure is drawn by its own function in the mode that its style asks for, laid out for its size, and then written.
-Vector files hold text as text.
+A figure is drawn in the mode of its style, laid out for its size, and then written; see
+:mod:`fedrot_core.export.picture.sizes` for sizes and styles. In vector files, text stays text.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from fedrot_core.figures.kit.rows import figure_rows
 from fedrot_core.figures.kit.theme import INK, SURFACE
 
 Draw = Callable[[str], go.Figure]
-"""Mode, "light" or "dark" -> the figure. Pure, so that it may run in any thread."""
+"""A function that draws a figure in a mode, "light" or "dark". It has no side effects, so any thread may call it."""
 
 DOTS_PER_METRE = 96 / 0.0254
 
@@ -37,14 +36,16 @@ DOTS_PER_METRE = 96 / 0.0254
 def styled(
     figure: go.Figure, size: str | Size = "slide", style: str | Style = "light", footer: Provenance | str = ""
 ) -> go.Figure:
-    """``figure`` laid out for a size, with its title, its footer and type that can be read there.
+    """A figure laid out for a size, with title, footer and type that is large enough there.
 
     Args:
-        figure: from one of our functions, drawn in the mode of ``style``; it is not changed.
+        figure: a figure that this package drew in the mode of ``style``. It is not changed.
         size, style: entries of the registries, or their names.
+        footer: the line below the figure.
 
     Returns:
-        A figure whose ``layout.width`` and ``height`` are the canvas; the file is larger by ``size.width`` over it.
+        A figure whose ``layout.width`` and ``layout.height`` are those of the canvas. A file is larger by the factor
+        ``size.width / layout.width``.
     """
     return go.Figure(_laid_out(figure, _size(size), _style(style), _footer(footer)))
 
@@ -60,19 +61,21 @@ def write(
     on_step: Callable[[str], None] = lambda step: None,
     by: Browser | None = None,
 ) -> bytes:
-    """A figure as the content of a file.
+    """Make the content of a file with a figure.
 
     Args:
-        draw: draws it in the mode of the style.
-        format: entry of :data:`fedrot_core.export.picture.sizes.FORMATS`.
+        draw: draws the figure in a mode.
+        format: key of :data:`fedrot_core.export.picture.sizes.FORMATS`.
+        size, style: entries of the registries, or their names.
+        footer: the line below the figure.
         scale: pixels of a PNG for each px of its size, 1 to 4.
         should_stop, on_step: see :meth:`fedrot_core.export.picture.browser.Browser.render`.
-        by: the browser; this process's own by default.
+        by: the browser; by default the one that this process shares.
 
     Raises:
-        ConfigError: for an unknown name, or a scale out of range.
-        ExportError: when the format needs a browser and there is none, or when it fails twice.
-        Cancelled: once ``should_stop`` says so.
+        ConfigError: if a name is unknown, or the scale is out of range.
+        ExportError: if the format needs a browser and there is none, or if the browser fails twice.
+        Cancelled: once ``should_stop()`` returns true.
     """
     return write_figure(draw(_style(style).mode), format, size, style, footer, scale, should_stop, on_step, by)
 
@@ -89,7 +92,9 @@ def write_figure(
     by: Browser | None = None,
     library: str = "",
 ) -> bytes:
-    """:func:`write` for a figure that has been drawn in its style's mode. A ``size`` may be width and height in px.
+    """Like :func:`write`, for a figure that is already drawn in the mode of its style.
+
+    Here ``size`` may also be (width, height) in px.
 
     Args:
         library: for HTML, the name of a file beside it that holds plotly.js; by default the file itself holds it.
@@ -117,7 +122,7 @@ def write_figure(
 
 
 def table_csv(figure: go.Figure) -> bytes:
-    """The numbers behind ``figure``, a row a drawn point."""
+    """The numbers behind ``figure`` as CSV, with one row for each drawn point."""
     rows = figure_rows(figure)
     out = io.StringIO()
     names = dict.fromkeys(["series", *(name for row in rows for name in row)])

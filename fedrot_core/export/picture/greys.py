@@ -1,4 +1,4 @@
-"""Every colour of a figure as the grey of the same luminance, so that contrasts stay what they are."""
+"""Figures in grey: every colour becomes the grey of the same luminance, so that contrasts stay the same."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ COLOUR = re.compile(
 )
 
 RAMP = ((0, "#8C8C8C"), (1, "#FFFFFF"))
-"""In place of a scale with two ends of one luminance: darkest at its low end; dark text stays legible on all of it."""
+"""Scale that replaces one whose two ends have the same luminance. Dark text stays legible on all of it."""
 
 COLORWAY = ("#1B1B1B", "#6B6B6B", "#3F3F3F", "#8C8C8C")
-"""For traces that name no colour."""
+"""Greys for traces that name no colour."""
 
 
 DARKER = 0.55
-"""Lines, marks and text of a hue get this much of its luminance. All our hues have about the same one, the least that
-stands out from white: as greys they would not stand out from bars of other hues."""
+"""Lines, marks and text that have a hue keep this share of its luminance. Our hues all have about the same luminance,
+so that as greys they would not stand out from bars of other hues."""
 
 HUED = 24
-"""A colour whose channels differ by this much has a hue."""
+"""A colour has a hue if its channels differ by at least this much."""
 
 
 def luminance(red: float, green: float, blue: float) -> float:
-    """Relative luminance (WCAG 2) of an sRGB colour, 0..255 each -> 0..1."""
+    """Relative luminance (WCAG 2), in 0..1, of an sRGB colour whose channels are in 0..255."""
     return 0.2126 * _linear(red) + 0.7152 * _linear(green) + 0.0722 * _linear(blue)
 
 
@@ -39,7 +39,7 @@ def _linear(value: float) -> float:
 
 
 def grey(red: float, green: float, blue: float, share: float = 1.0) -> int:
-    """The grey level, 0..255, of the same luminance, or of a share of it."""
+    """The grey level, in 0..255, with the same luminance, or with ``share`` of it."""
     light = share * luminance(red, green, blue)
     value = 12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
     return round(255 * value)
@@ -49,7 +49,8 @@ def grey_text(text: str, share: float = 1.0) -> str:
     """``text`` with every CSS colour in it (#RRGGBB, #RGB, rgb(), rgba()) turned grey.
 
     Args:
-        share: of the luminance that colours with a hue keep.
+        text: the text.
+        share: share of their luminance that colours with a hue keep.
     """
 
     def turned(match: re.Match[str]) -> str:
@@ -72,7 +73,7 @@ def _channels(match: re.Match[str]) -> tuple[float, float, float]:
 
 
 def greyed(spec: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a figure (as plain data) without any hue."""
+    """A copy of a figure, as plain data, in which every colour is a grey."""
     out: dict[str, Any] = _greyed(spec, 1.0)
     out["layout"].setdefault("template", {}).setdefault("layout", {})["colorway"] = list(COLORWAY)
     return out

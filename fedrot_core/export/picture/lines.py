@@ -1,4 +1,4 @@
-"""Breaks the lines of a figure's texts, so that they fit the canvas and do not meet their neighbours."""
+"""Line breaks in the texts of a figure, so that they fit the canvas and do not run into each other."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import textwrap
 from typing import Any
 
 LETTER = 0.5
-"""Width of a letter over the type's size, on average, with room to spare."""
+"""Average width of a letter as a share of the type size, with room to spare."""
 
 LINE = 1.3
-"""Height of a line of text over the type's size, as Plotly sets it."""
+"""Height of a line of text as a multiple of the type size, as Plotly sets it."""
 
 TICK, TICK_TYPE = "−0.25", 13
-"""A tick's label and its type in px, where the axis chooses them itself."""
+"""The label of a tick and its type size in px that are assumed if the axis chooses its own ticks."""
 
 GAP = 8
-"""Between neighbours, in px."""
+"""Distance between neighbouring texts, in px."""
 
 
 def letters_in(width: float, type_size: float) -> int:
-    """How many letters stand in ``width`` px."""
+    """About how many letters fit into ``width`` px."""
     return max(8, math.floor(width / (LETTER * type_size)))
 
 
 def wrapped(text: str, letters: int) -> list[str]:
-    """Lines of at most ``letters`` visible characters. Tags and long words stay whole; line breaks are kept."""
+    """Break ``text`` into lines of at most ``letters`` visible characters. Tags and long words stay whole."""
     lines: list[str] = []
     for part in re.split(r"<br ?/?>", text):
         tags = iter(re.findall(r"<[^>]*>", part))
@@ -38,7 +38,7 @@ def wrapped(text: str, letters: int) -> list[str]:
 
 
 def wrap_remarks(layout: dict[str, Any], edge: float) -> int:
-    """Wrap what stands below the plot from its left edge on; returns how far down it reaches, in px."""
+    """Wrap the texts below the plot that begin at its left edge; returns how far down they reach, in px."""
     depth, room = 0.0, layout["width"] - layout["margin"]["l"] - edge
     for note in layout.get("annotations", []):
         corner = tuple(note.get(key) for key in ("xref", "yref", "xanchor", "yanchor", "x"))
@@ -49,7 +49,7 @@ def wrap_remarks(layout: dict[str, Any], edge: float) -> int:
 
 
 def wrap_headings(layout: dict[str, Any]) -> int:
-    """Wrap headings of panels that stand side by side; returns how far the upper ones reach above the plot, in px."""
+    """Wrap the headings of panels side by side; returns how far the upper ones reach above the plot, in px."""
     plot = layout["width"] - layout["margin"]["l"] - layout["margin"]["r"]
     rows: dict[tuple[str, float], list[tuple[float, dict[str, Any]]]] = {}
     for note in layout.get("annotations", []):
@@ -69,9 +69,9 @@ def wrap_headings(layout: dict[str, Any]) -> int:
 
 
 def left_of_axes(layout: dict[str, Any]) -> int:
-    """How far axes at the left edge reach out of the plot, in px, estimated; takes the room from titles without text.
+    """Estimate how far the axes at the left edge reach out of the plot, in px, and remove the room of empty titles.
 
-    Plotly would move the plot to the right by itself, and with it what is fixed to its corner: the footer.
+    If the margin were too small, Plotly would move the plot to the right, and the footer with it.
     """
     reach = 0.0
     for key, axis in layout.items():

@@ -1,4 +1,4 @@
-"""A figure as one HTML file that needs no network: it fills the window, and its numbers stand below as a table."""
+"""A figure as one HTML file that needs no network. It fills the window, with a table of its numbers below."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'{}; style-src 'unsafe-inline'; img-src data: blob:"
-"""The file loads nothing, from nowhere, but a script that lies beside it where one is named."""
+"""Content security policy, under which the file loads nothing from anywhere, apart from a script beside it that is
+named."""
 
 BESIDE = " 'self' file:"
+"""What the policy adds to allow that script."""
 
 STYLE = """
 body { margin: 0; background: PAPER; color: INK; font: 16px/1.45 Inter, Helvetica, Arial, sans-serif; }
@@ -59,14 +61,15 @@ if (turn) turn.onclick = async () => {
 def page(
     spec: dict[str, Any], rows: Sequence[dict[str, Any]], footer: str, paper: str, ink: str, library: str = ""
 ) -> str:
-    """The file.
+    """The content of the file.
 
     Args:
-        spec: the figure as plain data, laid out; its title is the page's, ``layout.meta["alt"]`` its description.
-        rows: the numbers behind it.
-        footer: which run it shows.
-        paper, ink: colours of the page around it.
-        library: name of the file beside it that holds plotly.js; the page itself holds it if empty.
+        spec: the figure as plain data, which has been laid out. Its title becomes the page's, and its
+            ``layout.meta["alt"]`` the description.
+        rows: the numbers behind the figure.
+        footer: the line that says which run the figure shows.
+        paper, ink: colours of the page's background and text.
+        library: name of a file beside this one that holds plotly.js. If it is empty, the page holds it itself.
     """
     layout = spec["layout"]
     title = html.escape(_bare((layout.get("title") or {}).get("text") or "Figure"))

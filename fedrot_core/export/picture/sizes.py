@@ -1,4 +1,4 @@
-"""In which sizes, styles and formats a figure leaves the app; the menus list these."""
+"""The sizes, styles and formats in which a figure can be saved. Menus list these."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ POINT = 0.75
 """Points in a CSS pixel, which is 1/96 inch."""
 
 WIDE = 720
-"""From this width on, in px, a canvas is like a screen."""
+"""Width in px from which a canvas counts as wide, like a screen."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a figure is where it is used, and how large its type.
+    """The size of a saved figure and of its type.
 
-    A figure is laid out on a small canvas, where its type of 12 to 18 px is large beside the plot, and everything on it
-    is then magnified alike: text, lines, marks and margins.
+    A figure is laid out on a small canvas, on which type of 12 to 18 px is large beside the plot. Then everything on
+    the canvas is magnified by the same factor: text, lines, marks and margins.
 
     Attributes:
-        name, label: stable, and for people.
-        width, height: of the file at scale 1, in px of 1/96 inch.
-        zoom: how much the canvas is magnified.
-        least: smallest type on the canvas, in px; the footer alone may be smaller.
-        compact: the canvas takes what a figure offers for narrow screens.
-        most: the canvas may grow by this factor, and its type shrink, for a figure that needs more height.
-        tall: the file may be this many times as high for a figure that needs it, its type unchanged.
+        name: its name in code and flags.
+        label: its name for people.
+        width, height: size of the file at scale 1, in px of 1/96 inch.
+        zoom: factor by which the canvas is magnified.
+        least: smallest type on the canvas, in px. Only the footer may be smaller.
+        compact: whether the canvas uses the layout that a figure offers for narrow screens.
+        most: factor by which the canvas may grow, and its type shrink, if a figure needs more height.
+        tall: factor by which the file may become higher, with unchanged type, if a figure needs more height.
     """
 
     name: str
@@ -47,12 +48,12 @@ class Size:
 
     @property
     def narrow(self) -> bool:
-        """Whether figures may need what they offer for narrow screens."""
+        """Whether a figure may need the layout that it offers for narrow screens."""
         return self.compact or self.canvas[0] < WIDE
 
     @property
     def least_points(self) -> float:
-        """Smallest type where the figure is used, in points."""
+        """Smallest type of the saved figure, in points."""
         return self.least * self.zoom * POINT / self.most
 
 
@@ -66,11 +67,11 @@ for _size in (
     SIZES.add(_size.name, _size)
 
 CANVAS = 800, 450
-"""Least width and height of the canvas of a size that is given in pixels."""
+"""Least width and height of the canvas if a size is given in pixels."""
 
 
 def pixels(width: int, height: int) -> Size:
-    """A size of any width and height, with type as on a slide."""
+    """A size of any width and height in px, with type as on a slide."""
     return Size(
         f"{width}x{height}", f"{width} × {height} px", width, height, min(width / CANVAS[0], height / CANVAS[1])
     )
@@ -78,7 +79,14 @@ def pixels(width: int, height: int) -> Size:
 
 @dataclass(frozen=True)
 class Style:
-    """How a figure is coloured: the mode it is drawn in, and whether its colours then turn grey."""
+    """How a figure is coloured.
+
+    Attributes:
+        name: its name in code and flags.
+        label: its name for people.
+        mode: mode in which the figure is drawn, "light" or "dark".
+        grey: whether all colours then become greys.
+    """
 
     name: str
     label: str
@@ -97,13 +105,15 @@ for _style in (
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file.
+    """A file format.
 
     Attributes:
-        name: also the ending; label: for people; mime: its media type.
-        browser: whether making it needs Chrome or Chromium.
-        scales: whether it has pixels.
-        picture: whether size and style show in it.
+        name: its name, which is also the ending of files.
+        label: its name for people.
+        mime: its media type.
+        browser: whether making such a file needs Chrome or Chromium.
+        scales: whether it has pixels, and therefore a scale.
+        picture: whether size and style matter to it.
     """
 
     name: str
@@ -126,4 +136,4 @@ for _format in (
     FORMATS.add(_format.name, _format)
 
 SCALES = (1, 2, 3, 4)
-"""How many pixels of a PNG stand for one px of its size, each way."""
+"""Scales of a PNG: how many pixels stand for one px of its size, in each direction."""

@@ -1,1 +1,1 @@
-"""A run as a file: run file, trace, script, notebook, link; and whether it comes out again."""
+"""Runs as files: run file, trace, script, notebook and link; and how a rerun compares with them."""

@@ -1,4 +1,4 @@
-"""A run as code: a Python script or a Jupyter notebook that makes it again with ``fedrot_core`` alone."""
+"""A run as code: a Python script or a Jupyter notebook that repeats the run with ``fedrot_core`` only."""
 
 from __future__ import annotations
 
@@ -23,12 +23,18 @@ DRAWN = ("learning", "errors")
 """The figures that the code draws."""
 
 WIDTH = 80
-"""Of long lists and of prose; the longest line of code has 115 columns."""
+"""Columns of long lists and of prose. The longest line of code has 115."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One step of the code: what it does, in words, and the lines that do it; ``name`` is its cell's id."""
+    """One step of the code.
+
+    Attributes:
+        name: id of its cell in a notebook.
+        text: what it does, in words.
+        code: the lines of code.
+    """
 
     name: str
     text: str
@@ -36,13 +42,15 @@ class Part:
 
 
 def script(config: FederationConfig, check: str = "") -> str:
-    """Python source that makes the run of ``config`` again.
+    """Python source that repeats the run of ``config``.
 
     Args:
-        check: what the run gave, by :func:`fedrot_core.export.run.link_check.link_check`; the script then compares.
+        config: config of the run.
+        check: the run's numbers as :func:`fedrot_core.export.run.link_check.link_check` writes them. If given, the
+            script compares its own numbers with them.
 
     Raises:
-        ConfigError: when the config names a method or task that is not registered.
+        ConfigError: if the config names a method or task that is not registered.
     """
     head, *rest = _parts(config, check)
     body = "\n\n".join("".join(f"# {line}\n" for line in part.text.splitlines()) + part.code for part in rest)
@@ -50,7 +58,7 @@ def script(config: FederationConfig, check: str = "") -> str:
 
 
 def notebook(config: FederationConfig, check: str = "") -> bytes:
-    """The same as :func:`script`, as a Jupyter notebook without outputs; the figures show in it too."""
+    """The same as :func:`script`, as a Jupyter notebook without outputs, which also shows the figures."""
     formats: Any = nbformat  # has no types
     v4 = formats.v4
     cells = []
@@ -116,7 +124,7 @@ def _parts(config: FederationConfig, check: str) -> Iterator[Part]:
     if check:
         pieces = "\n    ".join(json.dumps(check[n : n + WIDTH]) for n in range(0, len(check), WIDTH))
         compared = f"check = (\n    {pieces}\n)\nprint(compare_link(check, trace))"
-        yield Part("check", "Did the same numbers come out? Compared are those after the last round.", compared)
+        yield Part("check", "Did the same numbers come out? The numbers after the last round are compared.", compared)
     else:
         yield Part("check", "A checksum over the whole trace.", 'print(f"checksum {trace.checksum}")')
     for name in DRAWN:

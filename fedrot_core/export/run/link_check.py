@@ -1,4 +1,4 @@
-"""What a shared link says of its run's numbers, so that whoever opens it learns whether they came out again."""
+"""The check in a shared link: the run's last numbers, with which a rerun can be compared when the link is opened."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from fedrot_core.trace import Trace
 
 
 def link_check(trace: Trace) -> str:
-    """What a shared link says of its numbers: the value of its ``check``.
+    """The value of ``check`` in a shared link to a run.
 
-    ``engine-device-precision-checksum-numbers``; the numbers are each arm's last loss, score and error, as float64.
+    It has the form ``engine-device-precision-checksum-numbers``. The numbers are each arm's last loss, score and error
+    as float64, in base64.
     """
     numbers = base64.urlsafe_b64encode(struct.pack(f"<{3 * len(trace.arms)}d", *_last_numbers(trace))).decode()
     parts = (trace.engine, trace.device, trace.precision, trace.checksum, numbers.rstrip("="))
@@ -31,7 +32,7 @@ def _last_numbers(trace: Trace) -> list[float]:
 
 @dataclass(frozen=True)
 class Check:
-    """What a link's ``check`` holds, see :func:`link_check`."""
+    """The parts of a link's ``check``, see :func:`link_check`."""
 
     engine: str
     device: str
@@ -44,12 +45,12 @@ def read_check(check: str) -> Check:
     """Inverse of :func:`link_check`.
 
     Raises:
-        ConfigError: when ``check`` is not of that form.
+        ConfigError: if ``check`` does not have that form.
     """
     form = r"([0-9A-Za-z.+]{1,16})-(cpu|cuda|mps)-(float64|float32)-([0-9a-f]{16})-((?:[0-9A-Za-z_-]{32})+)"
     parts = re.fullmatch(form, check)
     if parts is None:
-        what = "read engine-device-precision-checksum-numbers"
+        what = "have the form engine-device-precision-checksum-numbers"
         raise rule("check", what, check, "Copy the whole link again.", "check")
     engine, device, precision, checksum, text = parts.groups()
     content = base64.urlsafe_b64decode(text)
@@ -57,13 +58,15 @@ def read_check(check: str) -> Check:
 
 
 def compare_link(check: str, trace: Trace, steady: int | None = None) -> Verdict:
-    """What ``trace``, the run of a link's config, says of the link's ``check``, which holds the last round alone.
+    """Compare a rerun with a link's ``check``, which holds the numbers of the last round only.
 
     Args:
-        steady: as for :func:`compare`.
+        check: the value of ``check`` in the link.
+        trace: a rerun of the link's config.
+        steady: as for :func:`fedrot_core.export.run.verify.compare`.
 
     Raises:
-        ConfigError: when ``check`` is not of the form that :func:`link_check` writes.
+        ConfigError: if ``check`` does not have the form that :func:`link_check` writes.
     """
     there, here = read_check(check), _last_numbers(trace)
     last, float32 = trace.rounds_done - 1, "float32" in (there.precision, trace.precision)

@@ -1,7 +1,8 @@
-"""``run.json``: a run as a small text file that anybody can rerun and compare, number by number.
+"""``run.json``: a run as a small text file, which anyone can rerun and compare number by number.
 
-It holds the config, what made the numbers (engine, device type, versions), the checksum of the whole trace, and by arm
-and round the loss, the score, the error and a sum over everything else, so that a rerun can name the first difference.
+The file holds the config, what made the numbers (engine, device type, versions), and the checksum of the whole trace.
+For every arm and round it holds the loss, the score, the error and a sum over all other numbers, so that a rerun can
+name the first difference.
 """
 
 from __future__ import annotations
@@ -28,23 +29,23 @@ from fedrot_core.trace import Trace
 KIND = "fedrot run"
 FORMAT = 2
 MAX_BYTES = 2 * 2**20
-"""Most bytes of a run file. 100 rounds of all methods take a fifth of it."""
+"""Most bytes of a run file. 100 rounds of all methods take a fifth of that."""
 
 METRICS = ("loss", "score", "error", "rest")
-"""What a run file holds of each arm and round: the error is the pooled one, the rest by :func:`rest_of`."""
+"""The numbers of each arm and round in a run file. The error pools all layers; for "rest" see :func:`rest_of`."""
 
 CENTRALISED = "centralised"
-"""Name of the centralised run among the arms' rows; it has no error and no rest."""
+"""Name of the centralised run among the arms. It has no error and no rest."""
 
 NOT_FINITE = ("nan", "inf", "-inf")
-"""How JSON, which has no word for them, holds such numbers."""
+"""Texts that stand for numbers that JSON cannot hold."""
 
 REMEDY = "Save the run again from the lab or with: fedrot run --out run.json."
 
 
 @dataclass(frozen=True)
 class Row:
-    """One arm's round; the centralised run has NaN for what it does not have."""
+    """The numbers of one arm in one round. Those that the centralised run does not have are NaN."""
 
     loss: float
     score: float
@@ -54,16 +55,16 @@ class Row:
 
 @dataclass(frozen=True)
 class RunFile:
-    """What a run file says.
+    """The content of a run file.
 
     Attributes:
-        config: the run's.
+        config: config of the run.
         engine, device, precision: engine version, device type and number type that made the numbers.
-        made_with: versions, processor and threads, as far as known.
-        checksum: of the trace up to its last whole round.
-        rows: arm -> one row a round; the last arm is :data:`CENTRALISED`, whose length is the number of rounds.
-        start_loss, start_score: before any training.
-        stopped: arm -> round in which it ended early.
+        made_with: versions, processor and threads, as far as they are known.
+        checksum: checksum of the trace up to its last whole round.
+        start_loss, start_score: loss and score before any training.
+        rows: one row per round, by arm. The last arm is :data:`CENTRALISED`, which has a row for every whole round.
+        stopped: the round in which an arm ended early, by arm.
     """
 
     config: FederationConfig
@@ -79,20 +80,22 @@ class RunFile:
 
     @property
     def rounds(self) -> int:
-        """Whole rounds of the run."""
+        """How many whole rounds the run has."""
         return len(self.rows[CENTRALISED])
 
     @classmethod
     def of(cls, trace: Trace) -> RunFile:
-        """The run file of a trace's whole rounds.
+        """The run file of the whole rounds of a trace.
 
         Raises:
-            ConfigError: when no round is complete, or the arms are not the registered methods that the config names.
+            ConfigError: if no round is complete, or if the arms are not the registered methods that the config names.
         """
         trace = trace.upto(trace.rounds_done)
         names = tuple(card.name for card in trace.arms)
         if names != trace.config.methods or not all(name in METHODS for name in names):
-            raise rule("A run file", "be of registered methods", names, "Save the run of a method, not of a mistake.")
+            raise rule(
+                "A run file", "hold registered methods only", names, "Save the run of a method, not of a mistake."
+            )
         if not trace.rounds_done:
             raise rule("A run file", "hold at least one whole round", 0, "Wait for the first round.")
         rows = {
@@ -115,7 +118,7 @@ class RunFile:
 
 
 def write(trace: Trace) -> bytes:
-    """The run file of ``trace`` as JSON text; errors as :meth:`RunFile.of`."""
+    """Write the run file of ``trace`` as JSON text. Errors are those of :meth:`RunFile.of`."""
     run = RunFile.of(trace)
     rows = {
         name: {metric: [_number(getattr(row, metric)) for row in found] for metric in METRICS}
@@ -145,10 +148,10 @@ def write(trace: Trace) -> bytes:
 
 
 def read(content: bytes) -> RunFile:
-    """What :func:`write` wrote.
+    """Read what :func:`write` wrote.
 
     Raises:
-        ConfigError: with rule, value and remedy, whatever is wrong with ``content``.
+        ConfigError: if anything is wrong with ``content``, with rule, value and remedy.
     """
     data = _json(content)
     if data.get("kind") != KIND:
@@ -207,9 +210,10 @@ def read(content: bytes) -> RunFile:
 
 
 def rest_of(record: RoundRecord) -> float:
-    """Every other number of a record in one: the sum over its arrays of their weighted means.
+    """All other numbers of a record in one: the sum of the weighted means of its arrays.
 
-    A digest could only be equal or not, and on another processor last bits differ.
+    A digest would not do, since it only tells whether all bits are equal, and on another processor the last bits may
+    differ.
     """
     total = 0.0
     for value in record.stored().values():
@@ -285,7 +289,7 @@ def _rows(value: Any, arm: str, most: int) -> tuple[Row, ...]:
         column = table[metric]
         if not isinstance(column, list) or len(column) > most or len(column) != len(table["loss"]):
             got = f"{len(column)} entries" if isinstance(column, list) else column
-            raise rule(f"{metric} of {arm}", f"list one entry a round, at most {most}", got, REMEDY)
+            raise rule(f"{metric} of {arm}", f"list one entry per round, at most {most}", got, REMEDY)
     found = []
     for t in range(len(table["loss"])):
         where = f"{arm} in round {t}"

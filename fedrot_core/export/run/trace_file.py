@@ -1,8 +1,8 @@
-"""Reopening a trace that came from outside: replayed without training, so everything that pages rely on is checked.
+"""Reading trace files of unknown origin. They are shown without training, so all that pages rely on is checked here.
 
-:meth:`fedrot_core.trace.Trace.load` finds damage. A checksum is no signature, though: whoever makes a file can make its
-checksum too. Here every array must have the type, shape and range that its config and task imply, every number of an
-arm must be finite, and names and texts are taken from the registries, not from the file.
+:meth:`fedrot_core.trace.Trace.load` finds damage. A checksum is no signature, though, since anyone who makes a file can
+make its checksum too. Here every array must have the type, shape and range that its config and task imply, all numbers
+of an arm must be finite, and names and texts are taken from the registries, not from the file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from fedrot_core.vocabulary import FLAG_TEXTS, RUNGS
 
 MAX_BYTES = 64 * 2**20
 MAX_UNPACKED = 256 * 2**20
-"""Most bytes of a trace file, and of what it unpacks to. A usual run takes 1 MB, 100 rounds of four arms 16 MB."""
+"""Most bytes of a trace file, and most bytes that it may unpack to. A usual run takes 1 MB, 100 rounds of four arms
+16 MB."""
 
 LONGEST_MESSAGE = 500
 
@@ -61,16 +62,17 @@ SHAPES = {
     "ambient_after": "f L S r 2",
     "ambient_share": "f L 2",
 }
-"""NumPy kind and axes of a record's arrays; letters as on :class:`RoundRecord`, ``*`` any length."""
+"""NumPy kind and axes of each array of a record. The letters are those of :class:`fedrot_core.records.RoundRecord`,
+and ``*`` is any length."""
 
 FLOATS = {name for name, kind in stored_fields().items() if kind == "float"}
 
 
 def read(content: bytes) -> Trace:
-    """A trace that figures and pages can trust.
+    """Read a trace file, and check it so that figures and pages can trust it.
 
     Raises:
-        TraceError: when the file is too large, is no trace, is damaged, or holds what no run of its config gives.
+        TraceError: if the file is too large, is no trace, is damaged, or holds what no run of its config can give.
     """
     if len(content) > MAX_BYTES:
         raise TraceError(f"A trace file must have at most {MAX_BYTES:,} bytes; got {len(content):,}. Run fewer rounds.")
@@ -105,7 +107,7 @@ def read(content: bytes) -> Trace:
 
 
 def complaints(trace: Trace, like: Trace) -> Iterator[str]:
-    """What in ``trace`` no run of its config gives; ``like`` is an empty trace of the same config."""
+    """Yield what in ``trace`` no run of its config can give, in words. ``like`` is an empty trace of that config."""
     if not re.fullmatch(r"[0-9A-Za-z.+-]{1,16}", trace.engine) or trace.device not in ("cpu", "cuda", "mps"):
         yield "an unknown engine or device"
     texts = [f"{name} {value}" for name, value in trace.made_with.items()]

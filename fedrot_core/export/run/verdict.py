@@ -1,4 +1,4 @@
-"""What a rerun says of recorded numbers, and when two of them count as the same."""
+"""The comparison of a rerun with recorded numbers, and when two numbers count as the same."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Literal
 from fedrot_core.methods import METHODS
 
 SAME = 1e-7
-"""Gap up to which two numbers of a float64 run are the same but for rounding. Measured over every method and preset,
-three instruction sets, one thread and two (``tests/benchmarks/machines.py``): below 1e-9."""
+"""Gap up to which two numbers of a float64 run count as the same, up to rounding. The largest gap measured, over every
+method and preset, three instruction sets, one thread and two (``tests/benchmarks/machines.py``), is below 1e-9."""
 
 SMALLEST_ERROR = 1e-6
-"""Errors below this, of exact methods, are rounding: their gap is taken relative to this."""
+"""Errors below this are rounding of exact methods. Their gap is taken relative to this value."""
 
 FLOAT32_FIRST, FLOAT32_FIRST_SCORE, FLOAT32_LATER_SCORE, FLOAT32_LATER_LOSS = 1e-4, 0.01, 0.2, 0.5
-"""In float32: how far loss (relative) and error (absolute) of round 0, its score, and any later score and loss may be
-off; later errors and the rest have no useful bound. Seen between processors: 21 % of a loss after 15 rounds."""
+"""How far numbers may differ in float32: the loss (relative) and the error (absolute) of round 0, the score of round 0,
+any later score, and any later loss. Later errors and the rest have no useful bound. The largest difference seen between
+processors was 21 % of a loss, after 15 rounds."""
 
 FLOAT32_TOLERANCE = (
     f"round 0 to {FLOAT32_FIRST:g} in loss and error and to {FLOAT32_FIRST_SCORE:g} in score, "
@@ -36,9 +37,14 @@ METRIC_NAMES = {
 
 @dataclass(frozen=True)
 class Difference:
-    """One number that differs; ``round_index`` -1 is before any training, ``arm`` may be the centralised run.
+    """One number that differs.
 
-    ``gap`` is relative; for scores up to 1 it is absolute.
+    Attributes:
+        round_index: index of the round; -1 is before any training.
+        arm: name of the arm, which may be the centralised run.
+        metric: key of :data:`METRIC_NAMES`.
+        recorded, found: the recorded number and that of the rerun.
+        gap: how far the two are apart, see :func:`gap`.
     """
 
     round_index: int
@@ -50,7 +56,7 @@ class Difference:
 
     @property
     def where(self) -> str:
-        """Round, arm and metric in words."""
+        """The round, arm and metric in words."""
         when = f"round {self.round_index}" if self.round_index >= 0 else "before training"
         who = METHODS[self.arm].card.label if self.arm in METHODS else self.arm
         return f"{when}, {who}, {METRIC_NAMES[self.metric]}"
@@ -61,18 +67,18 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a rerun says.
+    """The result of comparing a rerun with recorded numbers.
 
     Attributes:
-        outcome: "reproduced": every number is equal. "same": all are equal to within :data:`SAME`, as between two
-            processors. "agrees": no more can be asked, see ``steady`` and ``float32``. "differs": ``difference`` is
-            the first number that does.
-        recorded, found: checksums.
-        largest: where the two are furthest apart, as far as they were compared; None where nothing is.
-        difference: the first number beyond what was asked.
-        obstacles: what is not as it was there.
-        steady: rounds that can be compared at all; None for all of them.
-        float32: one of the two was trained in float32, so that only :data:`FLOAT32_TOLERANCE` can be asked.
+        outcome: "reproduced" if every number is equal; "same" if all are equal to within :data:`SAME`, as between two
+            processors; "agrees" if all are as equal as can be expected, see ``steady`` and ``float32``; "differs" if
+            some number is not.
+        recorded, found: checksums of the recorded run and of the rerun.
+        largest: the number with the largest gap, among those that were compared; None if all are equal.
+        difference: the first number that differs by more than is allowed.
+        obstacles: what is different from when the numbers were recorded.
+        steady: number of rounds that can be compared; None if all can.
+        float32: whether one of the two was trained in float32, so that only :data:`FLOAT32_TOLERANCE` can be expected.
     """
 
     outcome: Literal["reproduced", "same", "agrees", "differs"]
@@ -86,7 +92,7 @@ class Verdict:
 
     @property
     def may_be_rounding(self) -> bool:
-        """Whether a twin run could still excuse the difference."""
+        """Whether the difference may be rounding, which a twin run can tell."""
         return self.outcome == "differs" and not self.float32 and self.recorded != self.found and self.steady is None
 
     def __str__(self) -> str:
@@ -114,7 +120,7 @@ class Verdict:
 
 
 def gap(metric: str, a: float, b: float) -> float:
-    """How far two numbers are apart, relative to the first; scores up to 1 absolutely. Infinite if one is."""
+    """How far two numbers are apart, relative to the first, or absolutely for scores up to 1. Infinite if one is."""
     if a == b or (math.isnan(a) and math.isnan(b)):
         return 0.0
     if not (math.isfinite(a) and math.isfinite(b)):
@@ -124,7 +130,7 @@ def gap(metric: str, a: float, b: float) -> float:
 
 
 def float32_allows(d: Difference) -> bool:
-    """Whether rounding in float32 may explain a difference."""
+    """Whether rounding errors in float32 may explain a difference."""
     if d.metric in ("rest", "rounds"):
         return True
     if d.round_index > 0:
@@ -144,13 +150,13 @@ def judged(
     float32: bool,
     complete: bool = True,
 ) -> Verdict:
-    """The verdict on recorded numbers.
+    """Make the verdict on recorded numbers.
 
     Args:
-        recorded, found: checksums.
+        recorded, found: checksums of the recorded run and of the rerun.
         gaps: all numbers that are not equal, in order.
-        obstacles, steady, float32: as of :class:`Verdict`.
-        complete: whether there are as many numbers as there should be.
+        obstacles, steady, float32: as in :class:`Verdict`.
+        complete: whether as many numbers were recorded as there should be.
     """
     seen = [d for d in gaps if steady is None or d.round_index < steady]
     largest = max(seen, key=lambda d: d.gap, default=None)
@@ -166,6 +172,10 @@ def judged(
 
 
 def made_elsewhere(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """What rules equal bits out, in words, from (there, here) of engine, device type and precision."""
+    """Why equal bits cannot be expected, in words.
+
+    Args:
+        pairs: engine, device type and precision, each as (recorded, here).
+    """
     how = ("by engine", "on device type", "in")
     return tuple(f"it was made {h} {a}, this is {b}" for h, (a, b) in zip(how, pairs, strict=True) if a != b)

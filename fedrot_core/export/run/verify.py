@@ -1,4 +1,4 @@
-"""Does a run come out again? Reruns a run file's config and names the first number that differs."""
+"""Verification of a run: its config is run again, and the first number that differs is named."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from fedrot_core.records import CentralisedRecord
 from fedrot_core.trace import Trace
 
 NUDGE = 1e-14
-"""What a twin's gradients are off by, ten times what processors differ by. A run whose twin parts from it amplifies
-rounding."""
+"""Share by which the gradients of a twin run are changed, ten times what processors differ by. If a run and its twin
+drift apart, the settings amplify rounding errors."""
 
 
 def verify(
     run: RunFile, should_stop: Callable[[], bool] = lambda: False, on_round: Callable[[int], None] = lambda done: None
 ) -> Verdict:
-    """Rerun ``run``, on its own device type where there is one, and compare.
+    """Run the config of a run file again, on the same type of device if there is one, and compare the numbers.
 
-    Where numbers differ, a twin run tells whether the settings amplify rounding.
+    If numbers differ, a twin run tells whether the settings amplify rounding errors.
 
     Args:
-        should_stop: asked before each local step; once true, :class:`fedrot_core.errors.Cancelled` is raised.
-        on_round: told the number of complete rounds.
+        run: the run file.
+        should_stop: asked before each local step. Once it returns true, :class:`fedrot_core.errors.Cancelled` is
+            raised.
+        on_round: called after each round with the number of rounds that are done.
 
     Raises:
-        ConfigError: when the config cannot run here.
+        ConfigError: if the config cannot run on this machine.
     """
     trace = replace(rerun(_here(run), run.rounds, should_stop, on_round), config=run.config)
     verdict = compare(run, trace)
@@ -51,10 +53,12 @@ def _here(run: RunFile) -> FederationConfig:
 
 
 def compare(run: RunFile, trace: Trace, steady: int | None = None) -> Verdict:
-    """What ``trace``, a rerun of ``run``, says of it.
+    """Compare a rerun with a run file.
 
     Args:
-        steady: how many rounds can be compared, by :func:`steady_rounds`; None for all.
+        run: the run file.
+        trace: the rerun.
+        steady: how many rounds can be compared, see :func:`steady_rounds`; None for all.
     """
     found = RunFile.of(trace)
     float32 = "float32" in (run.precision, found.precision)
@@ -63,7 +67,7 @@ def compare(run: RunFile, trace: Trace, steady: int | None = None) -> Verdict:
 
 
 def obstacles(run: RunFile, found: RunFile) -> tuple[str, ...]:
-    """What is not as it was when ``run`` was made."""
+    """What is different from when ``run`` was made, in words."""
     pairs = ((run.engine, found.engine), (run.device, found.device), (run.precision, found.precision))
     soft = [
         f"{name} was {run.made_with.get(name, 'not recorded')}, here it is {found.made_with[name]}"
@@ -74,7 +78,7 @@ def obstacles(run: RunFile, found: RunFile) -> tuple[str, ...]:
 
 
 def differences(run: RunFile, found: RunFile) -> Iterator[Difference]:
-    """All numbers that are not equal, in order of rounds, then arms, then metrics."""
+    """Yield all numbers that are not equal, in order of rounds, then arms, then metrics."""
     for metric in ("loss", "score"):
         a, b = getattr(run, f"start_{metric}"), getattr(found, f"start_{metric}")
         if apart := gap(metric, a, b):
@@ -102,7 +106,7 @@ def rerun(
     on_round: Callable[[int], None] = lambda done: None,
     nudge: float = 0.0,
 ) -> Trace:
-    """The first ``rounds`` rounds of ``config``; ``nudge`` as for :class:`fedrot_core.federation.Federation`."""
+    """Run the first ``rounds`` rounds of ``config``. ``nudge`` is as for :class:`fedrot_core.federation.Federation`."""
     federation = Federation(config, nudge=nudge)
     trace = federation.new_trace()
     for event in federation.rounds(should_stop):
@@ -115,7 +119,10 @@ def rerun(
 
 
 def steady_rounds(trace: Trace, should_stop: Callable[[], bool] = lambda: False) -> int:
-    """How many rounds of a run two processors can be asked to agree on: until a twin off by :data:`NUDGE` departs."""
+    """In how many rounds two processors can be expected to agree: those before a twin run drifts away from this one.
+
+    The gradients of the twin are changed by up to :data:`NUDGE`.
+    """
     twin = rerun(
         trace.config.with_values({"device": trace.device, "precision": trace.precision}),
         trace.rounds_done,

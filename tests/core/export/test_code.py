@@ -113,7 +113,7 @@ def test_no_name_outside_the_registries_becomes_code(name: str) -> None:
 
 @pytest.mark.parametrize("check", ['"; import os', SUM[:-1], SUM.replace("cpu", "tpu"), f"{SUM}\n"])
 def test_only_a_check_of_its_form_becomes_code(check: str) -> None:
-    with pytest.raises(ConfigError, match="check must read"):
+    with pytest.raises(ConfigError, match="check must have the form"):
         script(config(), check)
 
 

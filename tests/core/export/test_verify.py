@@ -289,5 +289,5 @@ def test_a_link_made_on_another_processor_says_the_same_numbers_and_how_far_apar
     ],
 )  # fmt: skip
 def test_a_broken_check_is_refused(trace: Trace, check: str) -> None:
-    with pytest.raises(ConfigError, match="check must read engine-device-precision-checksum-numbers"):
+    with pytest.raises(ConfigError, match="check must have the form engine-device-precision-checksum-numbers"):
         compare_link(check, trace)
