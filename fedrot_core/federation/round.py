@@ -26,7 +26,7 @@ from fedrot_core.methods import Method, RoundContext, ServerState
 from fedrot_core.methods.base import INDEX_BYTES, NUMBER_BYTES, round_update
 from fedrot_core.records import ArmStopped, CentralisedRecord
 
-DIVERGED_NORM = 1e6
+LARGEST_ENTRIES = 1e6
 """An arm has diverged once the largest entries of its global A and B add up to this, even if all are still finite."""
 
 
@@ -230,7 +230,7 @@ def _combine(run: Run, arm: Arm, sent: Factors, usable: Tensor) -> Finished:
     state = stepped(arm.state, outcome.state, config.server)
     state = replace(state, factors=_broadcast(arm.state.factors, state.factors))
     size = float(state.factors.A.abs().max() + state.factors.B.abs().max())
-    if not size < DIVERGED_NORM:
+    if not size < LARGEST_ENTRIES:
         raise DivergedError(_outgrown(method, context.round_index, config))
     share = float(context.ranks.double().mean()) / config.lora.rank  # of the numbers at full rank
     up, down = (share * context.numbers(which(context.round_index)) for which in (method.sent, method.received))
@@ -275,7 +275,7 @@ def joined(parts: Sequence[Factors]) -> Factors:
 
 def _outgrown(method: Method, t: int, config: FederationConfig) -> str:
     return (
-        f"{method.card.label} stopped in round {t}: its global factors grew beyond {DIVERGED_NORM:g}. {_remedy(config)}"
+        f"{method.card.label} stopped in round {t}: its global factors grew beyond {LARGEST_ENTRIES:g}. {_remedy(config)}"
     )
 
 

@@ -635,7 +635,7 @@ def test_an_output_that_is_not_utf_8_loses_nothing_that_was_computed(encoding: s
     env = {"PYTHONIOENCODING": encoding}
     done = python("run", *SMALL, "--quiet", env=env, capture_output=True)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"ideal (Σ|sum) w B A", done.stdout.decode(encoding))
+    assert re.search(r"(Σ|sum) w B A", done.stdout.decode(encoding))
     assert python("pack", "--help", env=env, capture_output=True).returncode == 0
 
 

@@ -206,7 +206,7 @@ def test_shared_flags_name_what_differs_from_the_defaults() -> None:
 
 
 def test_an_arm_that_stops_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fedrot_core.federation.round.DIVERGED_NORM", 1e-9)
+    monkeypatch.setattr("fedrot_core.federation.round.LARGEST_ENTRIES", 1e-9)
     run = numbers(dataclasses.replace(TINY, thetas=(90.0,), ranks=(2,)))["runs"][0]
     assert "stopped in round 0" in run["naive"]["stopped"]
     assert run["naive"]["score"] == []
