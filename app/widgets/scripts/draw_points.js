@@ -23,12 +23,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const x = (i) => L + (i + 0.5) * (W - L - R) / ticks.length;
   const y = (v) => T + (high - v) / (high - low) * (H - T - B);
   const grain = (high - low) / 40;
-  const say = (v) => `${Math.round(v * 100) / 100}${unit}`;
+  const number = (v) => `${Math.round(v * 100) / 100}`.replace("-", "−");
+  const say = (v) => `${number(v)}${unit}`;
   const svg = make("svg", { viewBox: `0 0 ${W} ${H}`, class: "fedrot-draw", role: "group", "aria-label": data.question });
   for (let g = 0; g <= 4; g++) {
     const v = low + g * (high - low) / 4;
     svg.append(make("line", { x1: L, x2: W - R, y1: y(v), y2: y(v), class: "grid" }));
-    svg.append(make("text", { x: L - 6, y: y(v) + 4, "text-anchor": "end" }, say(v)));
+    svg.append(make("text", { x: L - 6, y: y(v) + 4, "text-anchor": "end" }, unit.length > 2 ? number(v) : say(v)));  // a word has no room
   }
   ticks.forEach((tick, i) => svg.append(make("text", { x: x(i), y: H - B + 18, "text-anchor": "middle" }, tick)));
   svg.append(make("text", { x: (L + W - R) / 2, y: H - 8, "text-anchor": "middle", class: "axis" }, data.x_label));

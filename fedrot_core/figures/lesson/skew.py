@@ -65,8 +65,8 @@ def who_holds(counts: Array, even: float, label: str, mode: str, asked: str = ""
     else:
         title = f"{label}: one digit makes up {percent(share)} of a client's data (dealt evenly: {percent(even)})"
         alt = (
-            f"Training samples of {K} clients by {classes} digit classes, {label}: a client's commonest digit makes up "
-            f"{percent(share)} of its data on average; clients hold {different.min()} to {different.max()} classes and "
+            f"Training samples of {K} clients by {classes} digit classes, {label}: a client's most common digit makes "
+            f"up {percent(share)} of its data on average; clients hold {different.min()} to {different.max()} classes and "
             f"{counts.sum(1).min()} to {counts.sum(1).max()} samples."
         )
     fig = base_figure(
