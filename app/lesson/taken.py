@@ -179,6 +179,6 @@ def feedback(asked: Choice | Estimate | Curve, made: Guess) -> str:
     score = max(0.0, 100 * (1 - mean / (asked.high - asked.low)))
     return (
         f"Score {score:.0f} of 100: your curve is off by {rough(mean, gap_unit(asked.unit))} on average. "
-        f"It is furthest off at {asked.x_label} {asked.ticks[worst]}: you drew {rough(made.said[worst], asked.unit)}; it is "
-        f"{rough(made.truth[worst], asked.unit)}."
+        f"It is furthest off at {asked.x_label} {asked.ticks[worst]}: you drew {rough(made.said[worst], asked.unit)}; "
+        f"it is {rough(made.truth[worst], asked.unit)}."
     )
