@@ -58,7 +58,7 @@ def lesson_outline(
     data = {"facts.json": as_json({"lesson": lesson.name, "values": dict(values), "facts": facts})}
     own = [t for t in {t.config.hash: t for t in traces}.values() if t.rounds_done]
     data |= {f"run_{t.config.hash}.json": run_file.write(t) for t in own}
-    how = "run.json holds the lesson's settings; fedrot pack --lesson " + lesson.name + " makes it again"
+    how = "run.json holds the lesson's settings; fedrot pack --lesson " + lesson.name + " makes the pack again"
     return Outline(
         "lesson", f"fedrot-{lesson.name}", lesson.title, tuple(slides), lesson.name, as_json(content), how, data,
         source,

@@ -148,7 +148,7 @@ README = {
     "slides.pptx": "PowerPoint, LibreOffice Impress or Keynote; the speaker's notes hold the numbers",
     "slides.html": "the same slides for any browser, without a network: arrow keys turn, N shows the notes, it prints",
     "slides.tex": "the same slides for LaTeX (beamer): compile twice, here, with pdflatex, xelatex or lualatex",
-    "worksheet.html": "questions to print; worksheet.md is the same as Markdown",
+    "worksheet.html": "questions to print; worksheet.md holds the same as Markdown",
     "answers.html": "their answers, for the lecturer; answers.md likewise",
     "figures/": "every figure as {formats}; each CSV holds the numbers that its figure draws",
     "data/": "{data}",
