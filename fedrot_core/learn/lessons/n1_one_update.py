@@ -68,7 +68,7 @@ def _factors(values: Values, hidden: bool) -> Scene:
         )
         alt = (
             f"Factors of an update turned by {degrees(angle)}: {t.changed} of their {t.numbers} numbers differ from "
-            f"those before, their product, a picture of the letter F, differs by {percent(t.gap)}."
+            f"those before; their product, a picture of the letter F, differs by {percent(t.gap)}."
         )
     facts = {
         "theta": degrees(angle), "changed": str(t.changed), "numbers": str(t.numbers), "gap": percent(t.gap),

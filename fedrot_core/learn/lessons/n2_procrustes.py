@@ -297,9 +297,8 @@ register(
         steps=(
             Step(
                 title="Turn it by hand",
-                text="A [[client]] and the [[reference]], the server's last average, hold nearly "
-                "the same columns of [[A]], but in different [[frame|frames]]. Dotted lines show the "
-                "[[misfit]].",
+                text="A [[client]]'s columns of [[A]] resemble those of the [[reference]], the "
+                    "server's last average, but differ in [[frame]] and scale. Dotted lines show the [[misfit]].",
                 do="Turn the client by hand until it fits, then predict.",
                 predict=Estimate(
                     "By which angle must the client be turned?",
@@ -386,7 +385,7 @@ register(
                 wide=True,
                 text="A soft turn goes part of the way: it mixes no turn with the full [[R]] by "
                 "[[lambda]] and takes the nearest [[rotation]].",
-                do="Draw your curve, lock it in, then move both sliders.",
+                do="Draw, lock in, then move both sliders.",
                 predict=Curve(
                     "How far does the soft turn go at each [[lambda]], for the chosen [[theta]]?",
                     "λ",
@@ -400,7 +399,8 @@ register(
                 scene=_soft,
                 before=_soft_before,
                 after="At [[lambda]] = {lambda} it turns by {polar}; a straight path reaches "
-                "{straight}. With half the clients {theta} away, the [[error]] is least at {best}: {least}.",
+                    "{straight}. With half the clients {theta} away, the [[error]] is least at [[lambda]] = {best}: "
+                    "{least}.",
                 knobs=("soft", "angle"),
                 play="soft",
                 notes="The soft turn starts slowly, hurries through the middle and ends slowly. In "
