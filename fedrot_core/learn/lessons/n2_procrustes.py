@@ -298,7 +298,7 @@ register(
             Step(
                 title="Turn it by hand",
                 text="A [[client]]'s columns of [[A]] resemble those of the [[reference]], the "
-                    "server's last average, but differ in [[frame]] and scale. Dotted lines show the [[misfit]].",
+                "server's last average, but differ in [[frame]] and scale. Dotted lines show the [[misfit]].",
                 do="Turn the client by hand until it fits, then predict.",
                 predict=Estimate(
                     "By which angle must the client be turned?",
@@ -399,8 +399,8 @@ register(
                 scene=_soft,
                 before=_soft_before,
                 after="At [[lambda]] = {lambda} it turns by {polar}; a straight path reaches "
-                    "{straight}. With half the clients {theta} away, the [[error]] is least at [[lambda]] = {best}: "
-                    "{least}.",
+                "{straight}. With half the clients {theta} away, the [[error]] is least at [[lambda]] = {best}: "
+                "{least}.",
                 knobs=("soft", "angle"),
                 play="soft",
                 notes="The soft turn starts slowly, hurries through the middle and ends slowly. In "
