@@ -41,8 +41,8 @@ def cosine_law(
         title = f"{degrees(angle)} apart, the naive average keeps {percent(kept)}: cos²(θ/2)"
         alt = (
             f"The share of the update that the naive average of two clients keeps falls as cos²(θ/2), from all of it "
-            f"at 0° through half at 90° to nothing at 180°; at {degrees(angle)} it is {percent(kept)}, the relative error "
-            f"{percent(error)}. Averages of really turned factors lie on the line."
+            f"at 0° through half at 90° to nothing at 180°; at {degrees(angle)} it is {percent(kept)}, the relative "
+            f"error {percent(error)}. Averages of really turned factors lie on the line."
         )
     fig = base_figure(
         mode, title, alt, margin={"l": 68, "r": 24, "b": 56},
