@@ -36,6 +36,33 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def suffix(unit: str) -> str:
+    """A unit as it stands behind a number: ``°`` close to it, all others after a no-break space."""
+    return unit if unit in ("", "°") else f"\u00a0{unit}"
+
+
+def amount(value: float, unit: str, decimals: int = 0) -> str:
+    """A number with its unit: ``51 %``, ``−3°``, ``1 round``, ``8 rounds``.
+
+    Args:
+        unit: a word stands in the plural.
+    """
+    text = f"{abs(value):.{decimals}f}"
+    sign = "−" if value < 0 and float(text) else ""
+    one = unit.removesuffix("s") if float(text) == 1 else unit
+    return f"{sign}{text}{suffix(one)}"
+
+
+def rough(value: float, unit: str) -> str:
+    """The same with one decimal below ten, where there is one: ``5.3 %``, ``64 %``, ``0 %``."""
+    return amount(value, unit, 0 if abs(value) >= 9.95 or abs(value - round(value)) < 0.05 else 1)
+
+
+def gap_unit(unit: str) -> str:
+    """In what two numbers of this unit differ: percentages differ by points, all others by their own unit."""
+    return "points" if unit == "%" else unit
+
+
 def degrees(angle: float) -> str:
     """An angle in whole degrees as text: ``64°``."""
     return f"{float(angle):.0f}°"

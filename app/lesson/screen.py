@@ -22,6 +22,7 @@ from fedrot_core.export.provenance import Provenance, line
 from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.learn.lessons.base import Choice, Curve, Estimate, Knob, Lesson, Prediction, Runs, Scene, Step
 from fedrot_core.learn.lessons.glossary import unmarked
+from fedrot_core.wording import suffix
 
 WAIT_SECONDS = 0.25
 HEIGHT = 520
@@ -298,7 +299,7 @@ def _widget(asked: Prediction, key: str) -> None:
         digits = 0 if kind is int else 1 if asked.step >= 0.1 else 2
         st.slider(
             plain(unmarked(asked.question)), kind(asked.low), kind(asked.high), kind(middle), kind(asked.step), key=key,
-            format=f"%.{digits}f{asked.unit.replace('%', '%%')}",
+            format=f"%.{digits}f{suffix(asked.unit).replace('%', '%%')}",
         )  # fmt: skip
     else:
         st.html(f'<p class="fedrot-question">{rich(asked.question)}</p>')
@@ -311,7 +312,7 @@ def _curve(asked: Curve, key: str, drawn: Sequence[float | None] | None, truth: 
         key=f"{key}_{'truth' if truth else 'draw'}",
         data={
             "key": key, "question": unmarked(asked.question), "x_label": asked.x_label, "y_label": asked.y_label,
-            "unit": asked.unit, "ticks": list(asked.ticks), "low": asked.low, "high": asked.high,
+            "unit": suffix(asked.unit), "ticks": list(asked.ticks), "low": asked.low, "high": asked.high,
             "drawn": None if drawn is None else list(drawn), "truth": None if truth is None else list(truth),
         },
         on_points_change=lambda: None,

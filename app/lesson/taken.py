@@ -13,6 +13,7 @@ from app.session.lesson_place import KnobPlay, Place, from_query, link_of, stop_
 from app.session.parts import mine, session_id
 from app.widgets.sweep_progress import followed
 from fedrot_core.learn.lessons.base import Choice, Curve, Estimate, Lesson, Runs, Scene, Step
+from fedrot_core.wording import amount, gap_unit, rough
 
 PLAY_SECONDS = 0.6
 PLAY_FRAMES = 12
@@ -162,23 +163,22 @@ def feedback(asked: Choice | Estimate | Curve, made: Guess) -> str:
     if isinstance(asked, Choice):
         if made.said == made.truth:
             return f"You predicted “{asked.options[made.said]}”. That is right."
-        return f"You predicted “{asked.options[made.said]}”. It is “{asked.options[made.truth]}”."
+        return f"You predicted “{asked.options[made.said]}”. The right answer is “{asked.options[made.truth]}”."
     if isinstance(asked, Estimate):
         gap = made.said - made.truth
         close = abs(gap) < asked.step / 2 + 1e-9
-        how = "spot on" if close else f"{_number(abs(gap), asked)} too {'high' if gap > 0 else 'low'}"
-        return f"You said {_number(made.said, asked)}; it is {_number(made.truth, asked)}: {how}."
+        digits = 0 if asked.step >= 1 else 1 if asked.step >= 0.1 else 2
+        off = amount(abs(gap), gap_unit(asked.unit), digits)
+        how = "spot on" if close else f"{off} too {'high' if gap > 0 else 'low'}"
+        return (
+            f"You said {amount(made.said, asked.unit, digits)}; it is {amount(made.truth, asked.unit, digits)}: {how}."
+        )
     gaps = [abs(a - b) for a, b in zip(made.said, made.truth, strict=True)]
     worst = max(range(len(gaps)), key=gaps.__getitem__)
     mean = sum(gaps) / len(gaps)
     score = max(0.0, 100 * (1 - mean / (asked.high - asked.low)))
     return (
-        f"Score {score:.0f} of 100: your curve is off by {mean:.2g}{asked.unit} on average, and furthest at "
-        f"{asked.x_label} {asked.ticks[worst]}: you drew {made.said[worst]:.3g}{asked.unit}, it is "
-        f"{made.truth[worst]:.3g}{asked.unit}."
+        f"Score {score:.0f} of 100: your curve is off by {rough(mean, gap_unit(asked.unit))} on average. "
+        f"It is furthest off at {asked.x_label} {asked.ticks[worst]}: you drew {rough(made.said[worst], asked.unit)}; "
+        f"it is {rough(made.truth[worst], asked.unit)}."
     )
-
-
-def _number(value: float, asked: Estimate) -> str:
-    digits = 0 if asked.step >= 1 else 1 if asked.step >= 0.1 else 2
-    return f"{value:.{digits}f}{asked.unit}"

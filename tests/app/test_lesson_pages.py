@@ -6,11 +6,12 @@ import html
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.lesson.taken import Taken
+from app.lesson.taken import Guess, Taken, feedback
 from app.navigation import lesson_file
 from app.session import lesson_place
 from app.session.lesson_place import Place
@@ -145,3 +146,31 @@ def test_what_a_link_gets_wrong_is_told(query: Callable[[Lesson], dict[str, str]
     lesson = next(iter(LESSONS.values()))
     at = opened(lesson.name, **query(lesson))
     assert told in html.unescape(at.warning[0].value.replace("\\", ""))
+
+
+PERCENT = Estimate("How much?", 0, 100, 1, "%", lambda values, runs: 0.0)
+ANGLE = Estimate("How far?", 0, 180, 1, "°", lambda values, runs: 0.0)
+ROUNDS = Estimate("How many?", 0, 14, 1, "rounds", lambda values, runs: 0.0)
+DRAWN = Curve("How much?", "angle", "share", "%", ("0°", "90°", "180°"), 0, 100, lambda values, runs: ())
+GAIN = Curve("How many?", "rank", "gain", "points", ("1", "2", "4"), -15, 60, lambda values, runs: ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "truth", "told"),
+    [
+        (PERCENT, 51, 86.6, "You said 51_%; it is 87_%: 36_points too low."),
+        (PERCENT, 88, 86.9, "You said 88_%; it is 87_%: 1_point too high."),
+        (PERCENT, 87, 86.6, "You said 87_%; it is 87_%: spot on."),
+        (ANGLE, 90, 34.9, "You said 90°; it is 35°: 55° too high."),
+        (ROUNDS, 1, 9.0, "You said 1_round; it is 9_rounds: 8_rounds too low."),
+        (DRAWN, [100, 60, 16], [100, 50.04, 1.85e-15],
+         "your curve is off by 8.7_points on average. It is furthest off at angle 180°: you drew 16_%; it is 0_%."),
+        (GAIN, [-3.5, 20, 20], [0.0, 20.2, 21.0],
+         "your curve is off by 1.6_points on average. It is furthest off at rank 1: you drew −3.5_points; it is "
+         "0_points."),
+    ],
+)  # fmt: skip
+def test_percentages_differ_by_points_and_all_else_by_its_unit(
+    asked: Estimate | Curve, said: Any, truth: Any, told: str
+) -> None:
+    assert feedback(asked, Guess(said, truth)).endswith(told.replace("_", "\u00a0"))

@@ -150,7 +150,7 @@ def test_a_guess_covers_the_answer_until_it_is_made(offline: Page, found: Row) -
             truth = {"kept": percent(aligned["kept"][t][0]), "naive": percent(run["naive"]["score"][t])}
             gain = round(100 * aligned["score"][t]) - round(100 * run["naive"]["score"][t])
             assert "You guessed 12" in told
-            assert truth.get(step.guess.answer, f"{gain} point") in told
+            assert truth.get(step.guess.answer, f"{gain}\u00a0point".replace("-", "−")) in told
             follows(offline, found)
         if n < len(STEPS) - 1:
             offline.locator("#next").click()

@@ -92,7 +92,7 @@ def test_nothing_but_the_data_moves_while_a_knob_plays(name: str, n: int) -> Non
 def test_question_and_answer_share_their_axes(name: str, n: int) -> None:
     answer, asked = figures(name, n, LESSONS[name].defaults(), "light")
     assert ranges(answer) == ranges(asked)
-    assert "?" in asked.layout.title.text or asked.layout.title.text.startswith("Nobody is spun")
+    assert "?" in asked.layout.title.text or asked.layout.title.text.startswith("No client is spun")
 
 
 def test_cells_of_a_matrix_equation_share_one_size_and_one_scale() -> None:

@@ -51,7 +51,7 @@ function size(box) {
 
 function paintAll(data, parentElement, state, setTriggerValue) {
   const { ticks, low, high, unit } = data, W = state.width = size(parentElement), H = T + B + 0.45 * W;
-  const say = (v) => `${String(Math.round(v * 100) / 100).replace("-", "\u2212")}${/^°?$/.test(unit) ? "" : "\u00a0"}${unit}`;
+  const say = (v) => `${String(Math.round(v * 100) / 100).replace("-", "−")}${unit}`;
   const levels = marks(low, high, unit);
   const L = 12 + widest(levels.map(say), getComputedStyle(parentElement).fontFamily);
   const x = (i) => L + (i + 0.5) * (W - L - R) / ticks.length;

@@ -15,6 +15,7 @@ from fedrot_core.export.run import run_file
 from fedrot_core.learn.lessons.base import Choice, Lesson, Prediction, Runs, Step
 from fedrot_core.learn.lessons.glossary import unmarked
 from fedrot_core.trace import Trace
+from fedrot_core.wording import rough
 
 Values = Mapping[str, Any]
 """Values of a lesson's knobs, by key."""
@@ -59,7 +60,7 @@ def lesson_outline(
     data = {"facts.json": as_json({"lesson": lesson.name, "values": dict(values), "facts": facts})}
     own = [t for t in {t.config.hash: t for t in traces}.values() if t.rounds_done]
     data |= {f"run_{t.config.hash}.json": run_file.write(t) for t in own}
-    how = "run.json holds the lesson's settings; fedrot pack --lesson " + lesson.name + " makes it again"
+    how = "run.json holds the lesson's settings; fedrot pack --lesson " + lesson.name + " makes the pack again"
     return Outline(
         "lesson", f"fedrot-{lesson.name}", lesson.title, tuple(slides), lesson.name, as_json(content), how, data,
         source,
@@ -70,16 +71,17 @@ def _asked(asked: Prediction | None, values: Values, runs: Runs) -> list[str]:
     """The prediction as a question to the class, and its answer."""
     if asked is None:
         return []
+    question = unmarked(asked.question)
     if isinstance(asked, Choice):
         options = "; ".join(asked.options)
-        return [f"Ask first: {asked.question} ({options}) Answer: {asked.options[asked.answer(values, runs)]}."]
+        return [f"Ask first: {question} ({options}) Answer: {asked.options[asked.answer(values, runs)]}."]
     found = asked.answer(values, runs)
     if isinstance(found, (int, float)):
-        return [f"Ask first: {asked.question} Answer: {found:.3g}{asked.unit}."]
+        return [f"Ask first: {question} Answer: {rough(found, asked.unit)}."]
     listed = ", ".join(
-        f"{tick}: {y:.3g}{asked.unit}" for tick, y in zip(getattr(asked, "ticks", ()), found, strict=True)
+        f"{tick}: {rough(y, asked.unit)}" for tick, y in zip(getattr(asked, "ticks", ()), found, strict=True)
     )
-    return [f"Ask first: {asked.question} Answer: {listed}."]
+    return [f"Ask first: {question} Answer: {listed}, by {getattr(asked, 'x_label', '')}."]
 
 
 def _begun(text: str) -> str:

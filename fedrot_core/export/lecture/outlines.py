@@ -32,7 +32,7 @@ FIRST = (HERO, "learning", "ladder", "errors")
 MOST_ROWS = 12
 """Most rows of a table on one slide."""
 
-UNITS = "Error: distance from the ideal Σ w B A over its norm. Upload and download: per client and round."
+UNITS = "Error: distance from the ideal Σ w B A, relative to its norm. Upload and download: per client and round."
 
 RERUN = "run.json reruns and checks the run number by number: fedrot verify run.json"
 

@@ -159,7 +159,7 @@ README = {
     "slides.pptx": "PowerPoint, LibreOffice Impress or Keynote; the speaker's notes hold the numbers",
     "slides.html": "the same slides for any browser, offline or to print; arrow keys change slides, N shows the notes",
     "slides.tex": "the same slides for LaTeX (beamer): compile twice, here, with pdflatex, xelatex or lualatex",
-    "worksheet.html": "questions to print; worksheet.md is the same as Markdown",
+    "worksheet.html": "questions to print; worksheet.md holds the same as Markdown",
     "answers.html": "their answers, for the lecturer; answers.md likewise",
     "figures/": "every figure as {formats}; each CSV holds the numbers that its figure draws; HTML files need the "
     "plotly.min.js beside them",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from fedrot_core.learn.lessons.glossary import unmarked
 from fedrot_core.learn.quiz import Number, Question, nth
+from fedrot_core.wording import suffix
 
 MOST = 40
 """Most questions on one worksheet."""
@@ -81,7 +82,7 @@ def as_html(title: str, source: str, asked: Sequence[Question], answers: bool) -
 def answer(q: Question) -> str:
     """The right answer in words."""
     if isinstance(q.answer, Number):
-        off = f" (within ±{q.answer.tolerance:.2g}{q.answer.unit})" if q.answer.tolerance else ""
+        off = f" (within ±{q.answer.tolerance:.2g}{suffix(q.answer.unit)})" if q.answer.tolerance else ""
         return f"{q.answer.shown}{off}"
     return f"({chr(65 + q.answer.right)}) {q.answer.shown}"
 

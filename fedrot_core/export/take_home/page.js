@@ -21,7 +21,7 @@ function percent(share) {
   return `${rounded(value, digits)}${NBSP}%`;
 }
 const whole = (share) => rounded(100 * share, 0);
-const points = (n) => `${n} ${Math.abs(n) === 1 ? "point" : "points"}`;
+const points = (n) => `${n}${NBSP}${Math.abs(n) === 1 ? "point" : "points"}`.replace("-", "−");
 const value = (key, i = at[key]) => (key === "round" ? i : D.axes[key][i]);
 const text = (key, i = at[key]) => (key === "theta" ? `${value(key, i)}°` : String(value(key, i)));
 const filled = (template, facts) => template.replace(/\{(\w+)\}/g, (all, name) => facts[name] ?? all);
@@ -51,8 +51,8 @@ function stops(s) {
 }
 function arrowsTitle(s) {
   const [naive, turned] = s.aligned.kept[s.ta];
-  if (s.ta === 0) return `Round 0: nobody turns yet, and averaging keeps ${percent(naive)} of the arrow`;
-  if (value("lam") === 0) return `λ = 0 turns nobody: averaging keeps ${percent(naive)} of the arrow`;
+  if (s.ta === 0) return `Round 0: no client turns yet, and averaging keeps ${percent(naive)} of the arrow`;
+  if (value("lam") === 0) return `λ = 0 turns no client: averaging keeps ${percent(naive)} of the arrow`;
   if (turned > naive + HELPS)
     return `Averaging as sent keeps ${percent(naive)} of the arrow; turning first keeps ${percent(turned)}`;
   if (turned < naive - HELPS)
@@ -64,11 +64,11 @@ function learningTitle(s) {
   const both = `${aligned} against ${naive}; centralised ${percent(s.run.ceiling[s.t])}`;
   if (n > D.count.tie) return `Round ${s.t}: turning first gains ${points(n)}, ${both}`;
   if (n < -D.count.tie) return `Round ${s.t}: turning first costs ${points(-n)}, ${both}`;
-  return `Round ${s.t}: turning first makes no difference to speak of, ${both}`;
+  return `Round ${s.t}: turning first makes next to no difference, ${both}`;
 }
 function errorsTitle(s) {
   const naive = s.naive.error[s.tn], aligned = s.aligned.error[s.ta];
-  const both = `naive averaging misses ${percent(naive)} of the ideal update, turned first ${percent(aligned)}`;
+  const both = `naive averaging is off the ideal update by ${percent(naive)}, turned first by ${percent(aligned)}`;
   if (Math.max(naive, aligned) < 1.05 * Math.min(naive, aligned))
     return `Round ${s.t}: turning hardly changes the error, ${percent(naive)} against ${percent(aligned)}`;
   return aligned > naive ? `Round ${s.t}, turning hurts: ${both}` : `Round ${s.t}: ${both}`;
@@ -121,8 +121,8 @@ function drawArrows(s) {
     $(`bar-${id}`).firstElementChild.style.width = `${100 * Math.min(1, share)}%`;
   const column = arm.column[t], input = D.inputs.length ? `, ${D.inputs[column]}` : "";
   $("arrows-remark").textContent =
-    `Arrow: column ${column} of each client's A, ${D.layers[0][0]}${input}, as uploaded in the ${D.methods.aligned.label} run. ` +
-    `The plane shows ${percent(arm.shown[t])} of the arrows. Ring and bars: mean arrow length over all ${value("rank")} latent axes.` +
+    `An arrow is column ${column} of each client's A, ${D.layers[0][0]}${input}, as uploaded in the ${D.methods.aligned.label} run. ` +
+    `The plane shows ${percent(arm.shown[t])} of the arrows. The ring and the bars show the mean arrow length over all ${value("rank")} latent axes.` +
     (t === 0 ? " In round 0 there is nothing to turn onto: the broadcast has B = 0." : "");
   const alt = `${arrowsTitle(s)}. Round ${s.t}, θ ${text("theta")}, ${arm.sent[t].length} clients: arrows as sent, their naive mean, and the mean after turning.`;
   return alt;
@@ -218,7 +218,7 @@ function drawErrors(s) {
 /* ---------- the page ---------- */
 function table(s) {
   const head = ["round", `${named("naive")}: ${D.score}`, `${named("aligned")}: ${D.score}`, "centralised", `${named("naive")}: error`,
-    `${named("aligned")}: error`, "arrow kept as sent", "arrow kept turned"];
+    `${named("aligned")}: error`, "arrow kept as sent", "arrow kept if turned"];
   const cell = (list, t, i) => (t < list.length ? percent(i === undefined ? list[t] : list[t][i]) : "stopped");
   $("table-caption").textContent = `θ ${text("theta")}, λ ${text("lam")}, α ${text("alpha")}, r ${text("rank")}, run ${s.hash}`;
   const thead = $("numbers").querySelector("thead"), tbody = $("numbers").querySelector("tbody");
@@ -257,7 +257,7 @@ function draw() {
   for (const [id, question, title, paint, image] of [
     ["arrows", "What does averaging keep of the clients' arrows?", arrowsTitle, drawArrows, $("arrows").querySelector(".shown")],
     ["learning", `Which ${D.score} does the model reach?`, learningTitle, drawLearning, $("plot-learning")],
-    ["errors", "What does the server's update miss?", errorsTitle, drawErrors, $("plot-errors")],
+    ["errors", "How far is the server's update from the ideal?", errorsTitle, drawErrors, $("plot-errors")],
   ]) {
     $(`${id}-title`).textContent = guess ? question : able ? title(s) + (ended ? ` (${ended})` : "") : ended;
     if (!able || $(id).classList.contains("covered")) continue;
@@ -290,7 +290,7 @@ function reveal(guessed) {
   else {
     const off = Math.abs(Math.round(guessed) - Math.round(found.number));
     lines.push("You guessed ", asked.answer === "gain" ? points(guessed) : `${guessed}${NBSP}%`, "; the run says ", found.text,
-      off ? `: ${points(off)} apart.` : ": that is it.");
+      off ? `: ${points(off)} too ${guessed < found.number ? "low" : "high"}.` : ": spot on.");
   }
   const first = document.createElement("p"), strong = document.createElement("strong"), after = document.createElement("p");
   strong.textContent = lines[lines.length - 2];

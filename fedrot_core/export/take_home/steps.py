@@ -56,75 +56,75 @@ BASE: dict[str, float | str] = {"lam": 0.8, "alpha": 0.5, "rank": 4, "round": "l
 STEPS = (
     Step(
         "What the server averages",
-        "Each client fine-tunes the same frozen network and sends two small matrices, B and A; what it learned is "
-        "their product B A. The server averages all B and all A, each by itself. A grey arrow is one column of one "
-        "client's A.",
+        "Each client fine-tunes the same frozen network by LoRA: it trains two small matrices, B and A, and what it "
+        "learned is their product B A. The server averages all B and all A separately. A grey arrow is one column of "
+        "one client's A.",
         "Move the round and see what the average keeps.",
         {**BASE, "theta": 0},
     ),
     Step(
         "One update, many frames",
-        "Turn B by R and A back by Rᵀ: the product (B R)(Rᵀ A) = B A stays, so the client has learned the same. Here "
-        "two halves of the clients send their matrices in frames an angle θ apart.",
+        "Turn B by a rotation R, and A back by Rᵀ: the product (B R)(Rᵀ A) = B A stays, so the update is the same, "
+        "written in another frame. Here two halves of the clients send their matrices in frames an angle θ apart.",
         "Move θ and watch the two halves.",
         {**BASE, "theta": 60},
     ),
     Step(
         "What does the average keep?",
-        "The halves stand {theta} apart, and the server averages the arrows as they come.",
+        "The frames of the two halves are {theta} apart, and the server averages the arrows as they come.",
         go={**BASE, "theta": 120},
         guess=Guess(
-            "Which share of the clients' arrow length does the naive mean keep?",
+            "What share of the clients' arrow length does the naive mean keep?",
             "kept",
             0,
             100,
-            "For equal halves of one shared arrow, theory says cos(θ/2) = {cos}, and cos²(θ/2) = {cos2} for the "
-            "product B A.",
+            "For two equal halves that share one arrow, theory says cos(θ/2) = {cos}, and for the product B A "
+            "cos²(θ/2) = {cos2}.",
         ),
     ),
     Step(
         "What does the model learn?",
-        "Before training, the model gets {start} of the test images right; trained on all data in one place, "
-        "{ceiling}. Here θ = {theta}, and clients start each round from the server's average.",
+        "Before training, the model gets {start} of the test images right; trained "
+        "centrally on all data, {ceiling}. Here θ = {theta}, and clients start each round from the server's average.",
         go={**BASE, "theta": 90},
         guess=Guess(
             "Which accuracy does naive averaging reach in round {round}?",
             "naive",
             0,
             100,
-            "Look at the error below: it is what the naive average misses of what the clients learned together.",
+            "Look at the error below: it is how far the naive average is from what the clients learned together.",
         ),
     ),
     Step(
         "Turn first, then average",
-        "In FedRot-LoRA each client turns B and A onto the frame it received (orthogonal Procrustes); then the server "
-        "averages. λ says how far: 0 leaves the frame as it is, 1 turns fully. Nothing more travels.",
+        "In FedRot-LoRA each client first turns B and A onto the frame it received (orthogonal Procrustes); then the "
+        "server averages. λ says how far: 0 leaves the frame as it is, 1 turns it fully. Nothing extra is sent.",
         "Move λ from 0 to 1 and compare both curves.",
         {**BASE, "theta": 90},
     ),
     Step(
         "When nothing is turned",
-        "Now θ = {theta}: clients send their matrices as trained from a shared start.",
+        "Now θ = {theta}: clients start together and send their matrices as trained.",
         go={**BASE, "theta": 0},
         guess=Guess(
-            "By how many points does turning first change the accuracy in round {round}? Below zero: it costs.",
+            "By how many points does turning first change the accuracy in round {round}? (A loss is below zero.)",
             "gain",
             -100,
             100,
-            "Turning repairs turned frames and nothing else. A point or two may flip with another seed.",
+            "Turning repairs turned frames and nothing else. A point or two may change sign with another seed.",
         ),
     ),
     Step(
         "Skew and rank",
-        "Small α: each client sees few digit classes. Large α: all see the same mix. Rank r is how many directions an "
-        "update can use. Turning repairs frames, not disagreement about what to learn.",
+        "With a small α each client sees few digit classes, with a large α all see the same mix. Rank r is how many "
+        "directions an update can use. Turning repairs frames, not disagreement about what to learn.",
         "Move α and r, and see which error remains after turning.",
         {**BASE, "theta": 90, "alpha": 0.1, "rank": 2},
     ),
     Step(
         "Where does it not help?",
-        "This file holds {runs} runs with λ above 0. After their last round turning first is ahead in {ahead}, level "
-        "within {tie} points in {level}, and behind in {behind}.",
+        "This file holds {runs} runs with λ above 0. After the last round, turning first is ahead in {ahead} of them, "
+        "level within {tie} points in {level}, and behind in {behind}.",
         "Find a run where turning does not help, and say why.",
         {**BASE, "theta": 30},
     ),

@@ -54,8 +54,8 @@ def pulls(rows: Sequence[Pull], mode: str, asked: str = "") -> go.Figure:
     names = [row.name for row in rows]
     fig = base_figure(
         mode, title, alt, margin={"l": 12, "r": 24, "b": 52}, dragmode=False,
-        xaxis={"title": {"text": "share (0 %: equal factors, no error)"}, "range": [-0.05, 1.04], "tickformat": ".0%",
-               "dtick": 0.25, "fixedrange": True},
+        xaxis={"title": {"text": "relative distance or error (0\u00a0%: equal factors, no error)"},
+               "range": [-0.05, 1.04], "tickformat": ".0%", "dtick": 0.25, "fixedrange": True},
         yaxis={"range": [2.6, -0.6], "tickvals": [0, 1, 2], "ticktext": [f"<b>{n}</b>" for n in names],
                "tickfont": {"size": 14}, "fixedrange": True, "showgrid": False, "ticks": ""},
         meta={"narrow": {"xaxis": {"dtick": 0.5}}},
@@ -125,27 +125,28 @@ def harm_bars(harm: HarmByRound, mode: str, asked: str = "") -> go.Figure:
     raised = {side: int((change > 0).sum()) for side, change in (("A", harm.by_A), ("B", harm.by_B))}
     worst, best = float(harm.by_B.max()), float(-harm.by_B.min())
     if asked:
-        title, alt = asked, f"{asked} Shown: what aligning A does to the naive error, {count} rounds."
+        title, alt = asked, f"{asked} Shown: what aligning by A does to the naive error in {count} rounds."
     elif raised["B"]:
         title = fitting(
-            f"Aligning B raised the naive error in {raised['B']} of {count} rounds, by up to {percent(worst)}; "
-            f"A in {raised['A']}",
+            f"Aligning by B raised the naive error in {raised['B']} of {count} rounds, by up to {percent(worst)}; "
+            f"by A in {raised['A']}",
         )
         alt = (
-            f"Change of the naive error by round, strength {harm.strength:g}: aligning B raised it in {raised['B']} of "
-            f"{count} rounds, by up to "
-            f"{percent(worst)} of itself; aligning A in {raised['A']}, by up to {percent(max(0, harm.by_A.max()))}."
+            f"Change of the naive error by round, strength {harm.strength:g}: aligning by B raised it in "
+            f"{raised['B']} of {count} rounds, by up to "
+            f"{percent(worst)} of itself; aligning by A in {raised['A']}, by up to {percent(max(0, harm.by_A.max()))}."
         )
     else:
-        title = f"Aligning B lowered the naive error in every round, by up to {percent(best)}"
-        alt = f"{title}; aligning A raised it in {raised['A']} of {count}."
+        title = f"Aligning by B lowered the naive error in every round, by up to {percent(best)}"
+        alt = f"{title}; aligning by A raised it in {raised['A']} of {count}."
     last = float(harm.rounds[-1])
     fig = base_figure(
         mode, title, alt, bargap=0.25, bargroupgap=0.05, margin={"b": 84}, showlegend=True,
         xaxis={"title": {"text": "round"}, "range": [float(harm.rounds[0]) - 0.6, last + 0.6], "dtick": 1,
                "fixedrange": True, "showgrid": False},
         yaxis={"title": {"text": "change of the naive error"}, "range": [-LIMIT, LIMIT],
-               "tickvals": [-0.08, -0.04, 0, 0.04, 0.08], "ticktext": ["−8 %", "−4 %", "0", "+4 %", "+8 %"],
+               "tickvals": [-0.08, -0.04, 0, 0.04, 0.08],
+               "ticktext": ["−8\u00a0%", "−4\u00a0%", "0", "+4\u00a0%", "+8\u00a0%"],
                "fixedrange": True, "zeroline": True, "zerolinecolor": INK[mode], "zerolinewidth": 2},
         legend={"itemclick": False, "itemdoubleclick": False},
         annotations=[
@@ -156,10 +157,10 @@ def harm_bars(harm: HarmByRound, mode: str, asked: str = "") -> go.Figure:
         meta={"narrow": {"xaxis": {"dtick": 2}, "margin": {"l": 52, "r": 8}}},
     )  # fmt: skip
     blue, purple = HUES[mode]["blue"], HUES[mode]["purple"]
-    bars: list[tuple[str, str, Array, dict[str, Any]]] = [("aligning A", "A", harm.by_A, {"color": blue})]
+    bars: list[tuple[str, str, Array, dict[str, Any]]] = [("aligning by A", "A", harm.by_A, {"color": blue})]
     if not asked:
         hatched = {"shape": "/", "fgcolor": SURFACE[mode], "bgcolor": purple, "size": 6, "solidity": 0.25}
-        bars.append(("aligning B", "B", harm.by_B, {"color": purple, "pattern": hatched}))
+        bars.append(("aligning by B", "B", harm.by_B, {"color": purple, "pattern": hatched}))
     for name, uid, change, marker in bars:
         fig.add_bar(
             x=plain(harm.rounds), y=plain(change), name=name, uid=uid, marker=marker,

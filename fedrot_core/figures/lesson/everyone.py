@@ -33,8 +33,8 @@ def everyone(
     """
     K = len(misfits)
     if asked:
-        title = f"As sent the average misses {percent(error)} of the ideal: how much once all are turned?"
-        alt = f"Misfits of {K} clients as sent, and the average's error, {percent(error)}."
+        title = f"As sent, the average's error is {percent(error)}: how large is it once every client is turned?"
+        alt = f"Misfits of {K} clients as sent, and the error of their average, {percent(error)}."
     else:
         title = f"{group}: the average's error goes from {percent(error)} to {percent(error_after)}"
         alt = (

@@ -156,12 +156,10 @@ def spectrum(
     if asked:
         title, alt = asked, f"{asked} Bars: strength of each direction of the ideal for two clients with one span."
     elif beyond:
-        title = (
-            f"Rank {rank} cannot hold the ideal's {rank + beyond} directions: nobody's error is below {percent(floor)}"
-        )
+        title = f"Rank {rank} cannot hold the ideal's {rank + beyond} directions: no error is below {percent(floor)}"
         alt = (
             f"Strength of each direction of the ideal over its norm: {', '.join(percent(v) for v in values)}. Rank "
-            f"{rank} holds {rank} of them; without the others nobody's error is below {percent(floor)}."
+            f"{rank} holds {rank} of them; without the others no error is below {percent(floor)}."
         )
     else:
         title = f"One span for both clients: rank {rank} holds the whole ideal, so the floor is {percent(floor)}"
@@ -191,7 +189,7 @@ def spectrum(
         hovertemplate="direction %{x}: %{y:.1%}<extra></extra>",
     )  # fmt: skip
     fig.add_bar(
-        x=outside, y=values[rank:], name="beyond it: the floor", uid="beyond", marker=_hatched(mode),
+        x=outside, y=values[rank:], name=f"beyond rank {rank}: the floor", uid="beyond", marker=_hatched(mode),
         hovertemplate="direction %{x}: %{y:.1%}<extra></extra>",
     )  # fmt: skip
     return fig

@@ -53,7 +53,9 @@ def pair_arrows(view: PairView, mode: str) -> go.Figure:
         title = f"Frames {apart} apart: how long is the mean arrow?"
         alt = f"Arrows of two clients with the same update in frames {apart} apart; their means are not shown yet."
     else:
-        title = f"Frames {apart} apart: the naive mean keeps {percent(naive)} of each arrow, aligned {percent(aligned)}"
+        title = (
+            f"Frames {apart} apart: the naive mean keeps {percent(naive)} of each arrow, the aligned {percent(aligned)}"
+        )
         alt = (
             f"Two clients hold the same update in frames {apart} apart. The mean of their arrows, columns of A, keeps "
             f"{percent(naive)} of the length as sent and {percent(aligned)} after alignment."
@@ -86,7 +88,8 @@ def pair_pictures(view: PairView, mode: str) -> go.Figure:
         alt = f"Two clients hold the same picture in frames {apart} apart; the averages are not shown yet."
     else:
         title = (
-            f"Frames {apart} apart: the naive average keeps {percent(naive)} of the picture, aligned {percent(aligned)}"
+            f"Frames {apart} apart: the naive average keeps {percent(naive)} of the picture, "
+            f"the aligned {percent(aligned)}"
         )
         alt = (
             f"Two clients hold the same update, a picture of the letter F, in frames {apart} apart. The naive average "

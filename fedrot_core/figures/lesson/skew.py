@@ -65,9 +65,9 @@ def who_holds(counts: Array, even: float, label: str, mode: str, asked: str = ""
     else:
         title = f"{label}: one digit makes up {percent(share)} of a client's data (dealt evenly: {percent(even)})"
         alt = (
-            f"Training samples of {K} clients by {classes} digit classes, {label}: a client's commonest digit makes up "
-            f"{percent(share)} of its data on average; clients hold {different.min()} to {different.max()} classes and "
-            f"{counts.sum(1).min()} to {counts.sum(1).max()} samples."
+            f"Training samples of {K} clients by {classes} digit classes, {label}: a client's most common digit makes "
+            f"up {percent(share)} of its data on average; clients hold {different.min()} to {different.max()} classes "
+            f"and {counts.sum(1).min()} to {counts.sum(1).max()} samples."
         )
     fig = base_figure(
         mode, title, alt,
@@ -106,7 +106,7 @@ def gain_line(gain: Series, axis: Axis, over: str, mode: str, asked: str = "") -
         alt = f"{title}. Score of the aligned minus the naive average in points, median of {over}: {each}."
     fig = base_figure(
         mode, title, alt, xaxis=_positions(axis),
-        yaxis={"title": {"text": f"gain in points, {over}"}, "range": list(GAIN_RANGE), "dtick": 15,
+        yaxis={"title": {"text": f"gain in points, median of {over}"}, "range": list(GAIN_RANGE), "dtick": 15,
                "fixedrange": True, "zeroline": True, "zerolinecolor": INK[mode], "zerolinewidth": 2},
         annotations=[
             {"xref": "paper", "x": 0, "xanchor": "left", "xshift": 8, "y": y, "yanchor": "middle", "text": text,
@@ -145,8 +145,8 @@ def score_lines(lines: Sequence[Series], start: float, axis: Axis, over: str, mo
         alt = f"Test accuracy, median of {over}, {span}: {moves}. Before training {percent(start)}."
     fig = base_figure(
         mode, title, alt, xaxis=_positions(axis),
-        yaxis={"title": {"text": f"test accuracy, {over}"}, "range": [0, 1], "tickformat": ".0%", "dtick": 0.25,
-               "fixedrange": True},
+        yaxis={"title": {"text": f"test accuracy, median of {over}"}, "range": [0, 1], "tickformat": ".0%",
+               "dtick": 0.25, "fixedrange": True},
         margin={"l": 60, "r": 148},
         meta={"narrow": {"margin": {"l": 44, "r": 142}, "xaxis": _short(axis), "yaxis": {"title": {"text": ""}}}},
     )  # fmt: skip
@@ -174,7 +174,7 @@ def error_lines(lines: Sequence[Series], axis: Axis, over: str, mode: str, asked
     low, high = math.log10(0.004), math.log10(1.3)
     fig = base_figure(
         mode, title, alt, xaxis=_positions(axis),
-        yaxis={"title": {"text": f"relative error, {over}"}, "type": "log", "range": [low, high],
+        yaxis={"title": {"text": f"relative error, median of {over}"}, "type": "log", "range": [low, high],
                "tickvals": list(ERROR_TICKS), "ticktext": [percent(t) for t in ERROR_TICKS], "fixedrange": True},
         margin={"l": 60, "r": 148},
         meta={"narrow": {"margin": {"l": 48, "r": 142}, "xaxis": _short(axis), "yaxis": {"title": {"text": ""}}}},

@@ -17,7 +17,7 @@ from fedrot_core.wording import degrees, percent
 LINES = (("dot", 1.75), ("6px,3px", 2.25), ("10px,3px,3px,3px", 2.25), ("solid", 3.5))
 """Dash and width of the cliff's curves, the steepest last."""
 
-OF_ERROR, OF_MARGIN = "<b>Two of four clients turned by θ</b>", "<b>How sure the turn is</b>"
+OF_ERROR, OF_MARGIN = "<b>Two of four clients turned by θ</b>", "<b>How well defined the turn is</b>"
 SHORT = {OF_ERROR: "<b>error</b>", OF_MARGIN: "<b>σ_min</b>"}
 
 
@@ -41,21 +41,21 @@ def soft_strength(
     """
     now, strength = polar[at], strengths[at]
     lam = f"λ = {strength:g}"
-    turned = "by an arbitrary angle" if np.isnan(now) else degrees(now)
-    least = f"least error {percent(errors[best])} at λ = {strengths[best]:g}"
+    turned = "by an arbitrary angle" if np.isnan(now) else f"by {degrees(now)}"
+    least = f"smallest error {percent(errors[best])} at λ = {strengths[best]:g}"
     if asked:
         title = f"How far does a soft turn really turn, for each λ, when {degrees(theta)} are to be turned?"
         alt = f"Axes: λ, and the angle turned. A straight line goes from 0 to {degrees(theta)}."
     else:
-        title = f"{lam} turns {turned} of {degrees(theta)}, not {degrees(strength * theta)}; {least}"
+        title = f"{lam} turns {turned} of {degrees(theta)}, not by {degrees(strength * theta)}; {least}"
         if np.isnan(now):
             title = f"{lam} is the cliff of {degrees(theta)}: any angle will do; {least}"
         elif abs(now - strength * theta) < 0.5:
             title = f"{lam} turns {turned} of {degrees(theta)}; {least}"
         alt = (
             f"When {degrees(theta)} are to be turned, the soft turn of strength {strength:g} turns {turned}; a "
-            f"straight path would turn {degrees(strength * theta)}. Two of four trained clients are turned by "
-            f"{degrees(theta)}: their average's error is {percent(errors[at])} at this λ, and least, "
+            f"straight path would turn by {degrees(strength * theta)}. Two of four trained clients are turned by "
+            f"{degrees(theta)}: the error of their average is {percent(errors[at])} at this λ, and smallest, "
             f"{percent(errors[best])}, at λ = {strengths[best]:g}."
         )
     sky, hue = HUES[mode]["sky"], HUES[mode]["vermillion"]
@@ -139,13 +139,13 @@ def soft_cliff(
         title = f"The nearer to {degrees(angles[-1])}, the steeper: what happens at {degrees(angles[-1])} itself?"
         alt = f"Soft turns of {', '.join(degrees(a) for a in angles[:-1])} for each λ: an S that gets steeper."
     elif np.isnan(now):
-        title = f"Half a turn, λ = {strength:g}: the matrix vanishes, any angle is as good as any other"
-        alt = f"At θ = {degrees(angles[-1])} and λ = {strength:g} the least singular value is 0: the turn is arbitrary."
+        title = f"Half a turn, λ = {strength:g}: the mix vanishes, and every angle is as good as any other"
+        alt = f"At θ = {degrees(angles[-1])} and λ = {strength:g} the smallest singular value is 0: any turn fits."
     else:
-        title = f"Half a turn, λ = {strength:g}: the soft turn turns {degrees(now)}, σ_min = {margin:.2g}"
+        title = f"Half a turn, λ = {strength:g}: the soft turn is {degrees(now)}, with σ_min = {margin:.2g}"
         alt = (
             f"At θ = {degrees(angles[-1])} the soft turn jumps from 0° to {degrees(angles[-1])} as λ passes one half, "
-            f"where the smallest singular value is 0; at λ = {strength:g} it turns {degrees(now)}."
+            f"where the smallest singular value is 0; at λ = {strength:g} it turns by {degrees(now)}."
         )
     sky = HUES[mode]["sky"]
     axis = _strength_axis()

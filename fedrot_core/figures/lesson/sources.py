@@ -59,7 +59,7 @@ def strip(sources: list[Source], title: str, alt: str, mode: str, mirrored: bool
     remark = "Largest angle of the turn onto the clients' common mean, first layer."
     under = [f"<b>{degrees(np.median(s.angles))}</b>" if s.angles is not None else "?" for s in sources]
     fig = _columns(
-        [s.label for s in sources], under, title, alt, mode, remark + (" ✕ mirrored." if mirrored else ""),
+        [s.label for s in sources], under, title, alt, mode, remark + (" ✕: mirrored." if mirrored else ""),
         {"title": {"text": "frame turned by"}, "range": [-6, TOP], **ANGLES},
     )  # fmt: skip
     for n, source in enumerate(sources):
@@ -120,7 +120,7 @@ def gains(scores: list[Score], start: float, score_name: str, title: str, alt: s
     sides = (("naive", -0.17, "vermillion", "square"), ("turned first", 0.17, "blue", "circle"))
     fig = _columns(
         [s.label for s in scores], [_from_to(s, mode) for s in scores], title, alt, mode,
-        "Squares: naive. Circles: turned first. One mark a seed, medians below. Dashed: before training.",
+        "Squares: naive. Circles: turned first. One mark per seed, medians below. Dashed: before training.",
         {"title": {"text": f"final {score_name}"}, "range": [0.4, 1.02], "tickformat": ".0%"},
     )  # fmt: skip
     fig.add_shape(

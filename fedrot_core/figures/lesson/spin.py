@@ -34,7 +34,7 @@ def spun_client(
     """
     if angle:
         title = (
-            f"Client {client} spun: naive error {percent(errors_before[0])} → {percent(errors[0])}, "
+            f"Client {client} is spun: naive error {percent(errors_before[0])} → {percent(errors[0])}, "
             f"aligned stays {percent(errors[1])}"
         )
         alt = (
@@ -43,7 +43,7 @@ def spun_client(
             f"{percent(errors_before[1])} and is {percent(errors[1])}."
         )
     else:
-        title = f"Nobody is spun yet: naive error {percent(errors[0])}, aligned {percent(errors[1])}"
+        title = f"No client is spun yet: naive error {percent(errors[0])}, aligned {percent(errors[1])}"
         alt = f"{len(arrows)} clients, none spun; naive error {percent(errors[0])}, aligned {percent(errors[1])}."
     half = 1.15 * float(np.linalg.norm(before, axis=-1).max())
     plane = {"range": [-half, half], "fixedrange": True, "constrain": "domain", "zeroline": True, "showgrid": False,
@@ -51,7 +51,7 @@ def spun_client(
     hues = (HUES[mode]["vermillion"], HUES[mode]["green"])
     notes = [
         heading(1, "<b>One column of each client's A</b>", mode),
-        heading(2, "◇ before the spin, bar: now" if angle else "<b>Error of the average</b>", mode),
+        heading(2, "◇ before the spin, bars: now" if angle else "<b>Error of the average</b>", mode),
         _at_tip(arrows[client], client, mode),
         *_names(hues, errors, errors_before, bool(angle), mode),
     ]

@@ -61,7 +61,7 @@ def turning(shown: Turning, title: str, alt: str, mode: str) -> go.Figure:
     )  # fmt: skip
     heads = [
         heading(1, "<b>One step</b>, each client and plane", mode),
-        heading(2, "<b>All local steps</b>" + ("" if medians else ": comes later"), mode),
+        heading(2, "<b>All local steps</b>" + ("" if medians else ": shown later"), mode),
         *_on_the_line(mode, limit),
     ]
     narrow = {

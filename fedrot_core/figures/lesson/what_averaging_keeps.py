@@ -40,9 +40,9 @@ def cosine_law(
     else:
         title = f"{degrees(angle)} apart, the naive average keeps {percent(kept)}: cos²(θ/2)"
         alt = (
-            f"The share of the update that the naive average of two clients keeps falls as cos²(θ/2), from all at 0° "
-            f"over half at 90° to nothing at 180°; at {degrees(angle)} it is {percent(kept)}, the relative error "
-            f"{percent(error)}. Averages of really turned factors lie on the line."
+            f"The share of the update that the naive average of two clients keeps falls as cos²(θ/2), from all of it "
+            f"at 0° through half at 90° to nothing at 180°; at {degrees(angle)} it is {percent(kept)}, the relative "
+            f"error {percent(error)}. Averages of really turned factors lie on the line."
         )
     fig = base_figure(
         mode, title, alt, margin={"l": 68, "r": 24, "b": 56},
@@ -102,10 +102,10 @@ def crowd_keeps(counts: Array, kept: Array, mean: Array, chosen: int, mode: str,
     """
     hue, at = HUES[mode]["vermillion"], int(np.flatnonzero(counts == chosen)[0])
     if asked:
-        title = "One update in random frames: what does the average of several clients keep?"
+        title = f"One update in random frames: what does the average of {chosen} clients keep?"
         alt = "Axes: number of clients, and the share of their common update that the naive average keeps."
     else:
-        title = f"{chosen} clients in random frames: {percent(mean[at])} is kept on average, theory 1/{chosen}"
+        title = f"{chosen} clients in random frames: {percent(mean[at])} is kept on average, in theory 1/{chosen}"
         alt = (
             f"All clients hold one update in frames drawn at random. The naive average of {chosen} keeps "
             f"{percent(mean[at])} of it on average over {kept.shape[1]} draws; theory says one over their number."

@@ -63,11 +63,12 @@ def _factors(values: Values, hidden: bool) -> Scene:
         alt = f"The two factors of an update, turned by {degrees(angle)}; their product is not shown yet."
     else:
         title = (
-            f"Turned by {degrees(angle)}: {t.changed} of {t.numbers} numbers changed, the product by {percent(t.gap)}"
+            f"Turned by {degrees(angle)}, {t.changed} of {t.numbers} numbers changed; "
+            f"the product changed by {percent(t.gap)}"
         )
         alt = (
             f"Factors of an update turned by {degrees(angle)}: {t.changed} of their {t.numbers} numbers differ from "
-            f"those before, their product, a picture of the letter F, differs by {percent(t.gap)}."
+            f"those before; their product, a picture of the letter F, differs by {percent(t.gap)}."
         )
     facts = {
         "theta": degrees(angle), "changed": str(t.changed), "numbers": str(t.numbers), "gap": percent(t.gap),
@@ -198,38 +199,50 @@ register(
         knobs=(
             Knob("angle", "Turn θ", "How far client 1's frame is turned against client 0's.", 60, 0, 180, 5, "°"),
             Knob(
-                "many", "Clients", "How many clients hold the same update, each in a random frame.", 8, 2, MOST_CLIENTS
+                "many",
+                "Clients",
+                "How many clients hold the same update, each in a frame drawn at random.",
+                8,
+                2,
+                MOST_CLIENTS,
             ),
-            Knob("spin", "Spin", "Which secret rotation a client is spun by; 0 means none.", 1, 0, 9999),
+            Knob("spin", "Spin", "The number of the secret rotation that spins a client; 0 means none.", 1, 0, 9999),
         ),
         steps=(
             Step(
                 title="The same update in another frame",
-                text="A [[client]] uploads two [[factors]], [[B]] and [[A]]. Their product is its [[update]], here a "
-                "small picture. A [[rotation]] [[R]] writes both in another [[frame]].",
-                do="Predict, then press Play to turn both factors.",
+                text="In [[lora]] the model stays frozen; a [[client]] trains two thin matrices, "
+                "its [[factors]] [[B]] and [[A]]. Their product is its [[update]], here a small picture. A "
+                "[[rotation]] [[R]] rewrites both in another [[frame]].",
+                do="Predict, then press Play.",
                 predict=Choice(
                     "Both factors are turned. What happens to their product?",
-                    ("It turns with them", "It fades", "Nothing"),
+                    (
+                        "It turns with them",
+                        "It fades",
+                        "It stays the same",
+                    ),
                     _what_turning_does,
                 ),
                 scene=_same,
                 before=_same_before,
-                after="Turned by {theta}, {changed} of {numbers} numbers in the factors changed. The product changed "
-                "by {gap}: only [[BA]] acts on the model; it has no frame.",
+                after="Turned by {theta}, {changed} of the factors' {numbers} numbers differ; their "
+                "product changed by {gap}. Only the product acts on the model.",
                 knobs=("angle",),
                 play="angle",
-                notes="LoRA has a freedom that nobody asked for: any turn of the latent axes writes the same update "
-                "with other numbers. Whoever compares these numbers compares frames.",
+                notes="LoRA adds the product B A to a frozen weight matrix and trains only B and A. "
+                "That leaves a freedom which nobody asked for: (B R)(Rᵀ A) = B A for every rotation R, so one "
+                "update can be written with many different numbers. Whoever compares these numbers compares "
+                "frames.",
             ),
             Step(
                 title="Two clients, two frames",
                 wide=True,
-                text="Two [[client|clients]] hold the same [[update]]. Client 1 wrote it in a [[frame]] turned by "
-                "[[theta]], so its arrows, columns of [[A]], point elsewhere.",
+                text="Two [[client|clients]] hold the same [[update]]. Client 1 wrote it in a "
+                "[[frame]] turned by [[theta]], so its arrows, the columns of [[A]], point in other directions.",
                 do="Predict, then drag the angle.",
                 predict=Estimate(
-                    "How long is the mean arrow, compared with a client's?",
+                    "How long is the mean of the two clients' arrows, in percent of one arrow?",
                     0,
                     100,
                     1,
@@ -238,40 +251,42 @@ register(
                 ),
                 scene=_arrows,
                 before=_arrows_before,
-                after="The [[naive]] keeps {arrow} of each arrow: what points apart cancels. After client 1 is turned "
-                "back, the [[aligned]] keeps {arrow_aligned}. [[B]] shrinks by just as much.",
+                after="The [[naive]] keeps {arrow} of each arrow's length: what points apart "
+                "cancels. Once client 1 is turned back, the [[aligned]] keeps {arrow_aligned}. [[B]] shrinks "
+                "likewise.",
                 knobs=("angle",),
                 play="angle",
-                notes="Ask the class to add the arrows head to tail. The mean of two equal arrows is as long as the "
-                "cosine of half the angle between them.",
+                notes="Ask the class to add the arrows head to tail. The mean of two arrows of "
+                "length 1 is as long as the cosine of half the angle between them.",
             ),
             Step(
                 title="What the server gets",
-                text="The [[server]] multiplies the averaged [[B]] by the averaged [[A]]. Both [[client|clients]] "
-                "learned the same picture.",
-                do="Predict, then press Half a turn.",
+                text="The [[server]] averages all [[B]] and all [[A]], then multiplies the two "
+                "averages. Both [[client|clients]] learned the same picture.",
+                do="Predict, then press “Half a turn”.",
                 predict=Choice(
-                    "The frames stand half a turn apart. What does the naive average show?",
+                    "The two frames are half a turn apart. What does the naive average show?",
                     ("The same picture", "The picture, half as strong", "The picture upside down", "Nothing"),
                     _picture_at_half_a_turn,
                 ),
                 scene=_pictures,
                 before=_pictures_before,
-                after="At {theta} the [[naive]] keeps {kept} of the picture, the [[aligned]] {kept_aligned}. At 180° "
-                "all arrows cancel and nothing is left, although both clients agreed.",
+                after="At {theta} the [[naive]] keeps {kept} of the picture, the [[aligned]] "
+                "{kept_aligned}. At 180° all arrows cancel and nothing is left, although both clients agree.",
                 knobs=("angle",),
                 moves=(
                     Move("Half a turn", lambda values: {"angle": 180}),
                     Move("Quarter turn", lambda values: {"angle": 90}),
                 ),
                 play="angle",
-                notes="Nothing went wrong on either client, and no data differ. The server loses the update because it "
-                "averages coordinates of different axes.",
+                notes="Nothing went wrong on either client, and their data do not differ. The "
+                "server loses the update because it averages coordinates that belong to different axes.",
             ),
             Step(
                 title="The law: cosine squared of half the angle",
-                text="Two [[client|clients]], one [[update]], two [[frame|frames]]. How fast does averaging lose it?",
-                do="Draw your curve, then drag the angle along the true one.",
+                text="The same two [[client|clients]] once more. How fast does averaging lose "
+                "their common [[update]] as their [[frame|frames]] turn apart?",
+                do="Draw your curve, lock it in, then drag the angle.",
                 predict=Curve(
                     "How much of the update does the naive average keep?",
                     "angle",
@@ -284,20 +299,21 @@ register(
                 ),
                 scene=_law,
                 before=_law_before,
-                after="Each factor keeps cos([[theta]]/2), so the product keeps cos²([[theta]]/2): {kept} at {theta}. "
-                "The rest is [[error]], {error}. Each dot is an average of really turned factors.",
+                after="Each factor keeps cos([[theta]]/2), so the product keeps cos²([[theta]]/2): "
+                "{kept} at {theta}. The rest, {error}, is the [[error]]. Each dot is an average of factors that "
+                "were really turned.",
                 knobs=("angle",),
                 play="angle",
-                notes="The curve is flat at first: small turns hardly matter, one reason why runs from a shared start "
-                "hardly need alignment. A right angle costs half.",
+                notes="The curve is flat at first: small turns hardly matter, which is one reason "
+                "why runs from a shared start hardly need alignment. A right angle costs half of the update.",
             ),
             Step(
                 title="Many clients in random frames",
                 text="Now several [[client|clients]] hold the same [[update]], each in a random [[frame]]. [[M]] is "
                 "the mean of their rotations [[R]].",
-                do="Predict, then move the number of clients.",
+                do="Predict, then change the number of clients.",
                 predict=Estimate(
-                    "How much does the naive average of as many clients keep?",
+                    "How much of the update does the naive average keep, for the chosen number of clients?",
                     0,
                     100,
                     1,
@@ -306,18 +322,19 @@ register(
                 ),
                 scene=_crowd,
                 before=_crowd_before,
-                after="The server gets [[B]] [[M]] [[M|Mᵀ]] [[A]]. In random frames {clients} clients keep {kept} on "
-                "average, in theory one part in {clients}: more clients cancel more.",
+                after="The [[server]] gets [[B]] [[M]] [[M|Mᵀ]] [[A]]. On average, {clients} "
+                "clients in random frames keep {kept} of the update; theory says 1/{clients}. The more clients, "
+                "the more cancels.",
                 knobs=("many",),
                 play="many",
-                notes="Averaging noise away is what averages are for. Here the update itself averages away, and more "
-                "clients make it worse.",
+                notes="Averaging is meant to remove noise. Here it removes the update itself, and "
+                "more clients make it worse.",
             ),
             Step(
                 title="Spin a client",
                 wide=True,
-                text="Four [[client|clients]], really trained, so their [[update|updates]] differ a little. A secret "
-                "[[rotation]] spins one client's [[factors]].",
+                text="These four [[client|clients]] were really trained, so their "
+                "[[update|updates]] differ a little. A secret [[rotation]] spins one of them.",
                 do="Predict, then spin the client again and again.",
                 predict=Choice(
                     "One client is spun by a secret angle. Which average gets worse?",
@@ -326,14 +343,16 @@ register(
                 ),
                 scene=_spin,
                 before=_spin_before,
-                after="Spun by {secret}, the client's update changed by {gap}. The [[naive]]'s error went from "
-                "{before} to {naive}. [[procrustes]] turned it by {found}: the [[aligned]]'s stays {aligned}.",
+                after="Spun by {secret}, the client's update changed by {gap}. The [[naive]]'s "
+                "error went from {before} to {naive}. [[procrustes]] turns the client back by {found}: the "
+                "[[aligned]]'s error stays {aligned}.",
                 moves=(
                     Move(f"Spin client {SPUN_CLIENT}", lambda values: {"spin": int(values["spin"]) % 9999 + 1}),
                     Move("Undo the spin", lambda values: {"spin": 0}),
                 ),
-                notes="Spin again and again: the naive error jumps about, the aligned one never moves, since "
-                "Procrustes undoes whatever the spin did. That is what gauge-invariant means.",
+                notes="Spin again and again: the naive error jumps about, the aligned one never "
+                "moves, since Procrustes undoes whatever the spin did. That is what gauge-invariant means: no "
+                "turn of a client's frame can change it.",
             ),
         ),
     )

@@ -44,7 +44,7 @@ Rows = tuple[tuple[str, str], ...]
 ORTHOGONAL = 1e-9
 """Departure from ``XᵀX = I`` that is rounding."""
 
-GROUPS = {"SO": "rotations only", "O": "reflections too"}
+GROUPS = {"SO": "rotations only", "O": "rotations and reflections"}
 
 QUARTERS = tuple(n / 4 for n in range(5))
 QUARTER_TICKS = ("0", "¼", "½", "¾", "1")
@@ -91,7 +91,7 @@ def _cross(values: Values, runs: Runs) -> Scene:
         Panel("S", "<b>S</b>", f.S, "="),
     )
     overlap, best = f"{f.overlap:.1f}".replace("-", "−"), f"{f.overlap_best:.1f}"
-    title = f"Client {k}: the diagonal of S sums to {overlap}; the most that R can make it is {best}"
+    title = f"Client {k}: the diagonal of S sums to {overlap}; the best R makes it {best}"
     alt = (
         f"A of client {k} times the reference's A, transposed, gives the 2 by 2 cross matrix S. Its diagonal sums to "
         f"{overlap}; no orthogonal R makes it more than {best}."
@@ -284,21 +284,21 @@ register(
             Knob(
                 "who",
                 "Client",
-                "Whose factors are turned; four clients were trained for this lesson.",
+                "Whose factors are turned. Four clients were trained for this lesson.",
                 0,
                 0,
                 CLIENTS - 1,
             ),
             Knob("hand", "Your hand", "Turns the client's arrows.", 0, HAND_ANGLES[0], HAND_ANGLES[-1], 5, "°"),
-            Knob("angle", "Turn θ", "How far two of the four clients are turned.", 150, 0, 180, 5, "°"),
+            Knob("angle", "Turn θ", "How far two of the four clients are turned away.", 150, 0, 180, 5, "°"),
             Knob("soft", "Strength λ", "0 leaves clients as sent, 1 turns them fully.", 0.3, 0, 1, 0.05),
             Knob("mirror", "Allowed turns", "Whether a turn may also mirror.", "SO", choices=GROUPS),
         ),
         steps=(
             Step(
                 title="Turn it by hand",
-                text="A [[client]] and the [[reference]] hold nearly the same columns of [[A]], in different "
-                "[[frame|frames]]. Dotted lines show the [[misfit]].",
+                text="A [[client]]'s columns of [[A]] resemble those of the [[reference]], the "
+                "server's last average, but differ in [[frame]] and scale. Dotted lines show the [[misfit]].",
                 do="Turn the client by hand until it fits, then predict.",
                 predict=Estimate(
                     "By which angle must the client be turned?",
@@ -310,29 +310,33 @@ register(
                 ),
                 scene=_hand,
                 before=_hand_before,
-                after="The misfit is least at {best}: {least}, which no turn removes. Your hand at {hand} leaves "
-                "{misfit}. [[procrustes]] finds the best angle without searching.",
+                after="The misfit is smallest at {best}: {least}, which no turn removes. Your hand, "
+                "at {hand}, leaves {misfit}. [[procrustes]] finds the best angle without searching.",
                 knobs=("hand", "who"),
                 play="hand",
-                notes="Let somebody from the class say when to stop. What remains at the best angle is no matter of "
-                "the frame: the client learned something, and its factors are scaled otherwise.",
+                notes="Let somebody in the class say when to stop. What remains at the best angle "
+                "has nothing to do with the frame: the client has learned something since, and its factors are "
+                "scaled differently.",
             ),
             Step(
                 title="The cross matrix",
-                text="[[S]] multiplies each row of the client's [[A]] by each row of the [[reference]]'s. Its diagonal "
-                "says how well equal rows match.",
+                text="[[S]] multiplies each row of the client's [[A]] by each row of the "
+                "[[reference]]'s. Its diagonal says how well corresponding rows match.",
                 do="Pick another client and read its diagonal.",
                 scene=_cross,
-                after="As sent, client {client}'s diagonal sums to {overlap}. The best orthogonal [[R]] would make it "
-                "{best}, the sum of both [[singular]]. The larger this sum, the smaller the [[misfit]].",
+                after="As sent, client {client}'s diagonal sums to {overlap}. The best orthogonal "
+                "[[R]] makes it {best}, the sum of both [[singular]]. The larger this sum, the smaller the "
+                "[[misfit]].",
                 knobs=("who",),
-                notes="Expand the squared misfit: two constants minus twice the trace, so least misfit is largest "
-                "trace. All of A has shrunk to a matrix of size r by r. In even rounds FedRot does the same with B.",
+                notes="Expand the squared misfit: it is two constants minus twice the trace, so the "
+                "smallest misfit goes with the largest trace. All of A has shrunk to a matrix of size r by r. "
+                "In even rounds FedRot does the same with B.",
             ),
             Step(
                 title="Keep the turn, drop the stretch",
                 wide=True,
-                text="The [[svd]] takes [[S]] apart: turn, stretch, turn. A [[client]] may turn and must not stretch.",
+                text="The [[svd]] splits [[S]] into a turn, a stretch and a turn. A [[client]] may "
+                "only turn: a stretch would change its [[update]].",
                 do="Predict, then check it with the numbers below the figure.",
                 predict=Choice(
                     "How does the cross matrix become a pure turn?",
@@ -341,41 +345,49 @@ register(
                 ),
                 scene=_circle,
                 before=_circle_before,
-                after="Stretches {s1} and {s2} become 1. What is left, [[UV]], lays the [[reference]]'s axes on the "
-                "client's; its transpose {back}. No orthogonal [[R]] fits better.",
+                after="The stretches {s1} and {s2} become 1. What is left, [[UV]], lays the "
+                "[[reference]]'s axes on the client's; its transpose {back}. No orthogonal [[R]] fits better.",
                 knobs=("who",),
-                notes="The picture is the proof: among all orthogonal matrices, U Vᵀ aligns every singular direction "
-                "with itself, so the trace is the sum of the singular values.",
+                notes="The picture is the proof: among all orthogonal matrices, U Vᵀ is the one "
+                "that lines up every singular direction with itself, so the trace becomes the sum of the "
+                "singular values.",
             ),
             Step(
                 title="A mirror in the frame",
-                text="Signs from an [[svd]] are arbitrary, so a [[frame]] can come out mirrored. For client {client}, "
-                "[[det]] [[UV]] is {det}.",
-                do="Press Mirrored client, then predict.",
+                text="The signs in an [[svd]] are arbitrary, so a [[frame]] can come out mirrored. "
+                "For client {client}, [[det]] [[UV]] is {det}.",
+                do="Press “Mirrored client”, then predict.",
                 predict=Choice(
                     "How close can a rotation alone bring this client?",
-                    ("As close as with mirrors", "Less close"),
+                    (
+                        "As close as with mirrors",
+                        "Not as close",
+                    ),
                     _rotation_is_worse,
                 ),
                 scene=_mirror,
                 before=_mirror_before,
-                after="With mirrors, [[O]], the [[misfit]] is {orthogonal}; with a [[rotation]] only, [[SO]], "
-                "{rotation}. The fix flips the weaker singular direction until the determinant is +1.",
+                after="With mirrors, [[O]], the [[misfit]] is {orthogonal}; with rotations only, "
+                "[[SO]], {rotation}. The fix: flip the weaker singular direction. At [[r|rank]] 1 the only "
+                "[[rotation]] changes nothing; a mirror, a sign, helps.",
                 knobs=("who",),
                 moves=(
                     Move("Mirrored client", lambda values: {"who": _with_det(-1)}),
                     Move("Client without mirror", lambda values: {"who": _with_det(1)}),
                 ),
-                notes="Turn a left glove as you like: it never fits the right hand. The paper uses rotations, its "
-                "public code allows mirrors; where signs are arbitrary, mirrors pay.",
+                notes="However you turn a left glove, it never fits the right hand. The paper uses "
+                "rotations, its public code allows mirrors; where signs are arbitrary, mirrors pay. Rank 1 is "
+                "the extreme case: SO(1) holds the identity alone, so FedRot in SO(r) does nothing there, while "
+                "O(1), a change of sign, undoes a flip.",
             ),
             Step(
                 title="Turn only part of the way",
                 wide=True,
-                text="A soft turn mixes the identity with [[R]] by [[lambda]] and takes the nearest [[rotation]].",
-                do="Draw your curve, then move the strength and the angle.",
+                text="A soft turn goes part of the way: it mixes no turn with the full [[R]] by "
+                "[[lambda]] and takes the nearest [[rotation]].",
+                do="Draw, lock in, then move both sliders.",
                 predict=Curve(
-                    "How far does it turn at each [[lambda]], for the angle set above?",
+                    "How far does the soft turn go at each [[lambda]], for the chosen [[theta]]?",
                     "λ",
                     "angle turned",
                     "°",
@@ -386,17 +398,20 @@ register(
                 ),
                 scene=_soft,
                 before=_soft_before,
-                after="At [[lambda]] = {lambda} it turns by {polar}; a straight path would turn by {straight}. Two of "
-                "four clients stand [[theta]] = {theta} away: the [[error]] is least, {least}, at {best}.",
+                after="At [[lambda]] = {lambda} it turns by {polar}; a straight path reaches "
+                "{straight}. With half the clients {theta} away, the [[error]] is least at [[lambda]] = {best}: "
+                "{least}.",
                 knobs=("soft", "angle"),
                 play="soft",
-                notes="The soft turn starts slowly, hurries through the middle and ends slowly. In this example the "
-                "error is flat near its least value, so the exact strength matters little.",
+                notes="The soft turn starts slowly, hurries through the middle and ends slowly. In "
+                "this example the error is nearly flat around its smallest value, so the exact strength matters "
+                "little.",
             ),
             Step(
                 title="The cliff at half a turn",
                 wide=True,
-                text="Let [[R]] be half a turn. The identity and [[R]] then point opposite ways.",
+                text="Let the full turn [[R]] be half a turn, 180°. No turn and [[R]] then point "
+                "in opposite directions.",
                 do="Predict, then press Play.",
                 predict=Choice(
                     "What does the soft turn do as [[lambda]] passes one half?",
@@ -405,19 +420,20 @@ register(
                 ),
                 scene=_cliff,
                 before=_cliff_before,
-                after="At [[lambda]] = {lambda} it turns by {polar}. Below one half it turns 0°, above it 180°. At one "
-                "half the mix vanishes: its least [[singular|singular value]] is {least}, and any angle will do.",
+                after="At [[lambda]] = {lambda} it turns by {polar}. Below one half it turns by 0°, "
+                "above by 180°. At one half the mix vanishes: its smallest [[singular|singular value]] is "
+                "{least}, and every angle fits equally well.",
                 knobs=("soft",),
                 play="soft",
-                notes="The lab records this as a flag and never hides it. An angle near 180° is rare from one start, "
-                "and common after an SVD with arbitrary signs.",
+                notes="The lab records this as a flag and never hides it. An angle near 180° is "
+                "rare when clients start together, and common after an SVD with arbitrary signs.",
             ),
             Step(
-                title="Turn everybody, then average",
+                title="Turn every client, then average",
                 text="Every [[client]] turns onto the [[reference]]; then the [[server]] averages.",
                 do="Predict, then allow reflections.",
                 predict=Estimate(
-                    "How large is the average's error once all are turned?",
+                    "How large is the average's relative error once every client is turned?",
                     0,
                     100,
                     1,
@@ -426,11 +442,12 @@ register(
                 ),
                 scene=_all,
                 before=_all_before,
-                after="With {group}, the [[error]] goes from {error} to {after}. Nobody gets below the [[floor]], "
-                "{floor}. It cost each client one small [[svd]], and nothing extra was sent.",
+                after="With {group}, the [[error]] goes from {error} to {after}. No adapter of this "
+                "rank gets below the [[floor]], {floor}. Turning costs each client one small [[svd]] and sends "
+                "nothing extra.",
                 knobs=("mirror", "who"),
-                notes="Below the figure stands the whole calculation for the chosen client, ready to copy as LaTeX. "
-                "Each number comes from the code that the lab itself runs.",
+                notes="Below the figure stands the whole calculation for the chosen client, ready "
+                "to copy as LaTeX. Each number comes from the code that the lab itself runs.",
             ),
         ),
     )

@@ -73,29 +73,29 @@ def finding(shown: SlowRound, phase: int) -> str:
     """What a complete phase shows, with its numbers."""
     kept = percent(shown.kept_naive), percent(shown.kept_turned)
     if phase == BROADCAST:
-        return f"Broadcast: all {CLIENTS} clients start round {shown.round_index} from one arrow"
+        return f"Broadcast: all {CLIENTS} clients start round {shown.round_index} from the same arrow"
     if phase == TRAIN:
-        return f"Train: every client goes its own way; arrows are up to {degrees(shown.spread_trained)} apart"
+        return f"Train: every client goes its own way; their arrows are up to {degrees(shown.spread_trained)} apart"
     if phase == UPLOAD:
-        return f"Upload: arrows stand up to {degrees(shown.spread_sent)} apart, and no update has changed"
+        return f"Upload: the arrows are up to {degrees(shown.spread_sent)} apart, and no update has changed"
     if phase == TURN and shown.side is None:
-        return "Turn: nobody turns in round 0, whose broadcast has B = 0"
+        return "Turn: no client turns in round 0, because its broadcast has B = 0"
     if phase == TURN:
         low, high = degrees(shown.angles.min()), degrees(shown.angles.max())
         return f"Turn: each client turns by {low if low == high else f'{low} to {high}'} onto the broadcast"
     if phase == AVERAGE:
-        return f"Average: as sent {kept[0]} of the arrows' length is left, turned first {kept[1]}"
+        return f"Average: {kept[0]} of the arrows' length is left as sent, {kept[1]} if turned first"
     naive, turned, floor = percent(shown.error_naive), percent(shown.error_turned), percent(shown.floor)
-    return f"Error: naive {naive}, turned first {turned}; nobody at this rank is below {floor}"
+    return f"Error: naive {naive}, turned first {turned}; at this rank none is below {floor}"
 
 
 def under_way(phase: int) -> str:
     """The title while a phase is under way."""
     return {
-        TRAIN: "Train: local steps are being taken",
-        UPLOAD: "Upload: frames are changing, updates are not",
+        TRAIN: "Train: the clients are taking their local steps",
+        UPLOAD: "Upload: the frames are changing, the updates are not",
         TURN: "Turn: each client turns rigidly",
-        AVERAGE: "Average: the server adds up what it was sent",
+        AVERAGE: "Average: the server is averaging what it was sent",
         ERROR: "Error: the distance to the ideal is being measured",
     }[phase]
 
@@ -139,15 +139,15 @@ def _change_of_update(values: Values, runs: Runs) -> int:
 def facts_of(shown: SlowRound, apart: float) -> dict[str, str]:
     """Every number that the prose may name."""
     if shown.side is None:
-        result = "Nobody turns in round 0: its broadcast has [[B]] = 0, and the method waits for a whole [[reference]]."
+        result = "No client turns in round 0: its broadcast has [[B]] = 0, so there is no complete [[reference]] yet."
     else:
         before, after = f"{shown.distance_before:.2f}", f"{shown.distance_after:.2f}"
         result = (
-            f"Client 0 turns by {degrees(shown.angles[0])}. The mean distance to the broadcast's [[{shown.side}]] "
-            f"goes from {before} to {after} of its norm; no update changes."
+            f"Client 0 turns by {degrees(shown.angles[0])}. The clients' mean distance to the broadcast's "
+            f"[[{shown.side}]] goes from {before} to {after} times its norm; no update changes."
         )
     if shown.side is None:
-        rest = "Unaligned, both averages are the same in round 0."
+        rest = "No client turns in round 0, so both averages are the same."
     elif shown.error_turned < shown.error_naive * 0.99:
         rest = f"Turning removes {percent(1 - shown.error_turned / shown.error_naive)} of the naive error."
     else:
@@ -156,9 +156,9 @@ def facts_of(shown: SlowRound, apart: float) -> dict[str, str]:
         "clients": str(CLIENTS),
         "spread": degrees(shown.spread_trained),
         "fan": (
-            f"a whole frame's best turn onto the [[broadcast]] is at most {degrees(shown.angles_trained.max())}"
+            f"as a whole, no frame turned from the [[broadcast]] by more than {degrees(shown.angles_trained.max())}"
             if shown.side
-            else "in round 0 the [[broadcast]] has [[B]] = 0 and fixes no turn"
+            else "in round 0 the [[broadcast]] has [[B]] = 0, so no turn is defined"
         ),
         "apart": degrees(shown.spread_sent),
         "change": percent(shown.change_upload),
@@ -206,32 +206,34 @@ register(
         minutes=10,
         icon="slow_motion_video",
         knobs=(
-            Knob("round", "Round", "Which round of the run is shown; round 0 starts from B = 0.", 3, 0, ROUNDS - 1),
+            Knob("round", "Round", "Which round of the run is shown. Round 0 starts from B = 0.", 3, 0, ROUNDS - 1),
             Knob("apart", "θ", "Angle between the frames of the two halves of the clients.", 120, 0, 180, 15, "°"),
-            Knob("phase", "Phase", f"{NUMBERED}. At a half, it is under way.", 0.0, 0, len(PHASES) - 1, 0.5),
+            Knob("phase", "Phase", f"{NUMBERED}. At a half, a phase is under way.", 0.0, 0, len(PHASES) - 1, 0.5),
         ),
         steps=(
             Step(
                 title="Broadcast",
                 wide=True,
-                text="The [[server]] sends one pair of [[factors]], [[B]] and [[A]], to each [[client]]: the "
-                "[[broadcast]]. An arrow is one column of [[A]] on its two [[latent]]. All {clients} lie on each "
-                "other.",
+                text="The [[server]] sends every [[client]] the same pair of [[factors]], [[B]] "
+                "and [[A]]: the [[broadcast]]. Each arrow is one column of [[A]], drawn on the two [[latent]]; "
+                "all {clients} coincide.",
                 do="Move the [[round]] and watch the common arrow.",
                 scene=_after(BROADCAST),
-                after="In round 0 it is a random draw, shared by all. Later it is what the last average left.",
+                after="In round 0 the arrow is a random draw, shared by all; later it is the "
+                "average of the round before.",
                 knobs=("round",),
-                notes="{clients} clients fit matrices with factors of rank 2. At rank 2 a column of A is an arrow in a "
-                "plane, so nothing is hidden. A toy problem, not a language model.",
+                notes="{clients} clients fit matrices with factors of rank 2. At rank 2 a column of "
+                "A is an arrow in a plane, so nothing is hidden. This is a toy problem, not a language model.",
             ),
             Step(
                 title="Train",
                 wide=True,
-                text="Each [[client]] takes its local steps alone, on its own data. Nobody knows what the others do.",
+                text="Each [[client]] takes its local steps alone, on its own data. No client "
+                "knows what the others do.",
                 do="Predict the widest angle between two clients' arrows after training.",
                 scene=_after(TRAIN),
-                after="Two arrows end up {spread} apart. That is what different data do: {fan}. Turning cannot remove "
-                "honest disagreement.",
+                after="Two arrows end up {spread} apart. The data differ, and that is not a matter "
+                "of frames: {fan}. Turning cannot remove honest disagreement.",
                 knobs=("round",),
                 predict=Estimate(
                     "How far apart will the two most different arrows point?",
@@ -242,18 +244,20 @@ register(
                     lambda values, runs: _round(values).spread_trained,
                 ),
                 before=_before(TRAIN),
-                notes="Separate two things from the start: clients that disagree, and clients that write the same in "
-                "another frame. Only the second can be undone. Here training spreads arrows by {spread}.",
+                notes="Separate two things from the start: clients that disagree, and clients that "
+                "write the same thing in different frames. Only the second can be undone. Here training spreads "
+                "the arrows by {spread}.",
             ),
             Step(
                 title="Upload",
                 wide=True,
-                text="[[factors|Factors]] may be written in any [[frame]]: [[gauge|(B R, Rᵀ A)]], with any orthogonal "
-                "[[R]]. Here two halves of the [[client|clients]] write theirs [[theta]] apart.",
-                do="Predict; then move [[theta]] and watch the arrows turn.",
+                text="An [[update]] can be written in any [[frame]]: [[gauge|(B R, Rᵀ A)]], with "
+                "any orthogonal [[R]]. Here the [[client|clients]] form two halves whose frames are [[theta]] "
+                "apart.",
+                do="Predict, then move [[theta]] and watch the arrows turn.",
                 scene=_after(UPLOAD),
-                after="Every [[BA]] changed by {change}. The arrows stand up to {apart} apart, and all that was added "
-                "is only how the update is written.",
+                after="Every [[BA]] changed by {change}. The arrows are now up to {apart} apart, "
+                "and yet only the way of writing has changed.",
                 knobs=("apart",),
                 predict=Choice(
                     "How much does a client's update change when its [[frame]] turns by [[theta]]/2?",
@@ -261,14 +265,14 @@ register(
                     _change_of_update,
                 ),
                 before=_before(UPLOAD),
-                notes="We turn the frames on purpose here, by a known angle. The next lesson measures where turns come "
-                "from in practice.",
+                notes="We turn the frames on purpose here, by a known angle. The next lesson "
+                "measures where turns come from in practice.",
             ),
             Step(
                 title="Turn",
                 wide=True,
-                text="Each [[client]] finds the [[rotation]] [[R]] that brings its factor closest to the [[broadcast]] "
-                "it received ([[procrustes]]), and turns both factors.",
+                text="Each [[client]] finds the [[rotation]] [[R]] that brings one of its factors "
+                "closest to the [[broadcast]] it received ([[procrustes]]), and turns both factors by it.",
                 do="Predict, then set [[theta]] to 0° and see what is left to turn.",
                 scene=_after(TURN),
                 after="{result}",
@@ -282,25 +286,26 @@ register(
                     lambda values, runs: float(_round(values).angles[0]),
                 ),
                 before=_before(TURN),
-                notes="The reference is what the client just received, so nothing extra travels. Odd rounds match A, "
-                "even rounds B. Here the turn is full, λ = 1.",
+                notes="The reference is what the client just received, so nothing extra travels. "
+                "Odd rounds match A, even rounds match B. Here the turn is full, λ = 1.",
             ),
             Step(
                 title="Average",
                 wide=True,
-                text="The [[server]] averages all [[A]] and all [[B]] separately. Arrows that point different ways "
-                "cancel. Compare the [[naive|naive mean]], as sent, with the [[aligned|turned mean]].",
+                text="The [[server]] averages all [[A]] and all [[B]] separately. Arrows that "
+                "point in different directions cancel. Compare the [[naive|naive mean]], as sent, with the "
+                "[[aligned|turned mean]].",
                 do="Predict, then move [[theta]].",
                 scene=_after(AVERAGE),
-                after="As sent, {naive_kept} of the arrows' length is left; two halves that agree would keep "
-                "cos([[theta]]/2) = {theory}. Turned first, {turned_kept} is left.",
+                after="As sent, {naive_kept} of the arrows' length is left; two halves, each in "
+                "full agreement, would keep cos([[theta]]/2) = {theory}. Turned first, {turned_kept} is left.",
                 knobs=("apart",),
                 predict=Estimate(
                     "What share of the arrows' length does the naive mean keep?",
                     0,
                     100,
                     1,
-                    " %",
+                    "%",
                     lambda values, runs: 100 * _round(values).kept_naive,
                 ),
                 before=_before(AVERAGE),
@@ -309,28 +314,30 @@ register(
             Step(
                 title="Error",
                 wide=True,
-                text="The [[server]] wants the [[ideal]], the average of the products [[BA]]. The [[error]] is how far "
-                "its own product is from it; at this rank nobody is below the [[floor]].",
+                text="The [[server]] would like the [[ideal]], the average of the products [[BA]]. "
+                "The [[error]] is how far its own product is from that; at this rank none is below the "
+                "[[floor]].",
                 do="Predict, then set [[theta]] to 0°.",
                 scene=_after(ERROR),
-                after="Naive {naive}, turned first {turned}, floor {floor}. {rest}",
+                after="The naive mean's error is {naive}, the turned mean's {turned}, the floor {floor}. {rest}",
                 knobs=("apart", "round"),
                 predict=Estimate(
                     "How large is the naive mean's error, relative to the ideal?",
                     0,
                     100,
                     1,
-                    " %",
+                    "%",
                     lambda values, runs: 100 * _round(values).error_naive,
                 ),
                 before=_before(ERROR),
-                notes="At θ = 0° both bars are nearly equal: where frames agree, alignment has next to nothing to do, "
-                "and the figure says so.",
+                notes="At θ = 0° both bars are nearly equal: where frames agree, alignment has next "
+                "to nothing to do, and the figure says so.",
             ),
             Step(
                 title="The whole round",
                 wide=True,
-                text="All phases of one [[round]]. Where arrows were when a phase began stays as thin lines.",
+                text="All phases of one [[round]], one after another. Thin lines show where the "
+                "arrows were when a phase began.",
                 do="Press Play; pause anywhere, or step with the slider.",
                 scene=_whole,
                 knobs=("phase", "round", "apart"),

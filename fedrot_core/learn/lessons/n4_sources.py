@@ -8,7 +8,6 @@ from typing import Any, cast
 import numpy as np
 
 from fedrot_core.config import FederationConfig
-from fedrot_core.figures.kit.layout import fitting
 from fedrot_core.figures.lesson.sources import Score, Source, by_round, gains, strip
 from fedrot_core.figures.lesson.turns import Turning, degrees_of, turning
 from fedrot_core.learn.examples.frame_turns import CLIENTS, PACES, PLANES, STEPS, FrameTurns, frame_turns
@@ -18,8 +17,11 @@ from fedrot_core.study.summary import RunSummary
 from fedrot_core.trace import Trace
 from fedrot_core.wording import degrees, percent
 
-SOURCES = {"trained": "as trained", "independent": "own starts", "svd": "SVD", "turned": "on purpose"}
+SOURCES = {"trained": "as trained", "independent": "separate starts", "svd": "SVD", "turned": "on purpose"}
 """Kinds of frames, as the config calls them, and what they are called here."""
+
+WAYS = ("training from a shared start", "separate random starts", "re-factorising by SVD", "turning on purpose")
+"""The same as answers to a question."""
 
 OPTIMISERS: dict[str, dict[str, Any]] = {"adam": {}, "sgd": {"opt": "sgd", "lr": 0.05}}
 """Adam at the lab's defaults; SGD at a rate that learns and never diverges on these clients."""
@@ -110,19 +112,15 @@ def _four(values: Values, runs: Runs) -> Scene:
     t = int(values["when"])
     shown, medians = _sources(runs, t), _medians(runs, t)
     most = max(medians, key=lambda name: medians[name])
-    title = f"{SOURCES[most]} is turned furthest in round {t}: {degrees(medians[most])} for the median client"
+    title = f"Turned furthest in round {t}: {SOURCES[most]}, the median client by {degrees(medians[most])}"
     listed = ", ".join(f"{SOURCES[name]} {degrees(angle)}" for name, angle in medians.items())
     facts = {name: degrees(angle) for name, angle in medians.items()} | {"round": str(t)}
-    return Scene(lambda mode: strip(shown, _capital(title), f"{_capital(title)}. Medians: {listed}.", mode), facts)
+    return Scene(lambda mode: strip(shown, title, f"{title}. Medians: {listed}.", mode), facts)
 
 
 def _furthest(values: Values, runs: Runs) -> int:
     medians = _medians(runs, int(values["when"]))
     return list(SOURCES).index(max(medians, key=lambda name: medians[name]))
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
 
 
 # The gradient, SGD and Adam
@@ -202,7 +200,7 @@ def _gradient_before(values: Values, runs: Runs) -> Scene:
 
 def _gradient(values: Values, runs: Runs) -> Scene:
     f = _turn_facts(values)
-    title = f"The gradient's parts cancel: {f['part_A']} and {f['part_B']} here, and every dot is on the line"
+    title = f"The gradient's parts cancel: {f['part_A']} and {f['part_B']} here, and every dot lies on the line"
     return _turning(values, title, dots="sgd", chosen=True)
 
 
@@ -219,12 +217,12 @@ def _sgd_before(values: Values, runs: Runs) -> Scene:
 
 def _sgd(values: Values, runs: Runs) -> Scene:
     f = _turn_facts(values)
-    title = f"SGD: {STEPS} local steps turn the median frame by {f['sgd']}, the first one by {f['first']}"
+    title = f"SGD: {STEPS} local steps turn the median frame by {f['sgd']}, the first step by {f['first']}"
     return _turning(values, title, dots="sgd", lines="sgd")
 
 
 def _adam_before(values: Values, runs: Runs) -> Scene:
-    return _turning(values, "Same start, same data, now with Adam. Where do its dots and its line lie?", "sgd", "sgd")
+    return _turning(values, "Same start and data, now with Adam: where will its dots and its line lie?", "sgd", "sgd")
 
 
 def _adam(values: Values, runs: Runs) -> Scene:
@@ -237,7 +235,7 @@ def _end(values: Values, optimizer: str) -> float:
     return float(np.median(_turns(values).degrees[optimizer][-1]))
 
 
-# Own starts
+# Separate starts
 
 
 def _by_round(runs: Runs) -> dict[str, tuple[str, Array]]:
@@ -248,7 +246,7 @@ def _by_round(runs: Runs) -> dict[str, tuple[str, Array]]:
 
 
 def _own_before(values: Values, runs: Runs) -> Scene:
-    medians, title = _by_round(runs), "Where does the line of own starts run, round by round?"
+    medians, title = _by_round(runs), "Where does the line of the separate starts run, round by round?"
     return Scene(lambda mode: by_round(medians, "independent", LAST + 1, title, title, mode))
 
 
@@ -256,7 +254,7 @@ def _own(values: Values, runs: Runs) -> Scene:
     medians = _by_round(runs)
     own = medians["independent"][1]
     facts = {"first": degrees(own[0]), "second": degrees(own[1]), "last": degrees(own[-1])}
-    title = f"Own starts: {facts['first']} in round 0, {facts['second']} in round 1, {facts['last']} in the last"
+    title = f"Separate starts: {facts['first']} in round 0, {facts['second']} in round 1, {facts['last']} in the last"
     return Scene(lambda mode: by_round(medians, None, LAST + 1, title, f"{title}.", mode), facts)
 
 
@@ -279,7 +277,7 @@ def _mirrors(values: Values, runs: Runs) -> Scene:
     shown, mirrored = _sources(runs, t), _mirrored(runs, t)
     svd, planted = mirrored["svd"], mirrored["turned"]
     far = _angles(_traces(runs)["turned"], t)
-    title = f"SVD mirrors {svd[0]} of {svd[1]} clients in round {t}, turns on purpose {planted[0]} of {planted[1]}"
+    title = f"Round {t}: the SVD mirrors {svd[0]} of {svd[1]} clients, turning on purpose {planted[0]} of {planted[1]}"
     listed = ", ".join(f"{SOURCES[name]} {count} of {of}" for name, (count, of) in mirrored.items())
     facts = {
         "svd": f"{svd[0]} of {svd[1]}",
@@ -325,12 +323,12 @@ def _verdict(gain: float) -> int:
     return 0 if gain > SCORE_TIE else 2 if gain < -SCORE_TIE else 1
 
 
-VERDICTS = ("Raises it clearly", "Changes hardly anything", "Lowers it clearly")
+VERDICTS = ("Raises it clearly", "Hardly changes it", "Lowers it clearly")
 
 
 def _gains_before(values: Values, runs: Runs) -> Scene:
     scores, start, what = _scores(runs, hidden=True)
-    title = "Naive averaging ends like this. What does turning first change?"
+    title = "Naive averaging ends like this. What will turning first change?"
     return Scene(lambda mode: gains(scores, start, what, title, title, mode), _constants())
 
 
@@ -342,10 +340,9 @@ def _gains(values: Values, runs: Runs) -> Scene:
     scores, start, what = _scores(runs)
     by = {score.name: score for score in scores}
     groups = [[score.label for score in scores if _verdict(_gain(score)) == n] for n in range(len(VERDICTS))]
-    verbs = ("pays for", "changes little for", "costs for")
-    told = [f"{verb} {_and(group)}" for verb, group in zip(verbs, groups, strict=True) if group]
-    title = f"Turning first {'; '.join(told)}"
-    title = fitting(title, title.replace("changes little", "little"))
+    verdicts = ("helps", "does little", "hurts")
+    told = [f"{verdict} ({', '.join(group)})" for verdict, group in zip(verdicts, groups, strict=True) if group]
+    title = f"Turning first {', '.join(told)}"
     ends = {name: tuple(percent(np.median(v)) for v in (s.naive, s.aligned) if v is not None) for name, s in by.items()}
     listed = "; ".join(f"{by[name].label}: {a} naive, {b} turned first" for name, (a, b) in ends.items())
     alt = f"{title}. Final {what}, medians of {SEEDS} seeds: {listed}."
@@ -362,10 +359,6 @@ def _gains(values: Values, runs: Runs) -> Scene:
     return Scene(lambda mode: gains(scores, start, what, title, alt, mode), facts)
 
 
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
 def _trained_verdict(values: Values, runs: Runs) -> int:
     return _verdict(_gain(_scores(runs)[0][0]))
 
@@ -374,13 +367,13 @@ register(
     Lesson(
         name="sources",
         title="Where does misalignment come from?",
-        question="What turns clients' frames apart, and when does it matter?",
+        question="What turns the clients' frames apart, and when does it matter?",
         minutes=12,
         icon="call_split",
         knobs=(
             Knob("when", "Round", "Which round of the runs is shown.", "0", choices=MOMENTS),
             Knob("optim", "Optimiser", OPTIMISER_HELP, "adam", choices={"adam": "Adam", "sgd": "SGD"}),
-            Knob("plane", "Plane", "In which plane of the latent axes the turn is.", "0", choices=PLANE_LABELS),
+            Knob("plane", "Plane", "The two latent axes that span the plane of the turn.", "0", choices=PLANE_LABELS),
             Knob(
                 "pace",
                 "Step size",
@@ -392,16 +385,15 @@ register(
         steps=(
             Step(
                 title="Four sources",
-                text="Clients learn digits. Each upload stands in some [[frame]]: as trained from a shared start, from "
-                "an own random start, re-factorised by [[svd]], or turned on purpose. One dot is one [[client]].",
+                text="Clients learn digits and upload in one of four ways: as trained from a "
+                "shared start, from separate random starts, re-factorised by [[svd]], or turned on purpose. "
+                "Each dot is one client's [[frame]].",
                 do="Predict, then change [[round]] and optimiser.",
                 scene=_four,
-                after="Median turn in round {round}: as trained {trained}, own starts {independent}, SVD {svd}, on "
-                "purpose {turned}.",
+                after="Median turn in round {round}: as trained {trained}, separate starts "
+                "{independent}, SVD {svd}, on purpose {turned}.",
                 knobs=("when", "optim"),
-                predict=Choice(
-                    "Which of these turns the median client's frame furthest?", tuple(SOURCES.values()), _furthest
-                ),
+                predict=Choice("Which of these turns the median client's frame furthest?", WAYS, _furthest),
                 before=_strip_before("Four sources of turned frames. Which one turns furthest?", hidden=True),
                 runs=_configs,
                 notes="The angle is that of the best turn onto the clients' common mean, so it needs no reference and "
@@ -410,21 +402,26 @@ register(
             Step(
                 title="The loss cannot feel a turn",
                 wide=True,
-                text="The loss sees only [[BA]]: turning the [[frame]] leaves it level. Split the gradient along a "
-                "turn [[R]] into [[A]]'s and [[B]]'s part; one dot is one [[client]] and plane.",
+                text="The loss sees only [[BA]]: no turn of the [[frame]] changes it. The gradient "
+                "along a turn has a part from [[A]] and one from [[B]]; each dot is one [[client]] and plane.",
                 do="Predict, then pick another plane.",
                 scene=_gradient,
-                after="They cancel: {part_A} and {part_B} give {sum}; among {dots} dots the largest sum is {largest}. "
-                "So no gradient step moves along a turn.",
+                after="They cancel: {part_A} and {part_B} give {sum}; the largest of {dots} sums is "
+                "{largest}. So no gradient step turns a frame.",
                 knobs=("plane",),
                 predict=Choice(
                     "What are the two parts of the gradient along a turn?",
-                    ("Each is zero", "Opposite: their sum is zero", "Neither: their sum is not zero"),
+                    (
+                        "Both are zero",
+                        "They cancel: their sum is zero",
+                        "They do not cancel",
+                    ),
                     _parts_of_gradient,
                 ),
                 before=_gradient_before,
-                notes="Differentiate the loss of B exp(X), exp(−X) A at zero, X skew. The loss does not change, so the "
-                "derivative is 0, and it is the sum of the two numbers. A small matrix task with exact gradients.",
+                notes="Differentiate the loss of B exp(X), exp(−X) A at zero, with X "
+                "skew-symmetric. The loss does not change, so the derivative is 0, and it is the sum of the two "
+                "numbers. This is a small matrix task with exact gradients.",
             ),
             Step(
                 title="Plain SGD",
@@ -433,8 +430,8 @@ register(
                 "on its own data. How far has the [[frame]] turned from the start?",
                 do="Predict, then try other step sizes.",
                 scene=_sgd,
-                after="{sgd} for the median client. The first step turns by {first}; later ones add a little, because "
-                "the path bends, and bolder steps bend more.",
+                after="The median client's frame turns by {sgd}. The first step turns it by "
+                "{first}; later ones add a little, because the path bends. Larger steps bend more.",
                 knobs=("pace",),
                 predict=Estimate(
                     "By how many degrees does SGD turn the median frame?",
@@ -445,18 +442,20 @@ register(
                     lambda values, runs: _end(values, "sgd"),
                 ),
                 before=_sgd_before,
-                notes="Each step is free of turning as seen from where it starts; a bent path can still end turned, as "
-                "when parking a car sideways. That is why it says hardly, not never.",
+                notes="Each step is free of turning as seen from where it starts, but a bent path "
+                "can still end up turned, as when a car is parked sideways. That is why we say hardly, not "
+                "never.",
             ),
             Step(
                 title="Adam",
                 wide=True,
-                text="[[adam|Adam]] rescales every coordinate by itself. Coordinates belong to one [[frame]], so the "
-                "balance between [[A]] and [[B]] can break.",
+                text="[[adam|Adam]] rescales every coordinate on its own. Coordinates depend on "
+                "the [[frame]], so the balance between the parts of [[A]] and [[B]] can break.",
                 do="Predict, then try other step sizes.",
                 scene=_adam,
-                after="It does: sums of up to {off} off the line. After {steps} steps Adam turned {adam}, [[sgd]] "
-                "{sgd}, while factors moved by {moved_adam} and {moved_sgd} of their norm.",
+                after="It does: sums reach {off}. After {steps} steps Adam has turned the median "
+                "frame by {adam}, [[sgd]] by {sgd}, while their factors moved by {moved_adam} and {moved_sgd} "
+                "of their norm.",
                 knobs=("pace",),
                 predict=Estimate(
                     "By how many degrees does Adam turn the median frame?",
@@ -467,20 +466,21 @@ register(
                     lambda values, runs: _end(values, "adam"),
                 ),
                 before=_adam_before,
-                notes="Adam turns more than SGD at comparable movement, and still far less than an SVD does. Do not "
-                "oversell it: the last step shows that turns of this size cost nothing.",
+                notes="Adam turns frames more than SGD does for a comparable movement, and still "
+                "far less than an SVD. Do not oversell it: the last step shows that turns of this size cost "
+                "nothing.",
             ),
             Step(
-                title="Own starts",
-                text="Every [[client]] draws its own [[A]] in round 0. From round 1 on all start from one "
-                "[[broadcast]].",
+                title="Separate starts",
+                text="In round 0 every [[client]] draws a random [[A]] of its own. From round 1 "
+                "on, all start from the same [[broadcast]].",
                 do="Draw how far the median [[frame]] is turned in each round.",
                 scene=_own,
-                after="{first} in round 0, {second} in round 1, {last} in the last: one average brings all into one "
-                "frame. [[reference|Reference]]-based turning starts in round 1, after the large turns.",
+                after="{first} in round 0, {second} in round 1, {last} in the last: one average "
+                "brings all into one frame. Alignment to a [[reference]] starts in round 1.",
                 knobs=("optim",),
                 predict=Curve(
-                    "How far is the median frame turned under own starts?",
+                    "With separate starts, how far is the median client's frame turned?",
                     "round",
                     "median turn",
                     "°",
@@ -491,8 +491,8 @@ register(
                 ),
                 before=_own_before,
                 runs=_configs,
-                notes="Round 0 has no usable reference, since the broadcast has B = 0. Only generalised Procrustes "
-                "could help there.",
+                notes="Round 0 has no usable reference, since its broadcast has B = 0. Only "
+                "generalised Procrustes could help there.",
             ),
             Step(
                 title="Signs and mirrors",
@@ -500,25 +500,26 @@ register(
                 "[[reflection]], which no [[rotation]] undoes. Crosses are mirrored [[client|clients]].",
                 do="Predict, then look at other rounds.",
                 scene=_mirrors,
-                after="SVD mirrors {svd} clients, turns on purpose {planted}. Those lie near {near} or {far}: half "
-                "were turned from the rest by [[theta]] = 90°.",
+                after="The SVD mirrored {svd} clients, turning on purpose {planted}. On purpose, "
+                "half of the clients stand [[theta]] = 90° from the rest: median turns are {near} and {far}.",
                 knobs=("when", "optim"),
-                predict=Estimate("What share of the clients does an SVD mirror?", 0, 100, 1, " %", _share_mirrored),
+                predict=Estimate("What share of the clients does the SVD mirror?", 0, 100, 1, "%", _share_mirrored),
                 before=_strip_before("An SVD leaves signs to chance. Which of these dots are mirrored?", hidden=False),
                 runs=_configs,
-                notes="Each of the signs is a coin toss, so half of the clients are expected to be mirrored. Rotations "
-                "alone then sacrifice the weakest direction; orthogonal turns do not have to.",
+                notes="Each sign is a coin toss, so half of the clients are expected to be "
+                "mirrored. Rotations alone then sacrifice the weakest direction; orthogonal turns, which may "
+                "mirror, do not have to.",
             ),
             Step(
                 title="Does it matter?",
                 wide=True,
-                text="The final score after {rounds} rounds: [[naive|naive]], and [[aligned|turned first]] by "
-                "FedRot-LoRA, on {seeds} seeds. Naive results are shown.",
+                text="The final score after {rounds} rounds, on {seeds} seeds: of the [[naive]], "
+                "and when [[client|clients]] are [[aligned|turned first]] by FedRot-LoRA.",
                 do="Predict, then change the optimiser.",
                 scene=_gains,
-                after="As trained, turning {verdict}: {trained_naive} and {trained_aligned}. After SVD: {svd_naive} "
-                "against {svd_aligned}; on purpose: {turned_naive} against {turned_aligned}. Where frames hardly "
-                "turn, alignment has nothing to repair.",
+                after="As trained, turning first {verdict}: {trained_naive} naive, "
+                "{trained_aligned} turned. After SVD {svd_naive} becomes {svd_aligned}; turned on purpose, "
+                "{turned_naive} becomes {turned_aligned}. Frames that hardly turn leave nothing to repair.",
                 knobs=("optim",),
                 predict=Choice(
                     "Frames as trained from a shared start: what does turning first do to the final score?",
@@ -528,8 +529,9 @@ register(
                 before=_gains_before,
                 runs=_many,
                 whole=False,
-                notes="Say this out loud: if clients start together and send what they trained, you do not need "
-                "alignment. You need it when frames are rewritten on the way, or when models come from elsewhere.",
+                notes="Say this out loud: if clients start together and send what they trained, you "
+                "do not need alignment. You need it when frames are rewritten on the way, or when models come "
+                "from elsewhere.",
             ),
         ),
     )

@@ -91,7 +91,7 @@ def _moved_by_turn(values: Values, runs: Runs) -> int:
 
 def _alignment_before(values: Values, runs: Runs) -> Scene:
     sent = _sent(_pair(values))
-    return Scene(lambda mode: dials(sent, mode, asked="Client 1 will be aligned to client 0. What stays between them?"))
+    return Scene(lambda mode: dials(sent, mode, asked="Client 1 will be aligned to client 0. What will still differ?"))
 
 
 def _alignment(values: Values, runs: Runs) -> Scene:
@@ -130,7 +130,7 @@ def _real(values: Values, runs: Runs) -> Scene:
 
 def _floor_before(values: Values, runs: Runs) -> Scene:
     level = mismatch(values["turn"], 0)
-    asked = "Spans agree here. Tilted as set, what is the least error at this rank?"
+    asked = "The spans agree here. Once they tilt, what is the smallest error at this rank?"
     return Scene(lambda mode: spectrum(list(level.directions), RANK, 0, level.floor, mode, asked=asked))
 
 
@@ -190,7 +190,7 @@ def _rows(found: SharedB) -> tuple[Pull, ...]:
 
 def _shared_before(values: Values, runs: Runs) -> Scene:
     rows = _rows(shared_b(values["turn"], values["tilt"]))
-    asked = "Alignment moves the two A's like this. What becomes of B and of the error?"
+    asked = "Alignment moves the two A like this. What becomes of B and of the error?"
     return Scene(lambda mode: pulls(rows, mode, asked=asked))
 
 
@@ -235,7 +235,7 @@ def _harm(runs: Runs) -> HarmByRound:
 
 def _harmed_before(values: Values, runs: Runs) -> Scene:
     harm = _harm(runs)
-    asked = "Aligning A is shown. In how many rounds does aligning B raise the error?"
+    asked = "Aligning by A is shown. In how many rounds does aligning by B raise the error?"
     return Scene(lambda mode: harm_bars(harm, mode, asked=asked))
 
 
@@ -262,12 +262,21 @@ register(
     Lesson(
         name="limits",
         title="What rotation cannot fix",
-        question="Which differences between clients can a turn remove, and which can nobody?",
+        question="Which differences between clients can a turn remove, and which can it not?",
         minutes=12,
         icon="block",
         knobs=(
             Knob("turn", "Turn", "How far client 1's frame is turned inside its span.", 60.0, 0.0, 180.0, 5.0, "°"),
-            Knob("tilt", "Tilt", "How far its span leans out of client 0's.", 30.0, 0.0, float(MOST_TILT), 5.0, "°"),
+            Knob(
+                "tilt",
+                "Tilt",
+                "How far client 1's span leans out of client 0's.",
+                30.0,
+                0.0,
+                float(MOST_TILT),
+                5.0,
+                "°",
+            ),
             Knob(
                 "pull",
                 "Strength of alignment",
@@ -282,28 +291,33 @@ register(
         steps=(
             Step(
                 title="Two ways to differ",
-                text="Inside one [[span]], a [[client]]'s [[frame]] can be turned. Or the whole span can lean out of "
-                "the other's. The [[angle]] measures the first, the [[principal]] the second.",
-                do="Move both knobs.",
+                text="The rows of a [[client]]'s [[A]] fill a plane, its [[span]]. The [[frame]] "
+                "can turn inside it; or the plane itself can lean. The [[angle]] measures the first, the "
+                "[[principal]] the second.",
+                do="Predict, then move both sliders.",
                 scene=_two_ways,
                 before=_two_ways_before,
-                after="The turn makes the rotation angle {rotation}. The principal angle is {principal}, and without "
-                "the turn it is {unturned}: it is [[invariant]].",
+                after="The turn sets the rotation angle: {rotation}. The principal angle is "
+                "{principal} with the turn and {unturned} without: it is [[invariant]].",
                 knobs=("turn", "tilt"),
                 play="turn",
                 predict=Choice(
                     "Client 1's frame is turned inside its span. Which angle changes?",
-                    ("only the rotation angle", "only the principal angle", "both"),
+                    (
+                        "only the rotation angle",
+                        "only the principal angle",
+                        "both",
+                    ),
                     _moved_by_turn,
                 ),
-                notes="Two different numbers, often mixed up. Papers that show principal angles to prove rotational "
-                "misalignment show the wrong one.",
+                notes="These are two different numbers, often mixed up. Papers that show principal "
+                "angles to prove rotational misalignment show the wrong one.",
             ),
             Step(
                 title="Alignment removes the turn only",
-                text="[[procrustes]] finds the turn that brings [[client]] 1's rows of [[A]] closest to client 0's. "
-                "Dotted: where they were.",
-                do="Tilt the [[span]] and watch what alignment can reach.",
+                text="[[procrustes]] finds the turn that brings [[client]] 1's rows of [[A]] "
+                "closest to client 0's. Dotted arrows show where they were before.",
+                do="Predict, then tilt the [[span]] and watch what alignment can reach.",
                 scene=_alignment,
                 before=_alignment_before,
                 after="The [[angle]] went from {rotation} to {left}. The [[principal]] is still {principal}: a turn "
@@ -323,43 +337,44 @@ register(
             Step(
                 title="The same in a real run",
                 wide=True,
-                text="Ten clients, last [[round]] of the default run. Left: [[principal|principal angles]] between "
-                "[[span|spans]]. Middle and right: angles between their [[factors]], as sent and turned.",
+                text="Ten clients, last [[round]] of the default run. Left: [[principal|principal "
+                "angles]] between their [[span|spans]]. Middle and right: angles between their [[factors]], as "
+                "sent and turned.",
                 do="Compare the middle map with the right one, then look left.",
                 scene=_real,
-                after="Turning takes the factors from {before} to {after} apart. The spans stay {spans} apart; no turn "
-                "touches the left map.",
+                after="Turning brings the factors from {before} apart to {after}, on average. The "
+                "spans stay {spans} apart: no turn changes the left map.",
                 runs=_real_runs,
                 notes="The left map shows the largest principal angle of each pair, so a weak direction counts like a "
                 "strong one. That is why the errors are smaller than these angles suggest.",
             ),
             Step(
                 title="The floor",
-                text="Two [[client|clients]] with tilted [[span|spans]] fill more directions than one adapter of rank "
-                "[[r]] holds. What does not fit is the [[floor]].",
-                do="Move the [[tilt]]; then the turn, which changes nothing here.",
+                text="Two [[client|clients]] with tilted [[span|spans]] fill more directions than "
+                "one adapter of rank [[r]] can hold. What does not fit is the [[floor]].",
+                do="Predict, then move the tilt; the turn changes nothing here.",
                 scene=_floor,
                 before=_floor_before,
-                after="At [[tilt]] {tilt} nobody at this rank gets below {floor}, however they average. The "
-                "[[aligned]] reaches {aligned}.",
+                after="At a [[tilt]] of {tilt}, no adapter of this rank has an error below {floor}, "
+                "however it is computed. The [[aligned]] reaches {aligned}.",
                 knobs=("tilt", "turn"),
                 play="tilt",
                 predict=Estimate(
-                    "At the tilt that is set, what is the least relative error that anybody can reach?",
+                    "At the chosen tilt, what is the smallest relative error that any adapter of this rank can reach?",
                     0.0,
                     60.0,
                     1.0,
                     "%",
                     _floor_percent,
                 ),
-                notes="Eckart and Young: the best approximation of rank r keeps the largest singular values. The floor "
-                "is what the others hold, {floor} here.",
+                notes="Eckart and Young: the best approximation of rank r keeps the largest "
+                "singular values. The floor is what the others hold, {floor} here.",
             ),
             Step(
                 title="Three parts of one error",
-                text="The [[naive|naive]] error is the [[floor]], plus what turning removes, plus the rest that a "
-                "plain average of [[factors]] leaves.",
-                do="Draw the error that is left after alignment, then reveal.",
+                text="The [[naive|naive]] error is the [[floor]], plus what turning removes, plus "
+                "the rest that a plain average of [[factors]] leaves.",
+                do="Draw the error that is left after alignment, then lock in your prediction.",
                 scene=_parts,
                 before=_parts_before,
                 after="With no [[tilt]], turning removes {level} of the error; at {most}, {steep}. The more "
@@ -376,17 +391,17 @@ register(
                     100.0,
                     _left_by_tilt,
                 ),
-                notes="The coloured top is all that this method can win. Grey is for a higher rank to win, and green "
-                "for methods that combine products.",
+                notes="The coloured top is all that alignment can win. The grey part is for a "
+                "higher rank to win, and the green part for methods that combine products.",
             ),
             Step(
                 title="When alignment hurts",
-                text="Now both [[client|clients]] hold the same [[B]] and differ in [[A]] alone. The [[naive]] is then "
-                "exact. FedRot still matches [[A]] and turns [[B]] along.",
-                do="Decide what that does, then try a [[tilt]] of 0.",
+                text="Now both [[client|clients]] hold the same [[B]] and differ in [[A]] alone, "
+                "so the [[naive]] is exact. FedRot still matches [[A]], and turns [[B]] along with it.",
+                do="Predict, then try a [[tilt]] of 0°.",
                 scene=_shared,
                 before=_shared_before,
-                after="{verdict}: [[B]] ends {B_after} apart, the error goes from {naive} to {aligned}.",
+                after="{verdict}: the two [[B]] are now {B_after} apart, and the error goes from {naive} to {aligned}.",
                 knobs=("turn", "tilt"),
                 play="turn",
                 predict=Choice(
@@ -394,21 +409,22 @@ register(
                     ("it falls", "it stays as it is", "it rises"),
                     _shared_answer,
                 ),
-                notes="The turn was no accident of the frame here: it was part of what client 1 learned. The naive "
-                "error is the product of both differences, so it is zero while B is shared.",
+                notes="Here the turn was no accident of the frame: it was part of what client 1 "
+                "learned. The naive error comes from the product of both differences, so it is zero as long as "
+                "B is shared.",
             ),
             Step(
-                title="Hurt in a real run",
-                text="Clients from a shared start, sent [[trained]]. On the same [[factors]], aligned by [[A]] or by "
-                "[[B]]: by how much does the [[naive]] error change?",
-                do="Guess, reveal, then set the strength [[lambda]] to full.",
+                title="Harm in a real run",
+                text="[[client|Clients]] start together and send their [[factors]] [[trained]]. We "
+                "align them by [[A]], then instead by [[B]]. How does the [[naive|naive]] error change?",
+                do="Predict, then set the strength [[lambda]] to “all the way”.",
                 scene=_harmed,
                 before=_harmed_before,
-                after="Aligning [[B]] raised the error in {raised} of {rounds} [[round|rounds]], by up to {worst}. "
-                "Alignment hurts there, a little; its best round won {best}.",
+                after="Aligning by [[B]] raised the error in {raised} of {rounds} [[round|rounds]], "
+                "by up to {worst} of itself; at best, alignment lowered it by {best}.",
                 knobs=("pull",),
                 predict=Estimate(
-                    "In how many rounds after the first does aligning by the second factor raise the error?",
+                    "In how many of the rounds after the first does aligning by [[B]] raise the error?",
                     0.0,
                     float(FederationConfig().train.rounds - 1),
                     1.0,
@@ -416,8 +432,9 @@ register(
                     _raised,
                 ),
                 runs=_harm_runs,
-                notes="Accuracy at the end: {naive_score} naive, {aligned_score} with FedRot-LoRA. From a shared start "
-                "there is hardly a turn to remove, so alignment can only disturb.",
+                notes="Accuracy at the end: {naive_score} naive, {aligned_score} with FedRot-LoRA. "
+                "From a shared start there is hardly any turn to remove, so alignment can do little but "
+                "disturb.",
             ),
         ),
     )

@@ -38,7 +38,7 @@ ROUNDS = 8
 BASE = FederationConfig().with_values({"rounds": ROUNDS})
 NAIVE, ALIGNED = BASE.methods
 
-ALPHA_AXIS = Axis("Dirichlet α (small: few classes each)", "α", ALPHAS)
+ALPHA_AXIS = Axis("Dirichlet α (small: few classes per client)", "α", ALPHAS)
 RANK_AXIS = Axis("rank r", "rank", tuple(float(r) for r in RANKS))
 
 SAME_ERROR = 1.1
@@ -113,7 +113,7 @@ def _top_share(counts: Array) -> float:
 
 def _holdings_before(values: Values, runs: Runs) -> Scene:
     even = _counts(runs)[1]
-    asked = "Dealt evenly, the data look like this. And with the Dirichlet split?"
+    asked = "Dealt evenly, the data look like this. How do they look after the Dirichlet split?"
     return Scene(lambda mode: who_holds(even, _top_share(even), "dealt evenly", mode, asked=asked))
 
 
@@ -151,7 +151,7 @@ def _alpha_before(values: Values, runs: Runs) -> Scene:
 def _alpha_gain(values: Values, runs: Runs) -> Scene:
     gain = _gains(runs)
     change = float(gain.median[0] - gain.median[-1])
-    verdict = "the same as" if abs(change) < TIE_POINTS else "more than" if change > 0 else "less than"
+    verdict = "about the same as" if abs(change) < TIE_POINTS else "more than" if change > 0 else "less than"
     facts = {
         "skewed": signed(float(gain.median[0])),
         "even": signed(float(gain.median[-1])),
@@ -254,7 +254,7 @@ OVER_ROUNDS = f"{ROUNDS - 1} rounds"
 
 
 def _errors_before(values: Values, runs: Runs) -> Scene:
-    asked = "Grey: what nobody at each rank can avoid. What does the naive error do?"
+    asked = "Grey: the error that no adapter of each rank can avoid. What does the naive error do?"
     return Scene(lambda mode: error_lines(_errors(runs), RANK_AXIS, OVER_ROUNDS, mode, asked=asked))
 
 
@@ -374,16 +374,16 @@ register(
         steps=(
             Step(
                 title="Who holds what",
-                text="[[heterogeneity]] here means label skew: a [[client]] holds some digit classes and lacks others. "
-                "The Dirichlet parameter [[alpha]] sets how much.",
-                do="Guess the skew, reveal, then try the other splits.",
+                text="[[heterogeneity|Heterogeneity]] here means label skew: a [[client]] holds "
+                "some digit classes and lacks others. The Dirichlet parameter [[alpha]] sets how much.",
+                do="Predict, then try the other splits.",
                 scene=_holdings,
                 before=_holdings_before,
-                after="The commonest digit makes up {share} of a client's data on average, against {even} if dealt "
-                "evenly. Clients hold {least} to {most} of the {all} classes.",
+                after="The most common digit makes up {share} of a client's data on average, "
+                "against {even} if dealt evenly. Clients hold {least} to {most} of the {all} classes.",
                 knobs=("skew",),
                 predict=Estimate(
-                    "Which share of a client's data is its commonest digit, on average?",
+                    "On average, what share of a client's data is its most common digit?",
                     0.0,
                     100.0,
                     1.0,
@@ -391,18 +391,18 @@ register(
                     _top_percent,
                 ),
                 runs=_holding_runs,
-                notes="Small α, strong skew. Columns are clients; an empty cell is a digit that this client never sees "
-                "in training, though the test asks for all {all}.",
+                notes="A small α means strong skew. Columns are clients; an empty cell is a digit "
+                "that this client never sees in training, although the test asks for all {all}.",
             ),
             Step(
                 title="Does skew make alignment pay?",
-                text="Skewed [[client|clients]] learn different things. Is aligning worth more then? [[gain|Gain]]: "
-                "accuracy of the [[aligned]] minus that of the [[naive]].",
-                do="Draw the gain at each [[alpha]], then reveal.",
+                text="[[client|Clients]] with skewed data learn different things. Is aligning "
+                "worth more then? The [[gain]] is the accuracy of the [[aligned]] minus that of the [[naive]].",
+                do="Draw the gain at each [[alpha]], then lock in your prediction.",
                 scene=_alpha_gain,
                 before=_alpha_before,
-                after="At the strongest skew alignment gains {skewed} points, {verdict} the {even} at the weakest. "
-                "Factors were {sent}.",
+                after="At the strongest skew alignment gains {skewed} points, {verdict} the {even} "
+                "at the weakest. Factors arrived {sent}.",
                 knobs=("sent", "inner"),
                 predict=Curve(
                     "How many points does alignment gain at each Dirichlet parameter?",
@@ -415,38 +415,38 @@ register(
                 ),
                 runs=_alpha_runs,
                 whole=False,
-                notes="Many expect skew to make alignment pay more. Whiskers run from the lowest to the highest seed. "
-                "The runs are short, so later rounds may still change the numbers.",
+                notes="Many expect skew to make alignment pay more. Whiskers run from the lowest to "
+                "the highest seed. The runs are short, so later rounds may still change the numbers.",
             ),
             Step(
                 title="Whose score moves?",
                 text="The [[gain]] is a difference: it shrinks when the [[aligned]] gets worse or the [[naive]] gets "
                 "better, so look at both.",
-                do="Compare the right end of each line with its left end.",
+                do="Predict, then compare the two ends of each line.",
                 scene=_why,
                 before=_why_before,
                 after="{reason}. Aligned: {aligned_even} at the weakest skew, {aligned_skewed} at the strongest; "
                 "naive: {naive_even} and {naive_skewed}.",
                 knobs=("sent", "inner"),
                 predict=Choice(
-                    "Under the strongest skew, whose score is lower by more than 2 points than under the weakest?",
+                    "Whose score is more than 2 points lower under the strongest skew than under the weakest?",
                     ("only the naive average's", "only the aligned average's", "both", "neither"),
                     _suffers,
                 ),
                 runs=_alpha_runs,
                 whole=False,
-                notes="Two losses that look alike: factors in different frames, which a turn mends, and clients that "
-                "learned different things, which it does not.",
+                notes="Two losses look alike: factors in different frames, which a turn mends, and "
+                "clients that learned different things, which it does not.",
             ),
             Step(
                 title="Does rank make alignment pay?",
-                text="At rank [[r]] a [[frame]] has that many axes to turn. Same data, same rounds, only the rank "
-                "changes.",
-                do="Draw the [[gain]] at each rank, then reveal.",
+                text="At rank [[r]], a [[frame]] has [[r]] axes. The data and the number of rounds "
+                "stay; only the rank changes.",
+                do="Draw the [[gain]] at each rank, then lock in your prediction.",
                 scene=_rank_gain,
                 before=_rank_before,
-                after="At rank 1 the gain is {one}: one axis has no [[rotation]] but the identity, so a flipped sign "
-                "would stay. The best rank gains {most} points.",
+                after="At rank 1 the gain is {one}: with one axis the only [[rotation]] is the "
+                "identity, so a flipped sign stays. The best rank gains {most} points.",
                 knobs=("sent",),
                 predict=Curve(
                     "How many points does alignment gain at each rank?",
@@ -459,17 +459,18 @@ register(
                 ),
                 runs=_rank_runs,
                 whole=False,
-                notes="With reflections allowed, rank 1 could flip a sign. The paper's method allows rotations only.",
+                notes="With reflections allowed, in O(1), rank 1 could flip a sign. The paper's "
+                "method allows rotations only.",
             ),
             Step(
                 title="Error, rank and floor",
-                text="Higher rank [[r]] holds more of the [[ideal]]. The [[floor]] says what it cannot hold. What do "
-                "the two averages make of the room?",
-                do="Decide, reveal, then send the [[factors]] [[trained]].",
+                text="A higher rank [[r]] can hold more of the [[ideal]]; the [[floor]] is what it "
+                "cannot hold. How much of the new room do the two averages use?",
+                do="Predict, then send the [[factors]] [[trained]].",
                 scene=_errors_scene,
                 before=_errors_before,
-                after="The [[naive|naive]] error goes from {naive_low} at rank 1 to {naive_high} at the highest. There "
-                "the aligned one is {aligned_high}, the floor {floor_high}.",
+                after="The [[naive|naive]] error goes from {naive_low} at rank 1 to {naive_high} at "
+                "the highest. There the aligned one is {aligned_high}, the floor {floor_high}.",
                 knobs=("sent",),
                 predict=Choice(
                     "From the lowest to the highest rank, what does the error of the naive average do?",
@@ -477,14 +478,14 @@ register(
                     _naive_over_rank,
                 ),
                 runs=_error_runs,
-                notes="One seed; whiskers run over rounds. A higher rank makes room, and only factors in one frame can "
-                "use it.",
+                notes="One seed; whiskers run over rounds. A higher rank makes room, but only "
+                "factors in one common frame can use it.",
             ),
             Step(
                 title="When it does not matter",
-                text="Say it before you look: under which condition does [[aligned|aligning]] make no difference, "
-                "less than 2 points either way?",
-                do="State the condition, then reveal.",
+                text="Say it before you look: under which condition does [[aligned|aligning]] make "
+                "no difference, that is, less than 2 points either way?",
+                do="State the condition, then lock in your prediction.",
                 scene=_ways_scene,
                 before=_ways_before,
                 after="Sent [[trained]], alignment gains {low} to {high} points; re-factorised by [[svd]], at least "
@@ -494,15 +495,15 @@ register(
                     (
                         "when all clients hold similar data",
                         "when the rank is high",
-                        "when clients start together and send as trained",
+                        "when clients start together and send their factors as trained",
                         "under none of these",
                     ),
                     _no_difference,
                 ),
                 runs=_way_runs,
                 whole=False,
-                notes="Medians hide a seed: the worst one loses, {worst} points as trained. If frames already agree, "
-                "leave them alone.",
+                notes="Medians hide single seeds: as trained, the worst one gains {worst} points. "
+                "If the frames already agree, leave them alone.",
             ),
         ),
     )

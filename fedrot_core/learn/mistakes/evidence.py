@@ -94,8 +94,8 @@ def method_note(trace: Trace) -> str:
     return (
         f"Both copies: same seed ({config.seed}), same split over {counted(config.data.clients, 'client')}, "
         f"same mini-batches, {counted(config.train.rounds, 'round')} of {steps}. "
-        f"{trace.task.summary} Error: ‖update − Σ wₖ Bₖ Aₖ‖ over ‖Σ wₖ Bₖ Aₖ‖. Bench: five random clients of unequal "
-        "weight handed straight to the server; one square layer, one that is not."
+        f"{trace.task.summary} Error: ‖update − Σ wₖ Bₖ Aₖ‖ over ‖Σ wₖ Bₖ Aₖ‖. Bench: random factors of five clients "
+        "of unequal weight, handed straight to the server; one layer is square, one is not."
     )
 
 
@@ -187,11 +187,11 @@ def on_bench(mistake: Mistake, config: FederationConfig) -> list[Evidence]:
 
     return [
         Evidence("error on a square layer, on one that is not square", "share", *both(by_layer), True),
-        Evidence("error when all clients count the same", "share", *both(equal), True),
+        Evidence("error when all clients have equal weight", "share", *both(equal), True),
         Evidence("error when lora_alpha = r, so that s = 1", "share", *both(worst, unscaled), True),
-        Evidence("answer changes when uploads arrive in reverse order by", "share", *both(reversed_), True),
-        Evidence("answer changes when other clients have the large weights by", "share", *both(skewed), True),
-        Evidence("answer grows when every client sends twice the update by", "factor", *both(growth), True),
+        Evidence("change of the server's answer when uploads arrive in reverse order", "share", *both(reversed_), True),
+        Evidence("change of the server's answer when other clients weigh most", "share", *both(skewed), True),
+        Evidence("growth of the server's answer when every update is doubled", "factor", *both(growth), True),
     ]  # fmt: skip
 
 
@@ -214,10 +214,10 @@ def in_run(trace: Trace) -> list[Evidence]:
         row(f"{name} after the newest round", "share", lambda rs: (rs[-1].score,)),
         row(f"{name} gained in round 0", "points", lambda rs: (100 * (rs[0].score - start),)),
         row("largest error in any round", "share", lambda rs: (max(float(r.errors.own[-1]) for r in rs),)),
-        row("a client sends, receives in round 0", "bytes", lambda rs: (rs[0].bytes_up, rs[0].bytes_down)),
+        row("what a client sends, and receives, in round 0", "bytes", lambda rs: (rs[0].bytes_up, rs[0].bytes_down)),
         row("angle between two clients' A in round 0 (median)", "degrees", angle),
         row(
-            "first, last client's distance from the broadcast in round 0", "share",
+            "distance of the first, and of the last, client from the broadcast in round 0", "share",
             lambda rs: (float(rs[0].turns.drift[:, 0].mean()), float(rs[0].turns.drift[:, -1].mean())),
         ),
     ]  # fmt: skip

@@ -8,13 +8,13 @@ from fedrot_core.methods.fedrot import FedRot
 
 @mistake(
     "first_client",
-    title="Only the first client is averaged",
+    title="Only the first client's upload is used",
     method="fedrot",
     right="B̄ = Σ wₖ Bₖ,  Ā = Σ wₖ Aₖ",
     wrong="B̄ = B₁,  Ā = A₁  (the loop returns in its first pass)",
-    why="The run still trains, sends as many bytes and looks noisy rather than broken, but it is one client's model: "
-    "what all others learned is thrown away in every round.",
-    tell="The order of arrival changes the server's answer, and the clients' weights do not.",
+    why="The run still trains, sends as many bytes and looks noisy rather than broken. But the "
+    "global model is that of one client: what all the others learned is thrown away in every round.",
+    tell="The order of arrival changes the server's answer; the clients' weights do not.",
 )
 class FirstClient(Faulty, FedRot):
     """FedRot-LoRA whose server keeps the first upload."""

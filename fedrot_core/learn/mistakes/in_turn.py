@@ -13,10 +13,10 @@ from fedrot_core.methods.ffa import FFA
     method="ffa",
     right="every client starts at the broadcast (B, A)",
     wrong="client k starts where client k−1 stopped",
-    why="The simulation forgot to load the broadcast into the shared model object. Client k has seen the data of all "
-    "clients before it, which no real federation allows, and the order of clients matters. Learning may look better "
-    "for it, so nobody looks for a mistake.",
-    tell="Clients that come later have moved further from the broadcast; the server's error stays exactly 0.",
+    why="The simulation forgot to load the broadcast into the shared model object. So client k "
+    "has seen the data of all clients before it, which no real federation allows, and the order of the clients "
+    "matters. Learning may even look better for it, so nobody looks for a mistake.",
+    tell="Clients that come later have moved further from the broadcast, while the server's error stays exactly 0.",
     in_training=True,
 )
 class InTurn(Faulty, FFA):

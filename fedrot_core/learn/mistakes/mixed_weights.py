@@ -15,9 +15,10 @@ from fedrot_core.methods.fedex import FedEx
     method="fedex",
     right="E = Σ wₖ Bₖ Aₖ − B̄ Ā,  B̄ = Σ wₖ Bₖ,  Ā = Σ wₖ Aₖ",
     wrong="E = Σ wₖ Bₖ Aₖ − B̂ Â,  B̂ = Σ Bₖ / K,  Â = Σ Aₖ / K",
-    why="The residual must subtract the very means that clients go on with. Two helper functions with different "
-    "defaults, one weighting by samples and one not, leave the difference of the two means in everyone's base.",
-    tell="The error vanishes where all clients count the same.",
+    why="The residual must subtract the very means that the clients continue from. Two helper "
+    "functions with different defaults, one weighting by samples and one not, leave the difference of the two "
+    "means in everyone's base.",
+    tell="The error vanishes where all clients have equal weight.",
 )
 class MixedWeights(Faulty, FedEx):
     """FedEx-LoRA that sends the weighted means and subtracts the unweighted ones."""

@@ -11,9 +11,10 @@ from fedrot_core.methods.ffa import RoLora
     method="rolora",
     right="even rounds train B, odd rounds A",
     wrong="even rounds train A, odd rounds B",
-    why="The gradient of A is s Bᵀ G, and B starts at zero: in round 0 nothing can move, on any client. A whole round "
-    "of training and traffic is lost, and every later round comes one late.",
-    tell="Nothing changes in round 0, neither the score nor a single factor.",
+    why="The gradient of A is s Bᵀ G, where G is the gradient of the loss by the layer's weights "
+    "and B starts at zero: in round 0 nothing can move, on any client. A whole round of training and traffic "
+    "is lost, and every later round comes one round late.",
+    tell="Nothing changes in round 0: neither the score nor a single factor.",
     in_training=True,
 )
 class AFirst(Faulty, RoLora):

@@ -16,9 +16,10 @@ from fedrot_core.methods.ffa import FFA
     method="ffa",
     right="Aₖ = A₀ on all clients, drawn once from one seed",
     wrong="Aₖ drawn on each client from its own seed",
-    why="FFA-LoRA sends B alone: Σ wₖ Bₖ A₀ is the ideal only because all Aₖ are A₀. With own Aₖ each Bₖ answers to "
-    "another basis, and the averaged B is read in a basis that nobody trained in.",
-    tell="Clients' A span different subspaces although nobody trains A, and a method that should be exact is not.",
+    why="FFA-LoRA sends B alone: Σ wₖ Bₖ A₀ is the ideal only because all Aₖ are A₀. If every "
+    "client has an Aₖ of its own, each Bₖ refers to another basis, and the averaged B is read in a basis that "
+    "no client trained in.",
+    tell="The clients' A span different subspaces although nobody trains A, and a method that should be exact is not.",
 )
 class OwnStart(Faulty, FFA):
     """FFA-LoRA with a private frozen A on every client; the server still believes in its own."""

@@ -13,8 +13,9 @@ from fedrot_core.methods.fedex import FedEx
     method="fedex",
     right="W₀ ← W₀ + s E,  s = lora_alpha / r",
     wrong="W₀ ← W₀ + E",
-    why="The adapter acts as s B A, so what is merged into the base must carry s as well. Without it only 1/s of the "
-    "residual arrives. With lora_alpha = r, so s = 1, the mistake sleeps, and tests with those values pass.",
+    why="The adapter acts as s B A, so what is merged into the base must carry s as well. "
+    "Without it only 1/s of the residual arrives. With lora_alpha = r, and so s = 1, the mistake has no "
+    "effect, and tests with those values pass.",
     tell="The error vanishes where lora_alpha equals the rank.",
 )
 class ScalingForgotten(Faulty, FedEx):

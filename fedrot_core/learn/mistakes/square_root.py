@@ -12,9 +12,10 @@ from fedrot_core.methods.flexlora import FloraNA
     method="flora_na",
     right="B = U √Σ,  A = √Σ Vᵀ",
     wrong="B = U √Σ,  A = Vᵀ",
-    why="The two halves must multiply to U Σ Vᵀ. With one √Σ missing the product is U √Σ Vᵀ: weak directions are blown "
-    "up, strong ones shrink, and only singular values of 1 come out right.",
-    tell="Doubling every client's update does not double the server's answer: it grows by √2.",
+    why="The two halves must multiply to U Σ Vᵀ. With one √Σ missing, the product is U √Σ Vᵀ: "
+    "directions with singular values below 1 are blown up, those above 1 shrink, and only singular values of "
+    "exactly 1 come out right.",
+    tell="Doubling every client's update does not double the server's answer: it grows by a factor of √2 only.",
 )
 class SquareRootLost(Faulty, FloraNA):
     """FLoRA-NA with ``A = Vᵀ``."""

@@ -15,10 +15,10 @@ from fedrot_core.methods.fedex import FedEx
     method="fedex",
     right="W₀ ← W₀ + s E",
     wrong="W₀ ← W₀ + s Eᵀ  (square layers only)",
-    why="Some frameworks store a weight as d_in × d_out, others as d_out × d_in. Where a layer is square both shapes "
-    "fit and nothing complains; elsewhere the same line would raise an error, so the mistake here sits on square "
-    "layers alone. Eᵀ repairs nothing and adds noise of the residual's own size.",
-    tell="Error on square layers, none on the others.",
+    why="Some frameworks store a weight as d_in × d_out, others as d_out × d_in. Where a layer "
+    "is square both shapes fit and nothing complains; elsewhere the same line would raise an error, so here "
+    "the mistake is made on square layers only. Eᵀ repairs nothing and adds noise of the residual's own size.",
+    tell="There is an error on square layers, and none on the others.",
 )
 class Transposed(Faulty, FedEx):
     """FedEx-LoRA with Eᵀ on square layers; the others merge E, since their shape would refuse Eᵀ."""

@@ -24,8 +24,8 @@ UNEQUAL = ((6, 3, 1), (5, 3, 2), (5, 4, 1), (4, 4, 2), (7, 2, 1), (2, 3, 5), (1,
 @register(
     "kept_two",
     lesson="one_update",
-    text="Two [[client|clients]] of equal weight learned the same [[update]]. Their [[frame|frames]] stand {theta}° "
-    "apart in a plane. Which share of the update does the [[naive]] keep?",
+    text="Two [[client|clients]] of equal weight learned the same [[update]]. Their [[frame|frames]] are turned "
+    "{theta}° apart in a plane. What share of the update does the [[naive]] keep?",
     explain="The mean of two rotations {theta}° apart is a rotation shrunk to {m}, the cosine of half the angle. It "
     "acts on [[B]] and once more on [[A]], so {m}² = {share} is kept.",
 )
@@ -41,9 +41,9 @@ def kept_two(rng: np.random.Generator) -> Drawn:
     "kept_three",
     lesson="one_update",
     text="Three [[client|clients]] learned the same [[update]]. Their weights are {w1}, {w2} and {w3}; their "
-    "[[frame|frames]] are turned by 0°, {b}° and {c}° in one plane. Which share does the [[naive]] keep?",
-    explain="[[M]] = Σ w R is a rotation shrunk to {m}; the product of both averages keeps {m}² = {share}. With equal "
-    "weights it would be {equal}.",
+    "[[frame|frames]] are turned by 0°, {b}° and {c}° in one plane. What share of the update does the [[naive]] keep?",
+    explain="[[M]] = Σ w R is a rotation shrunk to {m}, so the product of both averages keeps {m}² = {share}. With "
+    "equal weights it would be {equal}.",
 )
 def kept_three(rng: np.random.Generator) -> Drawn:
     tenths = one_of(rng, UNEQUAL)
@@ -76,8 +76,8 @@ def _share_by_angle() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 @register(
     "kept_angle",
     lesson="one_update",
-    text="Two [[client|clients]] of equal weight learned the same [[update]], in [[frame|frames]] that stand apart in "
-    "a plane. At which angle does the [[naive]] {does}?",
+    text="Two [[client|clients]] of equal weight learned the same [[update]], in [[frame|frames]] that are turned "
+    "apart in a plane. At which angle between them does the [[naive]] {does}?",
     explain="Two equal clients keep cos²(θ/2). At {theta}° the mean rotation is shrunk to {m}, and {m}² = {share} is "
     "kept. Half is kept at 90°, nothing at 180°.",
 )
@@ -93,9 +93,10 @@ def kept_angle(rng: np.random.Generator) -> Drawn:
 @register(
     "scalar_average",
     lesson="one_update",
-    text="[[r|Rank]] 1, one input, one output: [[B]] and [[A]] are plain numbers. Client 1 has {n1} samples, B = {b1}, "
-    "A = {a1}. Client 2 has {n2} samples, B = {b2}, A = {a2}. Weights count samples. {asked}",
-    explain="Weights are {w1} and {w2}. The [[naive]] multiplies two means, {mb} · {ma} = {naive}. The [[ideal]] "
+    text="At [[r|rank]] 1 with one input and one output, [[B]] and [[A]] are plain numbers. Client 1 has {n1} samples, "
+    "B = {b1}, A = {a1}. Client 2 has {n2} samples, B = {b2}, A = {a2}. A client weighs as much as its share of all "
+    "samples. {asked}",
+    explain="The weights are {w1} and {w2}. The [[naive]] multiplies two means, {mb} · {ma} = {naive}. The [[ideal]] "
     "averages products: {w1} · ({p1}) + {w2} · ({p2}) = {ideal}.",
 )
 def scalar_average(rng: np.random.Generator) -> Drawn:
@@ -113,7 +114,9 @@ def scalar_average(rng: np.random.Generator) -> Drawn:
     right, other = (naive, ideal) if asks_naive else (ideal, naive)
     wrong = [other, unweighted, plain_ideal, float(clients.B.sum() * clients.A.sum()), -right, right + 1]
     facts = {
-        "asked": "Which update does the [[naive]] give?" if asks_naive else "What is the [[ideal]] update?",
+        "asked": "Which update does the [[naive]] give?"
+        if asks_naive
+        else "What is the [[ideal]], the weighted mean of the products [[BA]]?",
         **{"n1": str(n1), "n2": str(n2), "w1": f"{float(w[0]):.3g}", "w2": f"{float(w[1]):.3g}"},
         **{k: signed(float(v)) for k, v in {"b1": b1, "a1": a1, "b2": b2, "a2": a2}.items()},
         **{"p1": signed(float(b1 * a1)), "p2": signed(float(b2 * a2))},

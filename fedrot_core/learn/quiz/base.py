@@ -15,6 +15,7 @@ from fedrot_core.errors import rule
 from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.registry import Registry
 from fedrot_core.rng import stream
+from fedrot_core.wording import suffix
 
 SEEDS = 9999
 """Seeds of quizzes run from 1 to this, and so do question numbers."""
@@ -76,8 +77,7 @@ class Number:
     @property
     def shown(self) -> str:
         """The right answer as text."""
-        space = "" if self.unit in ("", "°") else "\u00a0"
-        return f"{self.value:.{self.decimals}f}{space}{self.unit}".replace("-", "−")
+        return f"{self.value:.{self.decimals}f}{suffix(self.unit)}".replace("-", "−")
 
     def accepts(self, reply: float) -> bool:
         """Whether ``reply`` is near enough."""

@@ -42,9 +42,9 @@ def table(name: str, counts: Counts) -> str:
     "skew",
     lesson="heterogeneity",
     text="Three tables count samples: a row for each of {K} [[client|clients]], a column for each of {classes} "
-    "classes. They were dealt with Dirichlet [[alpha]] = 0.1, 1 and 100. Which one with α = {alpha}?",
-    explain="The commonest classes of all clients together make up {P} of the samples in P, {Q} in Q and {R} in R. "
-    "Small α concentrates, large α gives all the same mix: 0.1, 1, 100 are {order}.",
+    "classes. They were dealt with Dirichlet [[alpha]] = 0.1, 1 and 100. Which one was dealt with α = {alpha}?",
+    explain="All clients' most common classes together make up {P} of the samples in P, {Q} in Q and {R} in R. "
+    "A small α concentrates, a large α gives all the same mix: 0.1, 1, 100 are {order}.",
 )
 def skew(rng: np.random.Generator) -> Drawn:
     K, per_class = int(rng.integers(3, 6)), 10 * int(rng.integers(3, 8))
@@ -88,10 +88,10 @@ def table_weight(rng: np.random.Generator) -> Drawn:
 @register(
     "participation",
     lesson="heterogeneity",
-    text="A federation has {K} [[client|clients]] and a participation of {part}; nobody is lost in mid-round. How many "
-    "uploads reach the [[server]] in {T} [[round|rounds]]?",
+    text="A federation has {K} [[client|clients]] and a participation of {part}; no client drops out in mid-round. "
+    "How many uploads reach the [[server]] in {T} [[round|rounds]]?",
     explain="Each round samples {part} · {K} = {each} clients anew, and {T} rounds bring {all} uploads. Chance decides "
-    "who: a client may come twice in a row, or be missing for long.",
+    "who: a client may come twice in a row, or be absent for long.",
 )
 def participation(rng: np.random.Generator) -> Drawn:
     while True:

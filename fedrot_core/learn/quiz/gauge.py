@@ -57,11 +57,11 @@ def changed(client: int, degrees: int) -> frozenset[str]:
 
 @register(
     "gauge_metric",
-    lesson="one_update",
-    text="Client {k} of {K} turns its [[frame]] by {theta}° and sends (B R, Rᵀ A); the others send what they had. "
-    "Which of these numbers {does}?",
-    explain="Measured on random clients, the turn changes {count} of {all} metrics. Products [[BA]], spans, and how "
-    "well the best turn fits stay: they are [[invariant]]. {right}: {meaning}",
+    lesson="limits",
+    text="Client {k} of {K} turns its [[frame]] by {theta}° and sends (B R, Rᵀ A); the others send what they had. The "
+    "[[server]] takes the [[naive]]. Which of these numbers {does}?",
+    explain="Measured on random clients, the turn changes {count} of {all} metrics. Products [[BA]], [[span|spans]], "
+    "and how well the best turn fits stay as they are: they are [[invariant]]. Right here: {right}.",
 )
 def gauge_metric(rng: np.random.Generator) -> Drawn:
     k, theta = int(rng.integers(CLIENTS)), int(rng.integers(1, 12)) * 15
@@ -74,9 +74,14 @@ def gauge_metric(rng: np.random.Generator) -> Drawn:
     facts = {
         "k": str(k + 1), "K": str(CLIENTS), "theta": str(theta), "does": "changes" if asks_change else "stays the same",
         "count": str(len(moving)), "all": str(len(ASKED)), "right": METRICS[right].label,
-        "meaning": METRICS[right].meaning,
     }  # fmt: skip
-    return Drawn(pick(rng, METRICS[right].label, [METRICS[name].label for name in wrong]), facts)
+    return Drawn(pick(rng, explained(right), [explained(name) for name in wrong]), facts)
+
+
+def explained(metric: str) -> str:
+    """A metric's label and, after a colon, what it means."""
+    info = METRICS[metric]
+    return f"{info.label}: {info.meaning[0].lower()}{info.meaning[1:].removesuffix('.')}"
 
 
 FORMULAS: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
@@ -111,19 +116,19 @@ def _general(rng: np.random.Generator) -> Tensor:
     "same_update",
     lesson="one_update",
     text="{what} Which pair of [[factors]] is the same [[update]] as (B, A), whatever B and A are?",
-    explain="The middle must cancel. On an example, {right} differs from B A by 0, and {other} by {miss} of its norm. "
-    "{note}",
+    explain="What stands between B and A must cancel. On an example, {right} differs from B A by 0, and {other} by "
+    "{miss} of its norm. {note}",
 )
 def same_update(rng: np.random.Generator) -> Drawn:
     if rng.integers(2):
         theta = int(rng.integers(2, 34)) * 5
         G, given = turns([theta])[0], tuple[str, ...]()
-        what = f"G turns the latent plane ([[r]] = 2) by {theta}°."
-        note = "For a turn, G⁻¹ = Gᵀ; the same G twice turns on."
+        what = f"There are two latent axes, [[r]] = 2, and G turns their plane by {theta}°."
+        note = "For a turn, G⁻¹ = Gᵀ; the same G twice turns further."
     else:
         G = _general(rng)
         given = (latex("G", G),)
-        what = "The latent plane ([[r]] = 2) is changed by the matrix G."
+        what = "There are two latent axes, [[r]] = 2, and the matrix G changes them."
         note = "This G is no rotation, so G⁻¹ is not Gᵀ."
     misses = {f: miss(f, G) for f in FORMULAS}
     right = one_of(rng, [f for f in FORMULAS if misses[f] < 1e-6])

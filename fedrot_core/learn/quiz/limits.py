@@ -23,8 +23,8 @@ PERCENT_GAP = 0.03
     lesson="limits",
     text="The [[ideal]] has singular values {values}. Clients and server use [[r|rank]] {r}. What is the [[floor]], "
     "relative to the ideal's norm?",
-    explain="Nobody does better than the {r} leading directions. What is left, over the whole: √({tail} / {whole}) = "
-    "{right}. Squares of singular values add up, not the values themselves.",
+    explain="No adapter does better than to keep the {r} leading directions. What is left, over the whole: √({tail} / "
+    "{whole}) = {right}. Squares of singular values add up, not the values themselves.",
 )
 def floor(rng: np.random.Generator) -> Drawn:
     n = int(rng.integers(3, 7))
@@ -50,8 +50,8 @@ def floor(rng: np.random.Generator) -> Drawn:
 @register(
     "ideal_rank",
     lesson="limits",
-    text="{K} [[client|clients]] send adapters of [[r|rank]] {r} for a layer of {d_in} inputs and {d_out} outputs, all "
-    "in general position. Which rank must one adapter have at least to hold the [[ideal]] exactly?",
+    text="{K} [[client|clients]] send adapters of [[r|rank]] {r} for a layer of {d_in} inputs and {d_out} outputs; "
+    "they have nothing in common. Which rank must one adapter have at least to hold the [[ideal]] exactly?",
     explain="Spans of unrelated clients add up: {K} · {r} = {sum} directions, if the layer has as many ({d_in} in, "
     "{d_out} out). The ideal's measured rank is {rank}; below it there is a [[floor]].",
 )
@@ -84,15 +84,15 @@ def _errors(case: str, K: int, r: int, theta: int) -> tuple[float, float]:
 
 
 CASES = {
-    "turned": "the same update, frames of two halves {theta}° apart",
+    "turned": "the same update from all, but two halves with frames {theta}° apart",
     "apart": "updates in subspaces at right angles to each other",
-    "common": "different B on one common A",
-    "equal": "equal factors on all clients",
+    "common": "a different B from each client, and one common A",
+    "equal": "the same factors from all clients",
 }
 
 LIMIT_QUESTIONS = {
     "helps": "Where does turning clients onto a common frame lower the [[error]] most?",
-    "cannot": "Where is the [[naive]] wrong, and yet no turn helps?",
+    "cannot": "Where is the [[naive]] wrong although no turn helps?",
 }
 
 
@@ -100,7 +100,7 @@ LIMIT_QUESTIONS = {
     "alignment_helps",
     lesson="limits",
     text="{K} [[client|clients]] of [[r|rank]] {r} and equal weight. {asked}",
-    explain="[[error|Errors]] before and after the best turn found: {errors}. Turns repair frames; they bring no "
+    explain="[[error|Errors]] before and after the best turn found: {errors}. Turns repair frames; they do not bring "
     "subspaces together.",
 )
 def alignment_helps(rng: np.random.Generator) -> Drawn:

@@ -49,9 +49,9 @@ def bytes_sent(method: str, layers: int, d_in: int, d_out: int, r: int, t: int) 
     "bytes_up",
     lesson="slow_motion",
     text="{label} adapts {layers} layers of {d_in} inputs and {d_out} outputs with [[r|rank]] {r}, in 32-bit numbers. "
-    "How much does one [[client]] send in [[round]] {t} (the first is 0)?",
+    "How much does one [[client]] send in [[round]] {t} (rounds count from 0)?",
     explain="{label} sends {sends}. Per layer [[A]] holds {nA} numbers and [[B]] {nB}; times {layers} layers and "
-    "{per} bytes that makes {bytes}.",
+    "{per} bytes, that makes {bytes}.",
 )
 def bytes_up(rng: np.random.Generator) -> Drawn:
     name = one_of(rng, SENDERS)
@@ -78,10 +78,11 @@ def bench_error(method: str, weights: tuple[float, ...]) -> float:
 @register(
     "exact_method",
     lesson="slow_motion",
-    text="Five [[client|clients]] of [[r|rank]] 3 and weights {weights} train as their method says and end at random "
-    "[[factors]]. Whose [[server]] {does} the [[ideal]], Σ w B A of what they trained?",
-    explain="Measured [[error|errors]]: {errors}. Exact are servers that average one factor on top of a common other, "
-    "stack all factors, or hand out what the average missed.",
+    text="Five [[client|clients]] of [[r|rank]] 3 with weights {weights} train as their method prescribes and end at "
+    "random [[factors]]. Under which method does the [[server]] {does} the [[ideal]], the Σ w B A of what they "
+    "trained?",
+    explain="Measured [[error|errors]]: {errors}. Exact are servers that average one factor while all clients share "
+    "the other, that stack all factors, or that hand out what the average missed.",
 )
 def exact_method(rng: np.random.Generator) -> Drawn:
     weights = one_of(rng, WEIGHTS)
@@ -93,7 +94,7 @@ def exact_method(rng: np.random.Generator) -> Drawn:
     right, wrong = one_of(rng, pool), some_of(rng, others, MOST_OPTIONS - 1)
     labels = {n: METHODS[n].card.label for n in errors}
     facts = {
-        "weights": ", ".join(f"{w:g}" for w in weights), "does": "gets exactly" if asks_exact else "does not get",
+        "weights": ", ".join(f"{w:g}" for w in weights), "does": "get exactly" if asks_exact else "miss",
         "errors": ", ".join(f"{labels[n]} {percent(errors[n])}" for n in [right, *wrong]),
     }  # fmt: skip
     return Drawn(pick(rng, labels[right], [labels[n] for n in wrong]), facts)

@@ -21,7 +21,7 @@ CONFUSED = "det = −1, yet O(2) and SO(2) give the same turn"
     lesson="procrustes",
     text="A client's cross matrix with the [[reference]] is [[S]] as below. [[procrustes|Procrustes]] takes [[UV]]. "
     "What holds for its [[det|determinant]]?",
-    explain="det S = {det}, and singular values of S are {s1} and {s2}. {because}",
+    explain="det S = {det}, and the singular values of S are {s1} and {s2}. {because}",
 )
 def nearest_det(rng: np.random.Generator) -> Drawn:
     singular = rng.random() < 0.2
@@ -49,8 +49,8 @@ def nearest_det(rng: np.random.Generator) -> Drawn:
 @register(
     "found_angle",
     lesson="procrustes",
-    text="A client's [[A]] and the [[reference|reference's]] are given below, [[r]] = 2. By how many degrees, in size, "
-    "does [[procrustes|Procrustes]] in SO(2) turn the client?",
+    text="A client's [[A]] and the [[reference|reference's]] are given below, [[r]] = 2. By how many degrees, "
+    "whichever way, does [[procrustes|Procrustes]] in SO(2) turn the client?",
     explain="[[S]] = A A_refᵀ has trace {trace} and skew part {skew} (s₂₁ − s₁₂). The [[rotation]] closest to it turns "
     "by |atan2({skew}, {trace})| = {angle}°.",
 )

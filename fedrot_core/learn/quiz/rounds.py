@@ -33,7 +33,7 @@ def round_side(rng: np.random.Generator) -> Drawn:
     t = one_of(rng, (0, int(rng.integers(1, 5)), int(rng.integers(1, 30))))
     side = side_of_round(rule, t)
     if side is None:
-        because = "In round 0 the [[broadcast]] holds B = 0, and A is as it was drawn: nobody is aligned to it yet."
+        because = "In round 0 the [[broadcast]] holds B = 0 and a random A: no client is aligned to it yet."
     elif rule == "alternate":
         because = f"Alternating matches A in odd rounds and B in even ones; {t} is {'odd' if t % 2 else 'even'}."
     else:
@@ -69,8 +69,8 @@ def _spread(rng: np.random.Generator, K: int, r: int) -> dict[str, tuple[str, Fa
     lesson="slow_motion",
     text="{K} [[client|clients]] of [[r|rank]] {r} and unequal weights upload their [[factors]]. In which case is the "
     "[[naive]] equal to the [[ideal]]?",
-    explain="The miss is Σ w (B − B̄)(A − Ā): it vanishes where one factor is common. Measured on random factors: "
-    "{errors}.",
+    explain="[[ideal|Ideal]] minus naive is Σ w (B − B̄)(A − Ā), which vanishes where one factor is common. "
+    "[[error|Errors]] measured on random factors: {errors}.",
 )
 def shared_factor(rng: np.random.Generator) -> Drawn:
     K, r = int(rng.integers(3, 11)), int(rng.integers(2, 9))
@@ -110,9 +110,9 @@ def scaling(rng: np.random.Generator) -> Drawn:
     "tiny_error",
     lesson="slow_motion",
     text="Two [[client|clients]] of [[r|rank]] 1 send the [[factors]] below; their weights are {w1} and {w2}. How far "
-    "is the [[naive]] from the [[ideal]], as a Frobenius norm?",
-    explain="Σ w (B − B̄)(A − Ā) is here w₁ w₂ (B₁ − B₂)(A₁ − A₂): {w1} · {w2} · {dB} · {dA} = {gap}. Computed from "
-    "both averages directly, the same number.",
+    "is the [[naive]] from the [[ideal]], in the Frobenius norm?",
+    explain="For two clients, Σ w (B − B̄)(A − Ā) = w₁ w₂ (B₁ − B₂)(A₁ − A₂), with norm {w1} · {w2} · {dB} · {dA} = "
+    "{gap}. Both averages, computed directly, give the same number.",
 )
 def tiny_error(rng: np.random.Generator) -> Drawn:
     tenths = one_of(rng, (5, 5, 2, 3, 4, 6, 7, 8))
@@ -132,10 +132,10 @@ def tiny_error(rng: np.random.Generator) -> Drawn:
 @register(
     "error_weights",
     lesson="slow_motion",
-    text="Two [[client|clients]] of equal weight send factors whose [[naive]] misses the [[ideal]] by {half} "
-    "(Frobenius norm). The factors stay, but client 1 now has weight {w}. How large is the miss?",
-    explain="For two clients the miss is w₁ w₂ ‖(B₁ − B₂)(A₁ − A₂)‖. The product of weights falls from 0.25 to "
-    "{product}, and the miss from {half} to {gap}. A lone client has none.",
+    text="Two [[client|clients]] of equal weight send factors whose [[naive]] is {half} away from the [[ideal]] "
+    "(Frobenius norm). The factors stay, but client 1 now has weight {w}. How far away is it now?",
+    explain="For two clients the distance is w₁ w₂ ‖(B₁ − B₂)(A₁ − A₂)‖. The product of the weights falls from 0.25 to "
+    "{product}, and the distance from {half} to {gap}. With a single client there is none.",
 )
 def error_weights(rng: np.random.Generator) -> Drawn:
     w = one_of(rng, (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99))

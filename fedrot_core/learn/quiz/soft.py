@@ -12,7 +12,7 @@ from fedrot_core.learn.quiz.draws import one_of, pick
 TOLERANCE = 2
 """Degrees."""
 
-SINGULAR = "nothing definite: (1 − λ) I + λ R is singular"
+SINGULAR = "by no definite angle: (1 − λ) I + λ R is singular"
 
 
 def softened(theta: float, strength: float) -> tuple[float, float]:
@@ -27,7 +27,7 @@ def softened(theta: float, strength: float) -> tuple[float, float]:
     text="In a plane, the full [[procrustes|Procrustes]] turn of a client is {theta}°. With strength [[lambda]] = "
     "{strength}, by how many degrees is the client turned?",
     explain="The soft turn is the rotation closest to (1 − λ) I + λ R: its angle is atan2(λ sin θ, 1 − λ + λ cos θ) = "
-    "{angle}°. λ θ = {linear}° would be right for small θ only, or at λ = ½.",
+    "{angle}°. λ θ = {linear}° would be nearly right for small θ, and right at λ = ½.",
 )
 def soft_angle(rng: np.random.Generator) -> Drawn:
     while True:
@@ -44,16 +44,16 @@ def soft_angle(rng: np.random.Generator) -> Drawn:
 @register(
     "soft_opposite",
     lesson="procrustes",
-    text="In a plane, a client stands {theta}° away from the [[reference]]. It is turned with strength [[lambda]] = "
-    "{strength}. By how much does it turn?",
-    explain="(1 − λ) I + λ R has smallest singular value {margin}. {because}",
+    text="In a plane, a client's [[frame]] is {theta}° away from the [[reference]]'s. It is turned with strength "
+    "[[lambda]] = {strength}. By how much does it turn?",
+    explain="The smallest singular value of (1 − λ) I + λ R is {margin}. {because}",
 )
 def soft_opposite(rng: np.random.Generator) -> Drawn:
     theta = one_of(rng, (180, 180, 170, 160))
     strength = one_of(rng, (0.5, int(rng.integers(2, 19)) / 20))
     angle, margin = softened(theta, strength)
     if margin <= SINGULAR_TOLERANCE:
-        right, because = SINGULAR, "At 180° and λ = ½ the two ends cancel, and every direction is as good as another."
+        right, because = SINGULAR, "At 180° and λ = ½ the two matrices cancel, and every angle is as good as any other."
     else:
         right = f"by {angle:.0f}°"
         because = (

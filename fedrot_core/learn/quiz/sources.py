@@ -27,9 +27,9 @@ PERCENT_GAP = 0.03
     "sign_flips",
     lesson="sources",
     text="{K} [[client|clients]] of equal weight learned the same [[update]] of [[r|rank]] 1. Each re-factorised it by "
-    "[[svd]], and {m} came back with the signs of both factors flipped. Which share does the [[naive]] keep?",
-    explain="Signs average to ({p} − {m}) / {K} = {mean} in [[A]] and again in [[B]]; the product keeps the square, "
-    "{share}. Yet every client's own update is untouched.",
+    "[[svd]], and {m} came back with the signs of both factors flipped. What share does the [[naive]] keep?",
+    explain="The signs average to ({p} − {m}) / {K} = {mean} in [[A]], and again in [[B]]; the product keeps the "
+    "square, {share}. Yet every client's own update is untouched.",
 )
 def sign_flips(rng: np.random.Generator) -> Drawn:
     K = int(rng.integers(3, 21))
@@ -69,8 +69,8 @@ SIGN_QUESTIONS = {
 @register(
     "svd_signs",
     lesson="sources",
-    text="A client re-factorises an update of [[r|rank]] {r}, all singular values distinct. [[svd]] leaves the sign of "
-    "each direction open. {asked}",
+    text="A client re-factorises an update of [[r|rank]] {r} whose singular values all differ. The [[svd]] leaves the "
+    "sign of each direction open. {asked}",
     explain="Each of {r} directions has 2 signs: {all} frames, all with the same product. Those with an even number of "
     "flips have [[det]] +1: {rotations}. SO(r) reaches only these.",
 )
@@ -86,10 +86,10 @@ def svd_signs(rng: np.random.Generator) -> Drawn:
     "turned_halves",
     lesson="sources",
     text="{p} [[client|clients]] turn the [[frame]] of one shared [[update]] by +{half}°, {q} by −{half}°, in {planes} "
-    "of the latent space ([[r]] = {r}). Weights are equal. Which share of the {which} direction does the [[naive]] "
+    "of the latent space ([[r]] = {r}). Weights are equal. What share of the {which} direction does the [[naive]] "
     "keep?",
-    explain="What is kept of a direction is a squared singular value of [[M]]: {low} of the worst, {high} of the best. "
-    "{odd}",
+    explain="What is kept of a direction is a squared singular value of [[M]]: {low} of the worst kept, {high} of the "
+    "best. {odd}",
 )
 def turned_halves(rng: np.random.Generator) -> Drawn:
     K, r, theta = one_of(rng, (2, 3, 4, 5, 6, 7, 8, 9, 10)), int(rng.integers(2, 8)), int(rng.integers(3, 18)) * 10
@@ -134,8 +134,8 @@ def first_round(start: str, optimizer: str, steps: int, clients: int) -> float:
     lesson="sources",
     text="{K} [[client|clients]] with data of their own start {start}, all with B = 0, and take {steps} "
     "with {optimiser}. Is the [[naive]] of the first [[round]] exact?",
-    explain="The gradient of [[A]] is Bᵀ times something: zero in the very first step, not after it. The lab's teacher "
-    "task gives an [[error]] of {error} here. It vanishes only while one factor is common.",
+    explain="The gradient of [[A]] is Bᵀ times something: zero in the very first step, but not after it. The lab's "
+    "teacher task gives an [[error]] of {error} here. It vanishes only while one factor is common.",
 )
 def first_step(rng: np.random.Generator) -> Drawn:
     start, optimizer = one_of(rng, ("trained", "trained", "independent")), one_of(rng, ("sgd", "adam"))

@@ -169,7 +169,7 @@ def test_the_spin_button_draws_a_new_secret_and_undo_takes_it_back() -> None:
 
 def test_answers_are_the_true_options() -> None:
     chosen = {n: answer(LESSON, n, {}) for n in (SAME, PICTURES, SPIN)}
-    assert chosen == {SAME: "Nothing", PICTURES: "Nothing", SPIN: "The naive one"}
+    assert chosen == {SAME: "It stays the same", PICTURES: "Nothing", SPIN: "The naive one"}
 
 
 @pytest.mark.parametrize("angle", [0, 60, 90, 180])

@@ -139,7 +139,7 @@ def test_only_mirrors_undo_a_mirror(k: int) -> None:
     assert facts(MIRROR, who=k) == {
         "client": str(k), "det": "−1" if mirrored else "+1", "orthogonal": percent(free), "rotation": percent(fixed),
     }  # fmt: skip
-    assert answer(LESSON, MIRROR, {"who": k}) == ("Less close" if mirrored else "As close as with mirrors")
+    assert answer(LESSON, MIRROR, {"who": k}) == ("Not as close" if mirrored else "As close as with mirrors")
     mirror, plain = (move.change(LESSON.defaults())["who"] for move in LESSON.steps[MIRROR].moves)
     assert (fit(mirror).det, fit(plain).det) == (-1, 1)
 
@@ -209,7 +209,7 @@ def test_turning_everybody_cuts_the_error_but_not_below_the_floor(group: str) ->
     np.testing.assert_allclose(o.misfits, [misfit(a) for a in SENT_A])
     np.testing.assert_allclose(o.misfits_after, [misfit(a) for a in A], atol=1e-12)
     assert facts(ALL, mirror=group) == {
-        "group": {"SO": "rotations only", "O": "reflections too"}[group], "error": percent(before),
+        "group": {"SO": "rotations only", "O": "rotations and reflections"}[group], "error": percent(before),
         "after": percent(after), "floor": percent(floor),
     }  # fmt: skip
     assert answer(LESSON, ALL, {"mirror": group}) == pytest.approx(100 * after)

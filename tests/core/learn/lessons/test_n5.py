@@ -183,7 +183,7 @@ def test_the_real_run_shows_mean_angles_of_its_last_round() -> None:
 
 @pytest.mark.parametrize(("pull", "strength"), [("soft", 0.8), ("full", 1.0)])
 def test_harm_in_a_real_run_is_counted_from_the_ladder(pull: str, strength: float) -> None:
-    of, values = step("Hurt in a real run"), LESSON.defaults() | {"pull": pull}
+    of, values = step("Harm in a real run"), LESSON.defaults() | {"pull": pull}
     assert of.runs is not None
     assert of.runs(values) == (FederationConfig().with_values({"frames": "trained", "lam": strength}),)
     plain = default_like("trained", strength)
@@ -220,7 +220,7 @@ def test_every_scene_draws_and_no_question_gives_its_answer_away(of: Step, value
         figure = of.before(values, runs).draw("light")
         said = f"{figure.layout.title.text} {figure.layout.meta['alt']}"
         assert figure.layout.title.text.endswith("?")
-        hidden = {"The floor": ("floor",), "Hurt in a real run": ("worst", "best")}.get(of.title, tuple(scene.facts))
+        hidden = {"The floor": ("floor",), "Harm in a real run": ("worst", "best")}.get(of.title, tuple(scene.facts))
         if of.title in ("Three parts of one error", "When alignment hurts"):
             hidden = ()  # numbers of the known part are shown; tests/figures/test_lesson_limits.py sees that no more is
         assert not any(re.search(rf"(?<![\d.]){re.escape(scene.facts[name])}", said) for name in hidden)

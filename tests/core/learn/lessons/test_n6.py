@@ -103,7 +103,7 @@ def test_gain_over_skew_and_whose_score_moves(shape: str, sent: str, inner: str)
     facts = gain_step.scene(values, runs).facts
     assert (facts["skewed"], facts["even"]) == (signed(expected[0]), signed(expected[-1]))
     change = expected[0] - expected[-1]
-    assert facts["verdict"] == ("the same as" if abs(change) < 2 else "more than" if change > 0 else "less than")
+    assert facts["verdict"] == ("about the same as" if abs(change) < 2 else "more than" if change > 0 else "less than")
     assert answer(why, values, runs) == suffers
     said = why.scene(values, runs).facts
     assert said["aligned_skewed"] == percent(sorted(r.arms["fedrot"].scores[-1] for r in runs[:3])[1])

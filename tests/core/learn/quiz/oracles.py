@@ -56,7 +56,7 @@ def scalar_average(q: Question) -> Truth:
 def gauge_metric(q: Question) -> Truth:
     wanted = "dependent" if "changes" in q.text else "invariant"
     gauges = {info.label: info.gauge for info in METRICS.values()}
-    return lambda option: gauges[option] == wanted
+    return lambda option: gauges[option.split(":")[0]] == wanted
 
 
 @oracle
