@@ -26,8 +26,8 @@ FLAG_TEXTS = {
         "Soft alignment met a turn near 180° with λ near ½, where its result is arbitrary. Move λ away from ½."
     ),
     "alignment_not_settled": (
-        "Generalised Procrustes was cut off before it settled: the clients differ so much that many alignments are "
-        "nearly as good."
+        "Generalised Procrustes was stopped before it converged: the clients differ so much that many alignments are "
+        "nearly equally good."
     ),
 }
 """What a person is told about each numerical flag of a record."""
@@ -61,7 +61,7 @@ METRICS: dict[str, MetricInfo] = {
         "Aggregation error",
         "relative",
         "dependent",
-        "Distance of the global update from the ideal Σ w B A, over its norm.",
+        "Distance of the global update from the ideal Σ w B A, relative to the norm of the ideal.",
         ("pool",),
         ("error",),
     ),
@@ -72,7 +72,7 @@ METRICS: dict[str, MetricInfo] = {
         "Naive error",
         "relative",
         "dependent",
-        "What the factor average of the clients' factors as sent misses.",
+        "Relative error of averaging the clients' factors just as they were sent.",
         ("pool",),
         ("ladder",),
         "naive",
@@ -81,7 +81,7 @@ METRICS: dict[str, MetricInfo] = {
         "Error of the best turn",
         "relative",
         "invariant",
-        "What the factor average misses after generalised Procrustes, which undoes any turn.",
+        "Relative error of the factor average after generalised Procrustes, which undoes any turn.",
         ("pool",),
         ("ladder",),
         "gpa",
@@ -90,7 +90,7 @@ METRICS: dict[str, MetricInfo] = {
         "Rank-r floor",
         "relative",
         "invariant",
-        "Nobody at this rank can be closer to the ideal (Eckart–Young).",
+        "Relative error of the best matrix of rank r: no update of that rank comes closer to the ideal (Eckart–Young).",
         ("pool",),
         ("ladder",),
         "floor",
@@ -99,7 +99,7 @@ METRICS: dict[str, MetricInfo] = {
         "Norm of the ideal",
         "",
         "invariant",
-        "‖Σ w B A‖: what the clients learned together.",
+        "‖Σ w B A‖: the size of what the clients learned together.",
         ("pool",),
         ("ideal_norm",),
     ),
@@ -107,7 +107,7 @@ METRICS: dict[str, MetricInfo] = {
         "Rotation angles",
         "degrees",
         "dependent",
-        "Eigen-angles of each client's alignment R.",
+        "The angles by which each client's alignment R turns its latent axes (eigen-angles of R).",
         ("layer", "client", "angle"),
         ("turn_angles",),
     ),
@@ -131,7 +131,7 @@ METRICS: dict[str, MetricInfo] = {
         "Distance to the reference",
         "relative",
         "dependent",
-        "Distance to the reference as sent.",
+        "Relative distance of a client's factor from the reference, as it was sent.",
         ("side", "layer", "client"),
         ("residual_before",),
     ),
@@ -139,7 +139,7 @@ METRICS: dict[str, MetricInfo] = {
         "Procrustes residual",
         "relative",
         "invariant",
-        "Distance to the reference that the best rotation leaves.",
+        "Relative distance from the reference that is left after the best rotation.",
         ("side", "layer", "client"),
         ("residual_after",),
     ),
@@ -147,7 +147,7 @@ METRICS: dict[str, MetricInfo] = {
         "Retention",
         "share",
         "dependent",
-        "σ(M)² with M = Σ w R: what the naive average keeps by direction.",
+        "Share of each latent direction that the naive average keeps: σ(M)², where M = Σ w R is the mean rotation.",
         ("layer", "direction"),
         ("retention",),
     ),

@@ -274,9 +274,9 @@ def test_the_verdict_is_honest_about_the_spread() -> None:
     far = summary({"fedit": [0.90, 0.92, 0.91] * 2, "ffa": [0.6] * 6}, 6)
     choice, caveats = compared(far).verdict
     assert "choose FedIT (naive): best score (91.0" in choice
-    assert "The other differs from it beyond chance (sign test over 6 paired seeds" in caveats
+    assert "The other method differs from it by more than chance (sign test over 6 paired seeds" in caveats
     assert "Best exact method: FFA-LoRA" in caveats
-    for n, what in ((1, "One seed shows too little"), (5, "5 seeds show too little")):
+    for n, what in ((1, "One seed is too little"), (5, "5\u00a0seeds are too few")):
         assert what in compared(far[:n]).verdict[1]
 
 

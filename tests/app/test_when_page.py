@@ -188,11 +188,11 @@ def made(gain: float, ratio: float) -> Finding:
 
 def test_words_follow_from_the_numbers() -> None:
     assert "alignment costs 1.2 points here (accuracy 90\u00a0% → 89\u00a0%)" in made(-1.2, 0).verdict
-    assert "costs 0.4 points here, within a tie" in made(-0.4, 0).verdict
+    assert "costs 0.4\u00a0points here, which counts as a tie" in made(-0.4, 0).verdict
     assert "gains 5.0 points here (" in made(5, 1).verdict
     assert "by less than 0.05 points" in made(0.0, 0).verdict
     text = Findings(plan(BASE), (made(-1.2, 0), made(0.5, 0), made(5, 1), made(3, -1))).headline
-    assert "In 2 of 4 settings" in text
+    assert "In 2 of 4\u00a0settings" in text
     assert "in 1 the two tie, in 1 it loses" in text
 
 
