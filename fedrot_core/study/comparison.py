@@ -170,8 +170,8 @@ class Comparison:
         if choice is None:
             return "No method ran to its last round on every seed, so there is nothing to choose between.", ""
         chosen, n, within = choice.chosen, len(self.runs), _points(self.plan.margin)
-        label = _label(chosen)
-        score = f"{_score(chosen)} {self.score_name}{f', median of {counted(n, "seed")}' if n > 1 else ' on one seed'}"
+        label, over = _label(chosen), f", median of {counted(n, 'seed')}" if n > 1 else " on one seed"
+        score = f"{_score(chosen)} {self.score_name}{over}"
         cost = f"{size(chosen.traffic)} per client and round"
         exact = "is exact" if chosen.exact else f"has a relative error of {percent(chosen.error.median)}"
         if len(self.arms) == 1:

@@ -215,8 +215,8 @@ class PaperCard:
         *first, last = paper.CLIENTS
         return (
             "Accuracy of FedRot-LoRA (aligned) minus that of FedIT (naive) at "
-            f"{', '.join(map(str, first))} and {last}\u00a0clients: {', '.join(signed(g, 1) for g in theirs)}\u00a0points "
-            f"in the paper, {here} here."
+            f"{', '.join(map(str, first))} and {last}\u00a0clients: {', '.join(signed(g, 1) for g in theirs)}"
+            f"\u00a0points in the paper, {here} here."
         )
 
     @property
