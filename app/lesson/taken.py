@@ -162,7 +162,7 @@ def feedback(asked: Choice | Estimate | Curve, made: Guess) -> str:
     if isinstance(asked, Choice):
         if made.said == made.truth:
             return f"You predicted “{asked.options[made.said]}”. That is right."
-        return f"You predicted “{asked.options[made.said]}”. It is “{asked.options[made.truth]}”."
+        return f"You predicted “{asked.options[made.said]}”. The answer is “{asked.options[made.truth]}”."
     if isinstance(asked, Estimate):
         gap = made.said - made.truth
         close = abs(gap) < asked.step / 2 + 1e-9
@@ -174,9 +174,14 @@ def feedback(asked: Choice | Estimate | Curve, made: Guess) -> str:
     score = max(0.0, 100 * (1 - mean / (asked.high - asked.low)))
     return (
         f"Score {score:.0f} of 100: your curve is off by {mean:.2g}{asked.unit} on average, and furthest at "
-        f"{asked.x_label} {asked.ticks[worst]}: you drew {made.said[worst]:.3g}{asked.unit}, it is "
-        f"{made.truth[worst]:.3g}{asked.unit}."
+        f"{asked.x_label} {asked.ticks[worst]}: you drew {_short(made.said[worst])}{asked.unit}, it is "
+        f"{_short(made.truth[worst])}{asked.unit}."
     )
+
+
+def _short(value: float) -> str:
+    """Three digits; what is only rounding is 0."""
+    return "0" if abs(value) < 1e-9 else f"{value:.3g}".replace("-", "−")
 
 
 def _number(value: float, asked: Estimate) -> str:

@@ -59,7 +59,7 @@ def test_cells_hold_ratio_and_points_at_their_place() -> None:
     heat = drawn().data[0]
     assert heat.z[0][1] == -0.2
     assert "0.63×" in heat.text[0][1]
-    assert "−1.2 pt" in heat.text[0][1]
+    assert "−1.2\u00a0pt" in heat.text[0][1]
     assert "7.9×" in heat.text[1][0]
     assert "+42 pt" in heat.text[1][0]
 
@@ -87,7 +87,7 @@ def test_the_title_counts_and_names_the_extremes() -> None:
     title = drawn().layout.title.text
     assert "lower with aligned in 2 of 4\u00a0settings, higher in 1" in title
     assert "16×" in title
-    assert "−1.2 to +42 points" in drawn().layout.meta["alt"]
+    assert "−1.2 to +42\u00a0points" in drawn().layout.meta["alt"]
 
 
 def test_equal_everywhere_is_said_plainly() -> None:

@@ -83,7 +83,8 @@ def when_map(cells: Sequence[Cell], x: Axis, y: Axis, naive: str, aligned: str, 
     )  # fmt: skip
     _squares(fig, "settings", [c for c in cells if c.known], columns, rows, mode, [""], [
         f"{x.text(c.x)}, {y.text(c.y)}<br>{naive}: error {percent(c.naive_error)}<br>"
-        f"{aligned}: error {percent(c.aligned_error)}<br>{score}: {signed(c.gain)}\u00a0points<br>click to open in the lab"
+        f"{aligned}: error {percent(c.aligned_error)}<br>{score}: {signed(c.gain)}\u00a0points<br>"
+        "click to open in the lab"
         for c in cells if c.known
     ])  # fmt: skip
     ended = [c for c in cells if c.done and not c.known]
@@ -145,6 +146,7 @@ def _alt(cells: Sequence[Cell], naive: str, aligned: str, score: str, title: str
         return f"Map of {len(cells)}\u00a0settings; none has finished yet."
     gains = [c.gain for c in known]
     return (
-        f"{title}. Aggregation error of the naive run over that of the aligned one, each on its own clients, last round. "
+        f"{title}. Aggregation error of the naive run over that of the aligned one, each on its own clients' "
+        "factors, in the last round. "
         f"{score.capitalize()} of {aligned} minus {naive}: {signed(min(gains))} to {signed(max(gains))}\u00a0points."
     )
