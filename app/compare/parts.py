@@ -53,7 +53,7 @@ def controls() -> None:
     st.number_input(
         "Seeds", 1, MOST_SEEDS, step=1, key="compare_seeds",
         on_change=link.wish("compare_seeds", lambda chosen: state.select(seeds=chosen)),
-        help="Each seed splits the data and draws initial factors and mini-batches anew. More seeds, surer differences.",
+        help="Each seed splits the data and draws initial factors and mini-batches anew; more seeds, surer results.",
     )  # fmt: skip
     widgets((*skew_key(state.config().task), *MAIN_CONTROLS))
     train, data = state.config().train, state.config().data

@@ -35,7 +35,8 @@ def contents(grid: Grid) -> str:
     runs = len(grid.settings) * len(grid.lams)
     return (
         f"{counted(runs, 'run')} of {counted(grid.base.train.rounds, 'round')}, naive and aligned: "
-        f"θ {listed(grid.thetas)} degrees; λ {listed(grid.lams)}; α {listed(grid.alphas)}; rank {listed(grid.ranks)}; seed {grid.base.seed}."
+        f"θ {listed(grid.thetas)} degrees; "
+        f"λ {listed(grid.lams)}; α {listed(grid.alphas)}; rank {listed(grid.ranks)}; seed {grid.base.seed}."
     )
 
 

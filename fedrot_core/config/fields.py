@@ -282,7 +282,7 @@ class FederationConfig(Section):
         ("fedit", "fedrot"),
         "arms",
         "Methods compared",
-        "All run on the same seed, split and mini-batches, so only the method differs.",
+        "All run on the same seed, split and batches, so only the method differs.",
         registry=METHODS,
     )
     seed: int = option(0, "seed", "Seed", "All randomness of the run comes from it.", low=0, high=9999, step=1)

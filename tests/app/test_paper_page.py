@@ -103,7 +103,7 @@ def test_the_page_runs_ours_and_says_what_differs() -> None:
     at.run()
     assert not at.exception
     assert "+2.2, +4.6, +10.5\u00a0points in the paper" in text(at)
-    assert "70.2 against 70.0" in text(at)
+    assert "70.2 with FedRot-LoRA against 70.0 with plain averaging" in text(at)
     assert "colour" in at.warning[0].value
     watch = watch_of(at, "paper")
     assert watch.job.finished.wait(120)

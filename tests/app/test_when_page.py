@@ -193,7 +193,7 @@ def test_words_follow_from_the_numbers() -> None:
     assert "by less than 0.05\u00a0points" in made(0.0, 0).verdict
     text = Findings(plan(BASE), (made(-1.2, 0), made(0.5, 0), made(5, 1), made(3, -1))).headline
     assert "In 2 of 4\u00a0settings" in text
-    assert "in 1 the two tie, in 1 it loses" in text
+    assert "in 1 the two tie, and in 1 it ends more than that below" in text
 
 
 def test_worst_come_first_by_either_measure() -> None:

@@ -384,7 +384,7 @@ def test_paper_sets_its_numbers_beside_ours(call: Call, tmp_path: Path) -> None:
     args = ["paper", "--seeds", "1", "--rounds", "2", "--steps", "1", "--batch", "4", "--quiet", "--out", "p.csv"]
     text = ok(call(*args, "--draw", "paper_clients=c.csv"))
     assert "+2.2, +4.6, +10.5 points in the paper" in text
-    assert "70.2 against 70.0" in text
+    assert "70.2 with FedRot-LoRA against 70.0 with plain averaging" in text
     assert "What differs:" in text
     refused(call("paper", "--draw", "nothing=x.csv"), "--draw must read NAME=FILE with a NAME among paper_clients")
     refused(call("paper", "--clients", "3"), "No such option")

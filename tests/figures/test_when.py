@@ -61,7 +61,7 @@ def test_cells_hold_ratio_and_points_at_their_place() -> None:
     assert "0.63×" in heat.text[0][1]
     assert "−1.2\u00a0pt" in heat.text[0][1]
     assert "7.9×" in heat.text[1][0]
-    assert "+42 pt" in heat.text[1][0]
+    assert "+42\u00a0pt" in heat.text[1][0]
 
 
 def test_missing_cells_are_pending_and_failed_ones_say_why() -> None:
