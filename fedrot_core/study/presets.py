@@ -45,11 +45,12 @@ def outcome(trace: Trace, round_index: int) -> str:
         record = trace.at(card.name, round_index)
         if record is not None:
             early = "" if record.round_index == round_index else f" (stopped after round {record.round_index})"
-            parts.append(f"{card.label} {percent(record.score)}{early}")
+            who = f"{card.label} (aligned)" if card.name == "fedrot" else card.label
+            parts.append(f"{who} {percent(record.score)}{early}")
     name = trace.task.score_name
     start = percent(trace.task.start_score)
     standing = ", ".join(parts) or "every method has stopped"
-    return f"{name.capitalize()} after round {round_index}: {standing} (before training {start})."
+    return f"{name.capitalize()} after round {round_index}: {standing}; {start} before training."
 
 
 def _error(record: RoundRecord, rung: str) -> str:
@@ -75,18 +76,17 @@ def _effect(trace: Trace, round_index: int) -> str:
     when = "At the end" if round_index == trace.config.train.rounds - 1 else "So far"
     name = trace.task.score_name
     if abs(gain) <= 2:
-        verdict = f"aligning the clients before averaging (FedRot-LoRA) makes hardly any difference to {name}"
+        verdict = f"alignment makes hardly any difference to {name}"
     else:
-        than = f"{abs(gain)}\u00a0points {'higher' if gain > 0 else 'lower'} than with naive averaging"
-        verdict = f"{name} with FedRot-LoRA, which aligns the clients before averaging, is {than}"
+        verdict = f"alignment is {abs(gain)}\u00a0points {'ahead' if gain > 0 else 'behind'}"
     return (
-        f"{outcome(trace, round_index)} {when}, {verdict}. In this round, averaging FedIT's factors gives a relative "
-        f"error of {_error(naive, 'naive')}; the best alignment found would leave {_error(naive, 'gpa')}."
+        f"{outcome(trace, round_index)} {when} {verdict}. In this round the naive average has a relative error of "
+        f"{_error(naive, 'naive')}; the best alignment found would leave {_error(naive, 'gpa')}."
     )
 
 
 def _svd(trace: Trace, round_index: int) -> str:
-    return f"SVD rewrites each client's factors: the same update, in an arbitrary frame. {_effect(trace, round_index)}"
+    return f"SVD writes each client's update in an arbitrary frame. {_effect(trace, round_index)}"
 
 
 def _turned(trace: Trace, round_index: int) -> str:
