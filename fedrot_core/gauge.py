@@ -326,7 +326,7 @@ def _why_still(key: str, finished: Finished, alignment: Alignment | None, own_ra
         return "the alignment undid the turn"
     if key == "score" and "error" in moved:
         return "the update moved too little to show in it"
-    return "it can move, here it did not"
+    return "it can move, but did not here"
 
 
 def _product_change(sent: Factors, turned: Factors, k: int) -> float:

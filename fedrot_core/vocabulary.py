@@ -26,8 +26,8 @@ FLAG_TEXTS = {
         "Soft alignment met a turn near 180° with λ near ½, where its result is arbitrary. Move λ away from ½."
     ),
     "alignment_not_settled": (
-        "Generalised Procrustes was cut off before it settled: the clients differ so much that many alignments are "
-        "nearly as good."
+        "Generalised Procrustes was stopped before it converged: the clients differ so much that many alignments are "
+        "nearly equally good."
     ),
 }
 """A text for people about each numerical flag of a record."""
@@ -62,7 +62,7 @@ METRICS: dict[str, MetricInfo] = {
         "Aggregation error",
         "relative",
         "dependent",
-        "Distance of the global update from the ideal Σ w B A, over its norm.",
+        "Distance of the global update from the ideal Σ w B A, relative to the norm of the ideal.",
         ("pool",),
         ("error",),
     ),
@@ -73,7 +73,7 @@ METRICS: dict[str, MetricInfo] = {
         "Naive error",
         "relative",
         "dependent",
-        "What the average of the clients' factors as sent misses of the ideal.",
+        "Relative error of averaging the clients' factors just as they were sent.",
         ("pool",),
         ("ladder",),
         "naive",
@@ -82,7 +82,7 @@ METRICS: dict[str, MetricInfo] = {
         "Error of the best turn",
         "relative",
         "invariant",
-        "What the factor average misses of the ideal after generalised Procrustes, which undoes any turn.",
+        "Relative error of the factor average after generalised Procrustes, which undoes any turn.",
         ("pool",),
         ("ladder",),
         "gpa",
@@ -91,7 +91,7 @@ METRICS: dict[str, MetricInfo] = {
         "Rank-r floor",
         "relative",
         "invariant",
-        "No update of this rank can be closer to the ideal (Eckart–Young).",
+        "Relative error of the best matrix of rank r: no update of that rank comes closer to the ideal (Eckart–Young).",
         ("pool",),
         ("ladder",),
         "floor",
@@ -100,7 +100,7 @@ METRICS: dict[str, MetricInfo] = {
         "Norm of the ideal",
         "",
         "invariant",
-        "‖Σ w B A‖: what the clients learned together.",
+        "‖Σ w B A‖: the size of what the clients learned together.",
         ("pool",),
         ("ideal_norm",),
     ),
@@ -108,7 +108,7 @@ METRICS: dict[str, MetricInfo] = {
         "Rotation angles",
         "degrees",
         "dependent",
-        "Eigen-angles of each client's alignment R.",
+        "The angles by which each client's alignment R turns its latent axes (eigen-angles of R).",
         ("layer", "client", "angle"),
         ("turn_angles",),
     ),
@@ -132,7 +132,7 @@ METRICS: dict[str, MetricInfo] = {
         "Distance to the reference",
         "relative",
         "dependent",
-        "Distance of a client's factors as sent from the reference.",
+        "Relative distance of a client's factor from the reference, as it was sent.",
         ("side", "layer", "client"),
         ("residual_before",),
     ),
@@ -140,7 +140,7 @@ METRICS: dict[str, MetricInfo] = {
         "Procrustes residual",
         "relative",
         "invariant",
-        "Distance from the reference that remains after the best rotation.",
+        "Relative distance from the reference that is left after the best rotation.",
         ("side", "layer", "client"),
         ("residual_after",),
     ),
@@ -148,7 +148,7 @@ METRICS: dict[str, MetricInfo] = {
         "Retention",
         "share",
         "dependent",
-        "σ(M)² with M = Σ w R: the share of each direction that the naive average keeps.",
+        "Share of each latent direction that the naive average keeps: σ(M)², where M = Σ w R is the mean rotation.",
         ("layer", "direction"),
         ("retention",),
     ),

@@ -32,8 +32,8 @@ def percent(share: float, decimals: int | None = None) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things as text: ``1 round``, ``8 rounds``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """A number of things as text, kept on one line: ``1 round``, ``8 rounds``."""
+    return f"{count}\u00a0{noun}" if count == 1 else f"{count}\u00a0{noun}s"
 
 
 def suffix(unit: str) -> str:

@@ -40,27 +40,27 @@ def controls() -> None:
         if chosen:
             state.select(compare=tuple(chosen))
         else:
-            state.LINK.tell(["Methods must name at least one; the selection was left as it was."])
+            state.LINK.tell(["At least one method must be compared; the selection was left as it was."])
 
     link.give("compare_arms", list(now.compare))
     st.multiselect(
         "Methods compared", names, format_func=lambda name: METHODS[name].card.label, key="compare_arms",
         on_change=link.wish("compare_arms", take_arms),
-        help="Same seeds, same splits, same mini-batches: only the method differs.",
+        help="All run on the same seeds, splits and mini-batches: only the method differs.",
     )  # fmt: skip
     method_list(names)
     link.give("compare_seeds", now.seeds)
     st.number_input(
         "Seeds", 1, MOST_SEEDS, step=1, key="compare_seeds",
         on_change=link.wish("compare_seeds", lambda chosen: state.select(seeds=chosen)),
-        help="Each seed deals the data, draws the starts and the mini-batches anew. More seeds, surer differences.",
+        help="Each seed splits the data and draws initial factors and mini-batches anew; more seeds, surer results.",
     )  # fmt: skip
     widgets((*skew_key(state.config().task), *MAIN_CONTROLS))
     train, data = state.config().train, state.config().data
     st.caption(
         f"{counted(data.clients, 'client')}, {counted(train.rounds, 'round')} of "
-        f"{counted(train.local_steps, 'local step')}, seeds from "
-        f"{state.config().seed} on. These and all other settings are those of the lab."
+        f"{counted(train.local_steps, 'local step')}, seeds counted "
+        f"from {state.config().seed}. These and all settings not shown here are those of the lab."
     )
 
 
@@ -138,8 +138,8 @@ def results_table(shown: Comparison, finished: bool) -> None:
             "work_ms": columns.NumberColumn(
                 "Work, ms", format="%.2f", width="small",
                 help="One client's preparation and the server's rule, per round, measured when and where the run was "
-                "computed, maybe earlier and on another machine; local training is the same for all and not in it"),
-            "stopped": columns.TextColumn("Stopped?", help="Seeds in which the method ended early"),
+                "computed, perhaps earlier and on another machine; local training, the same for all, is not included"),
+            "stopped": columns.TextColumn("Stopped?", help="Number of seeds on which the method ended early"),
             "trains": columns.TextColumn("Trains"),
             "sends": columns.TextColumn("Sends"),
             "paper": columns.TextColumn("Source"),

@@ -38,7 +38,7 @@ def stage(planned: Plan) -> None:
     now = Comparison(planned, tuple(watch.runs)) if watch.runs else None
     shown = now or mind.last
     stale = shown is not None and now is None
-    progress(SWEEP, watch, "seeds", "below stands the comparison before your change" if stale else "")
+    progress(SWEEP, watch, "seeds", "the comparison below is from before your change" if stale else "")
     drawable = shown is not None and any(run.arms for run in shown.runs)
     if shown is not None and drawable:
         mind.last = shown

@@ -16,16 +16,17 @@ from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.study import presets
 
 WHAT = (
-    "Clients can write one and the same [[update]] in many [[frame|frames]], so a [[server]] that averages their "
-    "[[factors]] may cancel what they learned. Turn them onto one frame first and the update survives, at no extra "
-    "communication; here you see when that matters, and when it does not."
+    "In federated LoRA, [[client|clients]] adapt one frozen model and each send a [[server]] two thin [[factors]]. One "
+    "and the same [[update]] can be written in many [[frame|frames]], so averaging factors from different frames "
+    "cancels part of what the clients learned. Turning all clients onto one frame first prevents this, at no extra "
+    "communication. Here you can see when that matters, and when it does not."
 )
 DOORS = (
-    ("Learn", "Short lessons and a quiz: predict, then see. Ten minutes to the idea.",
+    ("Learn", "Short lessons, in which you predict and then see, and a quiz. Ten minutes are enough for the main idea.",
      ((lesson_file(next(iter(LESSONS))), "Start the first lesson"), ("20_quiz.py", "Take the quiz"))),
-    ("Experiment", "Your own heterogeneity, rank and methods on real data, round by round.",
+    ("Experiment", "Choose how much clients differ, the rank and the methods, and watch real training round by round.",
      (("01_lab.py", "Open the lab"), ("02_compare.py", "Compare methods"))),
-    ("Diagnose", "Would turning help in your setting? A map says where it pays, and where it hurts.",
+    ("Diagnose", "Would alignment help in your setting? A map shows where it pays off, and where it hurts.",
      (("03_when.py", "See when it matters"), ("04_spot_the_bug.py", "Spot the bug"))),
 )  # fmt: skip
 
@@ -36,12 +37,12 @@ def effect() -> None:
     job.wait_for_rounds(FederationConfig().train.rounds, timeout=10)
     trace = job.trace()
     if trace is None:
-        st.info("The first run is being computed. Reload in a moment.")
+        st.info("The first run is being computed. Reload this page in a moment.")
         return
     st.html(f'<p class="fedrot-look" role="status">{presets.sentence(trace, trace.rounds_done - 1)}</p>')
     view = View(arm="fedrot", round_index=trace.rounds_done - 1, mode=theme_mode())
     figure_card("latent", trace, view, 352)
-    st.caption(f"{trace.task.summary} Seed {trace.config.seed}, round {view.round_index}.")
+    st.caption(f"{trace.task.summary} Seed {trace.config.seed}, after round {view.round_index}.")
     data_dialog(trace, view)
 
 

@@ -32,7 +32,7 @@ TABS = tuple(name for name in FIGURES if name not in (HERO, *BESIDE))
 
 def page() -> None:
     """The whole page."""
-    with frame("Naive against aligned averaging of LoRA clients", state.LINK, ["gauge"]):
+    with frame("Naive and aligned averaging of LoRA clients", state.LINK, ["gauge"]):
         preset_row()
     with st.sidebar:
         taken_away = st.container()
@@ -83,7 +83,10 @@ def show(trace: Trace, job: RunJob) -> None:
         st.info(notice, icon=":material/memory:")
     warn(stop.message for stop in trace.stopped)
     if record is None:
-        st.info("This arm stopped before its first round was complete. Choose another one.")
+        st.info(
+            "This method stopped before its first round was complete, so there is nothing to draw. Change a "
+            "setting, or take it out of “Methods compared” in the sidebar."
+        )
         return
     test_it = functools.partial(ask, trace, view)
     figure_card(HERO, trace, view, 344, pick, test_it)
@@ -92,7 +95,13 @@ def show(trace: Trace, job: RunJob) -> None:
             figure_card(name, trace, view, 216, pick, test_it)
     warn(FLAG_TEXTS[flag] for flag in record.flags)
     if len(record.dropped):
-        st.warning(f"Client {', '.join(map(str, record.dropped))} returned NaN or Inf and was left out of this round.")
+        who = " and ".join(map(str, record.dropped))
+        was = (
+            f"Client {who} sent NaN or Inf and was"
+            if len(record.dropped) == 1
+            else f"Clients {who} sent NaN or Inf and were"
+        )
+        st.warning(f"{was} left out of this round.")
     proof_strip(record)
     labels = {name: FIGURES[name].label for name in TABS}
     link.give("tab", state.selection().tab)
@@ -103,7 +112,7 @@ def show(trace: Trace, job: RunJob) -> None:
     tab = state.selection().tab
     st.caption(FIGURES[tab].question)
     figure_card(tab, trace, view, 430, pick, test_it)
-    made = f"seed {trace.config.seed}, on {trace.device} in {trace.precision}"
+    made = f"seed {trace.config.seed}, trained on {trace.device} in {trace.precision}"
     st.caption(f"{trace.task.summary} Run {trace.config.hash}, {made}.")
     if not data_dialog(trace, view):
         spin_dialog(trace, view)

@@ -26,13 +26,13 @@ def selectors(trace: Trace, view: View, record: RoundRecord) -> None:
     """Arm, layer, input column and client, behind one button that says what is selected."""
     labels = {card.name: card.label for card in trace.arms}
     now = f"{labels[view.arm]} · {trace.task.layers[view.layer]} · client {view.client}"
-    with st.popover(now, icon=":material/tune:", key="selectors", help="What the figures show"):
-        _one_of("Whose clients", "arm", list(labels), view.arm, labels)
+    with st.popover(now, icon=":material/tune:", key="selectors", help="Choose what the figures show"):
+        _one_of("Clients of which method", "arm", list(labels), view.arm, labels)
         layers = dict(enumerate(trace.task.layers))
         if len(layers) > 1:
             _one_of("Layer", "layer", list(layers), view.layer, layers)
         columns = {n: str(column) for n, column in enumerate(record.arrows.features[view.layer])}
-        _one_of("Column of A (the longest six)", "feature", list(columns), min(view.feature, len(columns) - 1), columns)
+        _one_of("Column of A (the six longest)", "feature", list(columns), min(view.feature, len(columns) - 1), columns)
         clients = list(range(len(trace.task.sample_counts)))
         _menu("Client", "client", clients, view.client)
 

@@ -24,6 +24,8 @@ POLL_SECONDS = 0.4
 FIRST_WAIT = 1.0
 """How long it waits before it looks again and again: the default run takes less."""
 
+BADGES = "A gauge-dependent metric can change when a client is turned; a gauge-invariant one never does."
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -106,7 +108,7 @@ def _body(trace: Trace, mode: str) -> None:
         able = ", ".join(map(str, asked.able))
         st.info(
             f"The factors of client {question.client} did not reach the server in round {question.round_index}, so "
-            f"there is nothing to turn. Close this and choose another round or one of these clients: {able}."
+            f"there is nothing to turn. Close this dialog and choose another round, or one of these clients: {able}."
         )
         return
 
@@ -134,10 +136,10 @@ def _body(trace: Trace, mode: str) -> None:
 
 def _progress(job: SpinJob, asked: Asked) -> None:
     done, total = job.rounds_done, asked.question.round_index + 1
-    st.progress(done / total, f"Round {min(done, total - 1)}: {asked.label} trains again, alone")
+    st.progress(done / total, f"Round {min(done, total - 1)}: {asked.label} is training again, on its own")
     st.caption(
-        f"A run keeps no factors, so {asked.label} trains once more up to round {total - 1}. It takes as long as the "
-        "run took for this method. Close to give it up."
+        f"A run does not keep the clients' factors, so {asked.label} trains once more, up to round {total - 1}. That "
+        "takes as long as this method took in the run. Close this dialog to cancel."
     )
 
 
@@ -146,14 +148,18 @@ def _answer(job: SpinJob, asked: Asked, trace: Trace, mode: str) -> None:
         mine(Dialog).asked = replace(asked, question=replace(asked.question, seed=asked.question.seed + 1))
 
     if job.result is None:
-        st.error(plain(job.error or "The test was given up. Close this and press the badge again."))
+        st.error(plain(job.error or "The test was cancelled. Close this dialog and press the badge again."))
         return
     first = FIGURES[asked.figure].metrics
     if job.result.degrees:
-        st.caption(plain(what_is_done(job.result, len(trace.task.layers))))
+        st.caption(plain(f"{what_is_done(job.result, len(trace.task.layers))} {BADGES}"))
     st.html(f'<p class="fedrot-look" role="status">{concluded(job.result, first)}</p>')
     if job.result.degrees:
         st.button(
-            "Spin again", key="spin_again", icon=":material/autorenew:", on_click=another, help="Another rotation"
+            "Spin again",
+            key="spin_again",
+            icon=":material/autorenew:",
+            on_click=another,
+            help="Turn the same client by another random rotation",
         )
     st.html(table(job.result, first, mode))

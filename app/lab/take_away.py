@@ -28,7 +28,7 @@ LARGEST_MB = 20
 STORED = {
     "shipped": "came with the project",
     "store": "were kept from an earlier run",
-    "computed": "were computed on this server for somebody else",
+    "computed": "were computed on this server for another visitor",
 }
 """In mid-sentence, by :attr:`app.jobs.runs.RunJob.origin`."""
 
@@ -43,17 +43,21 @@ class Uploads:
 def take_away(job: RunJob) -> None:
     """Downloads of the finished run, its link, and the way back in; belongs into the sidebar."""
     with st.popover(
-        "Take away, or open", icon=":material/ios_share:", width="stretch", help="Run file, code, link; open one again"
+        "Take away, or open",
+        icon=":material/ios_share:",
+        width="stretch",
+        help="Save this run as a file, as code or as a link, or open a saved one",
     ):
         trace = job.trace()
         if trace is None or not job.finished.is_set():
-            st.caption("The run is still being computed. Its files come with its last round.")
+            st.caption("The run is still being computed. Its files can be downloaded once the last round is done.")
         else:
             _downloads(trace)
         st.file_uploader(
             "Open a run file (.json) or a trace (.npz)", type=["json", "npz"], key=f"opened_{_epoch()}",
             max_upload_size=LARGEST_MB, on_change=_opened,
-            help="A run file is run again and compared, number by number. A trace is replayed without training.",
+            help="A run file is run again and compared, number by number. A trace is replayed, "
+            "without training.",
         )  # fmt: skip
 
 
@@ -77,7 +81,7 @@ def _downloads(trace: Trace) -> None:
                 st.download_button(label, make, file, mime, on_click="ignore", width="stretch")
     query = to_query(trace.config, state.selection()) | {"check": check}
     address = urlsplit(st.context.url or "")
-    st.caption("A link that reruns this run and says whether the numbers came out again:")
+    st.caption("A link that runs these settings again and says whether the same numbers came out:")
     st.code(f"{address.scheme}://{address.netloc}{address.path}?{urlencode(query)}", language=None, wrap_lines=True)
 
 
@@ -125,7 +129,7 @@ def came_out_again(job: RunJob) -> None:
     if trace is None or (not check and (run is None or run.config != job.config)):
         return
     if not job.finished.is_set():
-        st.info("Running again, to compare with what was recorded.", icon=":material/hourglass_top:")
+        st.info("Running again, to compare the numbers with the recorded ones.", icon=":material/hourglass_top:")
         return
 
     def verdict_on(steady: int | None) -> Verdict:
@@ -145,7 +149,10 @@ def came_out_again(job: RunJob) -> None:
     else:
         twin = mind.twin = twins().job(trace, session_id())
         if twin.running:
-            what = "The numbers differ. A twin run is finding out whether these settings amplify rounding."
+            what = (
+                "The numbers differ. A twin run, changed in the 14th digit only, is finding out whether these settings "
+                "amplify rounding."
+            )
             st.info(what, icon=":material/hourglass_top:")
         else:
             _tell(verdict_on(twin.steady))

@@ -105,11 +105,11 @@ def transport(trace: Trace, job: RunJob) -> None:
         args=(-1,), disabled=shown == 0,
     )  # fmt: skip
     st.button(
-        "", icon=":material/skip_next:", key="step", help="One round on", on_click=step,
+        "", icon=":material/skip_next:", key="step", help="One round forward", on_click=step,
         args=(1,), disabled=shown >= newest,
     )  # fmt: skip
     st.button(
-        "", icon=":material/restart_alt:", key="reset", help="Back to round 0, same seed", on_click=go, args=(0,),
+        "", icon=":material/restart_alt:", key="reset", help="Back to round 0 of this run", on_click=go, args=(0,),
         disabled=shown == 0,
     )  # fmt: skip
     if trace.config.train.rounds > 1:
@@ -154,7 +154,13 @@ def run_status(trace: Trace, job: RunJob) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", width="stretch", horizontal_alignment="right"):
         if not job.finished.is_set():
             now = f"Cancel (round {min(done + 1, total)} of {total})"
-            st.button(now, key="cancel", icon=":material/close:", on_click=job.cancel, help="Keep the rounds so far")
+            st.button(
+                now,
+                key="cancel",
+                icon=":material/close:",
+                on_click=job.cancel,
+                help="Stop the run and keep the rounds that are done",
+            )
             return
         if job.cancelled:
             ended = f"Cancelled after {done} of {counted(total, 'round')}."
@@ -164,5 +170,5 @@ def run_status(trace: Trace, job: RunJob) -> None:
             icon=":material/casino:",
             key="new_seed",
             on_click=new_seed,
-            help="Another split, other starts, other mini-batches",
+            help="Run again with another split of the data, other initial factors and other mini-batches",
         )

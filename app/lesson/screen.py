@@ -135,10 +135,10 @@ def _for_lecturers(lesson: Lesson) -> None:
         st.button(
             "Present", key="lesson_present", icon=":material/open_in_full:", on_click=lessons.go, args=(lesson,),
             kwargs={"present": True}, type="primary", width="stretch",
-            help="Large text, no bars, answers hidden. → next, ← back, P play, R reveal, Esc leave.",
+            help="For a room: large text, no bars, answers hidden. Keys: → next, ← back, P play, R reveal, Esc leave.",
         )  # fmt: skip
         for name, label, help in (
-            ("skip", "Show answers without a prediction", "For whoever has seen the lesson before."),
+            ("skip", "Show answers without a prediction", "For people who have seen the lesson before."),
             ("hide", "Hide the controls", "The link then shows text and figure exactly as they are now."),
         ):
             key = f"lesson_{name}"
@@ -148,7 +148,9 @@ def _for_lecturers(lesson: Lesson) -> None:
                 on_change=link.wish(key, functools.partial(_teach, lesson, name)),
             )  # fmt: skip
         st.button("Forget all predictions", key="lesson_forget", on_click=lessons.forget, args=(lesson,))
-        st.caption("The address bar holds the step, the knobs and these choices: copy it to share the lesson.")
+        st.caption(
+            "The address bar holds the step, the sliders and these choices: copy the address to share the lesson."
+        )
 
 
 def _teach(lesson: Lesson, name: str, chosen: bool) -> None:

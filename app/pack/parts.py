@@ -64,12 +64,12 @@ def form() -> None:
     """What, which questions, which colours, and the button."""
     labels = choices()
     st.selectbox(
-        "Make it from", list(labels), format_func=labels.__getitem__, key="pack_what",
-        help="A lesson is taken with its sliders as you left them; a run and a comparison as they are on screen.",
+        "Make the pack from", list(labels), format_func=labels.__getitem__, key="pack_what",
+        help="A lesson is taken with its sliders as you left them, a run or a comparison as it is on screen.",
     )  # fmt: skip
     columns = st.columns(3, gap="medium")
     with columns[0]:
-        st.number_input("Worksheet questions", 0, MOST, 6, key="pack_questions", help="0 for no worksheet.")
+        st.number_input("Worksheet questions", 0, MOST, 6, key="pack_questions", help="Choose 0 for no worksheet.")
     with columns[1]:
         st.number_input("Worksheet seed", 1, SEEDS, 1, key="pack_seed", help="The same seed gives the same questions.")
     with columns[2]:
@@ -89,7 +89,9 @@ def _note(what: str) -> None:
     if what in LESSONS and any(step.runs is not None for step in LESSONS[what].steps):
         st.caption("Some steps of this lesson show real runs; the first time, training them takes a minute or two.")
     if not chrome_available():
-        st.warning(plain(f"No SVG, PDF and PNG here, so slides say in words what figures show. {REMEDY}"))
+        st.warning(
+            plain(f"This server makes no SVG, PDF or PNG files, so slides say in words what figures show. {REMEDY}")
+        )
 
 
 @dataclass
@@ -138,4 +140,4 @@ def stage() -> None:
     elif job.error:
         st.error(plain(job.error))
     elif job.cancelled:
-        st.caption(f"Cancelled at: {plain(job.what)}.")
+        st.caption(f"Cancelled at this step: {plain(job.what)}.")

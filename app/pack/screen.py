@@ -17,4 +17,6 @@ def page() -> None:
     with st.container(border=True, width=900, key="pack_card"):
         form()
         follow(stage, pace)
-    st.caption("About 10 seconds for ten figures on two idle cores; one pack is made at a time on this server.")
+    st.caption(
+        "A pack with ten figures takes about 10\u00a0seconds on two idle cores. This server makes one pack at a time."
+    )

@@ -92,7 +92,7 @@ def _widget(q: Question, key: str, made: float | None) -> Any:
         f"Your answer{_unit(q.answer)}", kind(q.answer.low), kind(q.answer.high), made if made is None else kind(made),
         kind(1 if kind is int or not q.answer.decimals else 0.1), "%d" if kind is int else "%g", key=key,
         disabled=closed, width=260, placeholder="a number, then Enter",
-        help=None if kind is int else f"Right within ±{q.answer.tolerance:.2g}{q.answer.unit}.",
+        help=None if kind is int else f"Counts as right within ±{q.answer.tolerance:.2g}{q.answer.unit}.",
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ def page() -> None:
             on_change=link.wish("quiz_topic", lambda topic: go(replace(LINK.place, topic=topic, n=0))),
         )  # fmt: skip
         st.button(
-            "New quiz", icon=":material/casino:", key="quiz_new", help="Other numbers, from the first question on.",
+            "New quiz", icon=":material/casino:", key="quiz_new", help="Start again at question 1, with other numbers.",
             on_click=lambda: go(Place(new_seed(), place.topic)),
         )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="quiz_where"):

@@ -94,7 +94,9 @@ def from_query(query: Mapping[str, str]) -> tuple[FederationConfig, Selection, l
             del wanted[bad]
             problems.append(f"{error} The link's {bad}={query[bad]!r} was replaced by {default[bad]}.")
     idle = wanted.keys() - config.values().keys()
-    problems += [f"The link's {key}={query[key]!r} is no setting of this task and was ignored." for key in sorted(idle)]
+    problems += [
+        f"The link's {key}={query[key]!r} is not a setting of this task and was ignored." for key in sorted(idle)
+    ]
     selection, complaints = _selection(query, config)
     return config, selection, problems + complaints
 

@@ -11,7 +11,7 @@ from app.jobs.take_home import PageJob
 from app.session.parts import mine, session_id
 from app.widgets.text import plain
 from fedrot_core.export.take_home.build import Grid
-from fedrot_core.wording import size
+from fedrot_core.wording import counted, size
 
 FILE = "fedrot-take-home.html"
 
@@ -34,7 +34,8 @@ def contents(grid: Grid) -> str:
 
     runs = len(grid.settings) * len(grid.lams)
     return (
-        f"{runs} runs of {grid.base.train.rounds} rounds, naive and aligned: θ {listed(grid.thetas)} degrees; "
+        f"{counted(runs, 'run')} of {counted(grid.base.train.rounds, 'round')}, naive and aligned: "
+        f"θ {listed(grid.thetas)} degrees; "
         f"λ {listed(grid.lams)}; α {listed(grid.alphas)}; rank {listed(grid.ranks)}; seed {grid.base.seed}."
     )
 
@@ -67,16 +68,16 @@ def stage() -> None:
             )  # fmt: skip
             st.caption(f"{size(len(job.page))}, one file.", width="content")
         elif job is not None and moving:
-            st.progress(job.done / job.total, f"{job.done} of {job.total} settings trained", width=420)
+            st.progress(job.done / job.total, f"{job.done} of {job.total}\u00a0settings trained", width=420)
             st.button("Cancel", key="take_home_cancel", icon=":material/close:", on_click=_leave, args=(job,))
         else:
             st.button(
                 "Make the page", key="take_home_make", icon=":material/home_work:", type="primary", on_click=_make
             )
             if job is not None and (job.cancelled or mine(Left).on):
-                st.caption(f"Cancelled after {job.done} of {job.total} settings.", width="content")
+                st.caption(f"Cancelled after {job.done} of {job.total}\u00a0settings.", width="content")
             else:
-                st.caption("The first time, a minute or two on two idle cores.", width="content")
+                st.caption("The first time, this takes a minute or two on two idle cores.", width="content")
     if job is not None and job.error:
         st.error(plain(job.error))
 

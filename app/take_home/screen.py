@@ -15,7 +15,7 @@ def page() -> None:
     with frame("Take-home page", sheets=["lesson"]):
         pass
     st.html(
-        f'<p class="fedrot-prose fedrot-wide">One HTML file with a lesson of {len(STEPS)} steps and sliders over '
+        f'<p class="fedrot-prose fedrot-wide">One HTML file with a lesson of {len(STEPS)}\u00a0steps and sliders over '
         "finished runs, for everyone who was in the lecture. It opens in any current browser without a server or a "
         "network, and every measured number in it comes from a run in the file.</p>"
     )

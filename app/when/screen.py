@@ -37,16 +37,17 @@ def stage(planned: Plan) -> None:
     map_card(findings)
     progress(MAP, mapped, "settings")
     open_one(findings)
-    st.caption(f"{planned.note} {planned.limits} Click a cell to open its run.")
+    st.caption(f"{planned.note} {planned.limits} Click a cell to open its run in the lab.")
     st.subheader("Where alignment helps least, or hurts", anchor="counterexamples")
     if mapped.running:
         st.caption("Listed once the map is complete.")
         return
     if searched is None:
         st.button(
-            f"Search {len(planned.search)} further settings for counterexamples", icon=":material/search:",
+            f"Search {len(planned.search)}\u00a0further settings for counterexamples", icon=":material/search:",
             key="search", on_click=start, args=(SEARCH, planned.further),
-            help=f"Around the config ({FRAMES.choices[planned.base.frames.kind]}): "
+            help="Changes of the lab's settings, in which alignment may fail "
+            f"(frames here: {FRAMES.choices[planned.base.frames.kind]}): "
             f"{'; '.join(s.name for s in planned.search)}",
         )  # fmt: skip
     else:

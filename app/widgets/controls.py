@@ -29,7 +29,7 @@ def groups(task: TaskConfig) -> tuple[tuple[str, tuple[str, ...]], ...]:
         ("", (*skew, "rank", "frames", "theta")),
         ("Methods and alignment", ("arms", "lam", "group", "side", "stale", "weights")),
         ("Task and data", ("task", "clients", *own)),
-        ("Who takes part, server", ("part", "drop", "ranks", "server", "slr")),
+        ("Participation and server", ("part", "drop", "ranks", "server", "slr")),
         ("Training", ("rounds", "steps", "opt", "lr", "lora_alpha", "device", "precision", "seed")),
     )
 

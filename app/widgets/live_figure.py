@@ -52,7 +52,7 @@ class Badge:
             hint = f"{turn} changes {_listed(by_claim['dependent'])}, but not {_listed(by_claim['invariant'])}."
         else:
             hint = f"{turn} changes what is drawn here."
-        return cls(entry.gauge, f"gauge-{entry.gauge}: {hint} Test it.", HUES[mode][GAUGE_HUES[entry.gauge]])
+        return cls(entry.gauge, f"gauge-{entry.gauge}: {hint} Press to test it.", HUES[mode][GAUGE_HUES[entry.gauge]])
 
 
 def _listed(labels: list[str]) -> str:

@@ -143,7 +143,7 @@ def _body(asked: Asked) -> None:
     able = chrome_available()
     if not able:
         st.info(f"SVG, PDF and PNG in these sizes need Chrome or Chromium on the computer that runs this app. {REMEDY} "
-                "The button SVG above the figure works without, in your browser.")  # fmt: skip
+                "The SVG button above the figure works without it, in your browser.")  # fmt: skip
     choice = _choices([name for name in FORMATS if able or not FORMATS[name].browser])
     _preview(asked, choice)
     mind = mine(Dialog)
@@ -172,10 +172,10 @@ def _choices(formats: list[str]) -> Choice:
     st.caption({
         "svg": "For slides: stays sharp at any size; text stays text.",
         "pdf": "For LaTeX and printing: stays sharp at any size; text stays text.",
-        "png": "Pixels, for any program.",
+        "png": "An image made of pixels, for any program.",
         "html": "One file for any browser, without a network: zoom, hover, and the table of numbers.",
-        "csv": "The numbers behind the figure, a row a drawn point.",
-        "json": "The figure for Plotly, with config, seed and version in its meta.",
+        "csv": "The numbers behind the figure, one row for each drawn point.",
+        "json": "The figure for Plotly, with config, seed and version in its metadata.",
     }[format])  # fmt: skip
     size, style, scale = before.size, before.style, before.scale
     if kind.picture:
@@ -243,14 +243,14 @@ def _progress(job: SaveJob) -> None:
         st.rerun()
     job.seen_by(session_id())
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        st.progress(min(0.95, job.seconds / USUAL_SECONDS), f"{job.step} … {job.seconds:.0f} s", width=380)
+        st.progress(min(0.95, job.seconds / USUAL_SECONDS), f"{job.step} … {job.seconds:.0f}\u00a0s", width=380)
         if st.button("Cancel", key="save_cancel", icon=":material/close:", on_click=_forget_job):
             st.rerun()
 
 
 def _result(job: SaveJob, asked: Asked) -> None:
     if job.content is None:
-        st.error(plain(job.error or "The file was given up, since nobody seemed to wait for it."))
+        st.error(plain(job.error or "The file was not finished, since no open page seemed to wait for it."))
         st.button("Try again", key="save_again", icon=":material/refresh:", on_click=_forget_job)
         return
     name = job.choice.name(asked.filename)

@@ -155,7 +155,7 @@ def progress(name: str, watch: Watch, unit: str, note: str = "") -> None:
     for trouble in watch.troubles:
         st.caption(plain(trouble))
     done, total = len(watch.runs), len(watch.configs)
-    count, rest = f"{done} of {total} {unit}", f"; {note}" if note else ""
+    count, rest = f"{done} of {total}\u00a0{unit}", f"; {note}" if note else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key=f"progress_{name}"):
         if watch.running:
             st.progress(done / total, f"{count} done{rest}", width=420)

@@ -292,7 +292,7 @@ class FederationConfig(Section):
         ("fedit", "fedrot"),
         "arms",
         "Methods compared",
-        "Each method is one arm. All arms share the seed, the split and the mini-batches, so only the method differs.",
+        "All methods run on the same seed, split and mini-batches, so only the method differs.",
         registry=METHODS,
     )
     seed: int = option(0, "seed", "Seed", "All randomness of the run comes from this number.", low=0, high=9999, step=1)

@@ -185,21 +185,21 @@ class Comparison:
         if choice is None:
             return "No method ran to its last round on every seed, so there is nothing to choose between.", ""
         chosen, n, within = choice.chosen, len(self.runs), _points(self.plan.margin)
-        label = _label(chosen)
-        score = f"{_score(chosen)} {self.score_name}{f', median of {n} seeds' if n > 1 else ' on one seed'}"
+        label, over = _label(chosen), f", median of {counted(n, 'seed')}" if n > 1 else " on one seed"
+        score = f"{_score(chosen)} {self.score_name}{over}"
         cost = f"{size(chosen.traffic)} per client and round"
-        exact = "exact" if chosen.exact else f"its update misses the ideal by {percent(chosen.error.median)}"
+        exact = "is exact" if chosen.exact else f"has a relative error of {percent(chosen.error.median)}"
         if len(self.arms) == 1:
-            return f"{label} is the only method here: {score}; {cost}; {exact}.", ""
+            return f"{label} is the only method here: {score}; {cost}; its update {exact}.", ""
         if chosen is choice.best:
-            why = f"best score ({score}), and no method within {within} of it is cheaper ({cost})"
+            why = f"it has the best score ({score}), and no method within {within} of that needs less traffic ({cost})"
         else:
             best = choice.best
             why = (
-                f"{score}, within {within} of the best ({_label(best)}, {_score(best)}), "
+                f"it reaches {score}, within {within} of the best ({_label(best)}, {_score(best)}), "
                 f"at {percent(chosen.traffic / best.traffic)} of its traffic ({cost})"
             )
-        return f"{conditions(self.runs[0].config)}, choose {label}: {why}; {exact}.", self._caveats(choice)
+        return f"{conditions(self.runs[0].config)}, choose {label}: {why}; its update {exact}.", self._caveats(choice)
 
     def _caveats(self, choice: Choice) -> str:
         """What else a person should know before choosing."""
@@ -207,30 +207,34 @@ class Comparison:
         test = f"{percent(SIGNIFICANT)}"
         parts = []
         if n < FEWEST_SEEDS:
-            what = "One seed shows" if n == 1 else f"{n} seeds show"
-            more = f"run {FEWEST_SEEDS} or more, and the order may still change"
-            parts.append(f"{what} too little to call a winner: {more}.")
+            what = "One seed is too little" if n == 1 else f"{n}\u00a0seeds are too few"
+            more = f"the order may still change, so run at least {FEWEST_SEEDS}"
+            parts.append(f"{what} to call a winner: {more}.")
         elif choice.tied:
             listed = ", ".join(
                 f"{_label(arm)} ({_score(arm)}, at least as good in {k} of {n})" for arm, k in choice.tied
             )
             parts.append(f"A sign test over paired seeds ({test}) does not tell it apart from {listed}.")
         else:
-            rest = "The other differs" if len(arms) == 2 else f"The {len(arms) - 1} others differ"
-            parts.append(f"{rest} from it beyond chance (sign test over {n} paired seeds, {test}).")
+            rest = "The other method differs" if len(arms) == 2 else f"The other {len(arms) - 1} methods differ"
+            parts.append(f"{rest} from it by more than chance (sign test over {n} paired seeds, {test} level).")
         exact = [arm for arm in arms if arm.exact and not arm.stopped]
         if not chosen.exact and exact:
             best = max(exact, key=lambda arm: float(arm.score.median))
-            parts.append(f"Best exact method: {_label(best)}, {_score(best)} at {size(best.traffic)}.")
+            parts.append(
+                f"Best exact method: {_label(best)}, {_score(best)} at {size(best.traffic)} per client and round."
+            )
         able = [arm for arm in arms if not arm.stopped]
         worst = min(able, key=lambda arm: float(arm.score.median))
         if worst is not chosen:
             gap = 100 * (chosen.score.median - worst.score.median)
-            parts.append(f"Last: {_label(worst)}, {_score(worst)}, {gap:.0f} points behind.")
+            parts.append(f"Lowest score: {_label(worst)}, {_score(worst)}, {gap:.0f}\u00a0points behind.")
         own = [_label(arm) for arm in arms if type(METHODS[arm.name]).models is not Method.models]
         if own:
-            parts.append(f"{', '.join(own)} scores clients' own models: there is no single global one.")
-        stopped = [f"{_label(arm)} (in {len(arm.stopped)} of {n})" for arm in self.every if arm.stopped]
+            parts.append(
+                f"{', '.join(own)}: the score is the mean over clients' own models, as there is no global one."
+            )
+        stopped = [f"{_label(arm)} (on {len(arm.stopped)} of {n}\u00a0seeds)" for arm in self.every if arm.stopped]
         if stopped:
             parts.append(f"Stopped early, so not to be chosen: {', '.join(stopped)}.")
         return " ".join(parts)
@@ -240,7 +244,7 @@ class Comparison:
         """How to read the numbers."""
         return (
             "Quartiles are over seeds. Error: distance of a round's global update from the ideal Σ w B A of the same "
-            "clients' factors, over its norm; each method is measured on the clients it trained itself. "
+            "clients' factors, relative to its norm; each method is measured on the clients it trained itself. "
             f"{len(self.runs)} of {counted(len(self.plan.configs), 'seed')}, comparison {self.plan.key}. "
             "A small model, not an LLM."
         )
@@ -323,7 +327,7 @@ def _score(arm: ArmStatistics) -> str:
 
 
 def _points(share: float) -> str:
-    return "1 point" if share == 0.01 else f"{100 * share:g} points"
+    return "1\u00a0point" if share == 0.01 else f"{100 * share:g}\u00a0points"
 
 
 def _label(arm: ArmStatistics) -> str:

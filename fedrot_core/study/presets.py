@@ -45,11 +45,13 @@ def outcome(trace: Trace, round_index: int) -> str:
     for card in trace.arms:
         record = trace.at(card.name, round_index)
         if record is not None:
-            early = "" if record.round_index == round_index else f" (until round {record.round_index})"
-            parts.append(f"{card.label} {percent(record.score)}{early}")
+            early = "" if record.round_index == round_index else f" (stopped after round {record.round_index})"
+            who = f"{card.label} (aligned)" if card.name == "fedrot" else card.label
+            parts.append(f"{who} {percent(record.score)}{early}")
     name = trace.task.score_name
     start = percent(trace.task.start_score)
-    return f"{name.capitalize()} after round {round_index}: {', '.join(parts) or 'no arm is left'} (start {start})."
+    standing = ", ".join(parts) or "every method has stopped"
+    return f"{name.capitalize()} after round {round_index}: {standing}; {start} before training."
 
 
 def _error(record: RoundRecord, rung: str) -> str:
@@ -66,32 +68,35 @@ def _both(trace: Trace, round_index: int) -> tuple[RoundRecord, RoundRecord] | N
 
 
 def _effect(trace: Trace, round_index: int) -> str:
-    """Naive against FedRot in numbers, in words that follow from them."""
+    """Naive against aligned averaging in words that follow from this round's numbers and claim no more than they."""
     pair = _both(trace, round_index)
     if pair is None:
         return outcome(trace, round_index)
     naive, aligned = pair
     gain = round(100 * aligned.score) - round(100 * naive.score)
+    when = "At the end" if round_index == trace.config.train.rounds - 1 else "So far"
+    name = trace.task.score_name
     if abs(gain) <= 2:
-        verdict = "alignment makes hardly any difference"
+        verdict = f"alignment makes hardly any difference to {name}"
     else:
-        verdict = f"alignment is {abs(gain)} points {'ahead' if gain > 0 else 'behind'}"
+        verdict = f"alignment is {abs(gain)}\u00a0points {'ahead' if gain > 0 else 'behind'}"
     return (
-        f"{outcome(trace, round_index)} Here {verdict}: of what FedIT's clients learned in this round, the naive "
-        f"average misses {_error(naive, 'naive')}; the best turn found would miss {_error(naive, 'gpa')}."
+        f"{outcome(trace, round_index)} {when} {verdict}. In this round the naive average has a relative error of "
+        f"{_error(naive, 'naive')}; the best alignment found would leave {_error(naive, 'gpa')}."
     )
 
 
 def _svd(trace: Trace, round_index: int) -> str:
-    return f"Each client sends the same kind of update in an arbitrary frame. {_effect(trace, round_index)}"
+    return f"SVD writes each client's update in an arbitrary frame. {_effect(trace, round_index)}"
 
 
 def _turned(trace: Trace, round_index: int) -> str:
     theta = trace.config.frames.angle
     kept = float(np.cos(np.radians(theta / 2)) ** 2)
     return (
-        f"Two halves of the clients stand {theta:.0f}° apart; an average of equal halves keeps cos(θ/2) of "
-        f"each factor and cos²(θ/2) = {percent(kept)} of their product. {_effect(trace, round_index)}"
+        f"The frames of half the clients are turned {theta:.0f}° against those of the other half. Averaging two equal "
+        f"halves keeps cos(θ/2) of a shared direction in each factor, so cos²(θ/2) = {percent(kept)} of it in their "
+        f"product. {_effect(trace, round_index)}"
     )
 
 
@@ -101,7 +106,10 @@ def _trained(trace: Trace, round_index: int) -> str:
         return ""
     turn = float(np.median(np.abs(record.turns.angles)))
     effect = _effect(trace, round_index)
-    return f"From a shared start, training turned the frames by a median of only {turn:.1f}°. {effect}"
+    return (
+        "All clients start each round from the same factors. After this round's training, their frames are off from a "
+        f"common one by a median of only {turn:.1f}°. {effect}"
+    )
 
 
 def _independent(trace: Trace, round_index: int) -> str:
@@ -109,8 +117,9 @@ def _independent(trace: Trace, round_index: int) -> str:
     if first is None:
         return ""
     return (
-        f"Clients start from different random A, so there is no reference in round 0: naive misses "
-        f"{_error(first, 'naive')}, generalised Procrustes {_error(first, 'gpa')}. "
+        "Each client starts from a random A of its own, so round 0 has no common reference to align to. Its relative "
+        f"error is {_error(first, 'naive')} for the naive average and {_error(first, 'gpa')} after generalised "
+        "Procrustes, which turns all clients onto their common mean. "
         f"{outcome(trace, round_index)}"
     )
 
@@ -121,8 +130,8 @@ def _strong(trace: Trace, round_index: int) -> str:
         return ""
     angle = float(np.median(record.pairs.principal_A[0][np.triu_indices(record.pairs.principal_A.shape[-1], 1)]))
     return (
-        f"Clients see few classes each; their subspaces are {angle:.0f}° apart (median), which "
-        f"no rotation can change. "
+        f"Each client sees only a few classes. The subspaces that the rows of their A span are {angle:.0f}° apart "
+        "(median, first layer), and no rotation can remove that difference. "
         f"{_effect(trace, round_index)}"
     )
 

@@ -223,11 +223,12 @@ class PaperCard:
         """A sentence: what FedRot-LoRA gains over FedIT at each number of clients, in the paper and here."""
         table = self.tables[0]
         theirs, ours = (gaps(lines, "fedrot", "fedit") for lines in (table.theirs, table.ours))
-        here = ", ".join(signed(g, 1) for g in ours) or "not yet known"
+        here = f"{', '.join(signed(g, 1) for g in ours)}\u00a0points" if ours else "not yet known"
         *first, last = paper.CLIENTS
         return (
-            f"FedRot-LoRA minus FedIT at {', '.join(map(str, first))} and {last} clients: "
-            f"{', '.join(signed(g, 1) for g in theirs)} points in the paper, {here}{' points' if ours else ''} here."
+            "Accuracy of FedRot-LoRA (aligned) minus that of FedIT (naive) at "
+            f"{', '.join(map(str, first))} and {last}\u00a0clients: {', '.join(signed(g, 1) for g in theirs)}"
+            f"\u00a0points in the paper, {here} here."
         )
 
     @property
@@ -235,19 +236,20 @@ class PaperCard:
         """A sentence about an independent replication."""
         other = paper.REPLICATION
         return (
-            f"An independent replication on a model of 1B parameters with 5 clients found {100 * other['fedrot']:.1f} "
-            f"against {100 * other['fedit']:.1f}: the size of the effect depends on the setting."
+            "An independent replication, with a model of 1B parameters and 5\u00a0clients, found "
+            f"{100 * other['fedrot']:.1f} with FedRot-LoRA against {100 * other['fedit']:.1f} with plain averaging: "
+            "the size of the effect depends on the setting."
         )
 
     @property
     def note(self) -> str:
         """Where the numbers come from, and how to read them."""
-        many = "of one seed" if self.plan.seeds == 1 else f"means of {self.plan.seeds} seeds"
+        many = "of one seed" if self.plan.seeds == 1 else f"means of {self.plan.seeds}\u00a0seeds"
         return (
-            f"The paper's numbers are from {paper.SOURCE} ({paper.ACCURACY_TASKS} by clients; MNLI and QQP by λ, read "
-            f"off a plot; MNLI by rank). Ours are {many}, bars from lowest to highest; the "
-            f"runs over λ and rank have {MIDDLE} clients. Two models, two data sets: each figure has its own axis. "
-            "Figures of a pair span equally many points, so equal slopes are equal gains; levels must not be compared. "
+            f"The paper's numbers are those of {paper.SOURCE} ({paper.ACCURACY_TASKS} by clients; MNLI and QQP by λ, "
+            f"read off a plot; MNLI by rank). Ours are {many}, with bars from lowest to highest; the runs over λ and "
+            f"rank have {MIDDLE}\u00a0clients. Two models, two data sets: each figure has its own axis. The two "
+            "figures of a pair span equally many points, so equal slopes are equal gains; levels must not be compared. "
             "Nothing here says more than these runs measured."
         )
 

@@ -63,8 +63,8 @@ def what_is_done(turn: Spin, layers: int) -> str:
     )
     if turn.frozen:
         text += (
-            f" Clients of {turn.label} share {turn.frozen} in this round, so none turns by itself: here the server "
-            "reads the turned factor in the wrong frame."
+            f" With {turn.label}, all clients share {turn.frozen} in this round, so no frame turns by itself: in this "
+            "test the server reads the turned factor in the wrong frame."
         )
     return text
 
@@ -78,14 +78,14 @@ def conclusion(turn: Spin, first: Sequence[str]) -> list[Said]:
     """
     if not turn.degrees:
         who = f"client {turn.client} has rank 1"
-        return [Said("Nothing can move:", f" {who}, where the only rotation is to leave it as it is.")]
+        return [Said("Nothing can move:", f" {who}, where the only rotation is the identity.")]
     named = [turn[key] for key in first[:IN_CONCLUSION]]
     claims = {row.claim for row in named}
     others = (turn[key] for key in CONTRAST if turn[key].claim not in claims and turn[key] not in named)
     named += [row for row in others if len(claims) < 2][:1]
     done = (
         f"Client {turn.client} was turned by {turn.degrees:.0f}° (largest eigen-angle); its B A changed by "
-        f"{rounding(turn.product_change)}, which is rounding."
+        f"{rounding(turn.product_change)} (relative), which is rounding."
     )
     return [Said("", done), *(_said(row) for row in named)]
 

@@ -156,7 +156,8 @@ class Plan:
         train = self.base.train
         optimizer = next(leaf.option for leaf in leaves() if leaf.option.key == "opt").choices[train.optimizer]
         return (
-            f"Each cell is one run around the lab's present config: {WORKLOADS[self.base.task.name].label}, "
+            f"Each cell is one run with the lab's present settings, but for its row and column: "
+            f"{WORKLOADS[self.base.task.name].label}, "
             f"{counted(self.base.data.clients, 'client')}, {counted(train.local_steps, 'local step')}, {optimizer}, "
             f"{counted(rounds_of(self.base, self.depth), 'round')}."
         )
@@ -165,18 +166,19 @@ class Plan:
     def note(self) -> str:
         """How to read the map's colours and numbers."""
         return (
-            f"Colour and first line: naive over aligned aggregation error, each measured on its own clients' factors, "
-            f"all layers pooled, in round {rounds_of(self.base, self.depth) - 1} (the last). Second line: "
-            f"{self.base.task.score} of the aligned arm minus the naive one, in points."
+            "Colour and first line of a cell: aggregation error of the naive run divided by that of the aligned one, "
+            f"all layers pooled, in round {rounds_of(self.base, self.depth) - 1} (the last); each is measured on the "
+            f"factors of its own clients. Second line: {self.base.task.score} of the aligned run minus that of the "
+            "naive one, in percentage points."
         )
 
     @property
     def limits(self) -> str:
         """What the numbers cannot show."""
         applies = self.rows == "rank" and self.aligned == "fedrot" and self.base.align.group == "SO"
-        alone = " At r = 1 the only rotation is the identity, so FedRot-LoRA in SO(r) cannot turn anything."
+        alone = " At r = 1 the only rotation is the identity, so FedRot-LoRA without reflections cannot turn anything."
         return (
-            f"One seed ({self.base.seed}): a difference of a point or two may flip with another."
+            f"One seed ({self.base.seed}): a difference of a point or two may change sign with another."
             f"{alone if applies else ''}"
         )
 
@@ -309,7 +311,7 @@ class Finding:
         notes += [arm.stopped for arm in arms if arm is not None]
         naive, turned = arms
         if naive is None or turned is None or min(len(naive.errors), len(turned.errors)) < rounds:
-            note = next((text for text in notes if text), "An arm ended early.")
+            note = next((text for text in notes if text), "One of the two methods ended early.")
             return cls(setting, Cell(setting.x, setting.y, key, done=True, note=note), math.nan, math.nan, score)
         errors = float(naive.errors[-1]), float(turned.errors[-1])
         scores = float(naive.scores[-1]), float(turned.scores[-1])
@@ -325,12 +327,12 @@ class Finding:
         if not self.cell.known:
             return self.cell.note or "not run yet"
         gain, amount = self.cell.gain, signed(abs(self.cell.gain)).lstrip("+")
-        within = ", within a tie" if abs(gain) <= TIE_POINTS else ""
+        within = ", which counts as a tie" if abs(gain) <= TIE_POINTS else ""
         if amount == "0":
-            text = f"alignment changes {self.score} by less than 0.05 points"
+            text = f"alignment changes {self.score} by less than 0.05\u00a0points"
         else:
             verb, unit = "costs" if gain < 0 else "gains", "point" if amount == "1.0" else "points"
-            text = f"alignment {verb} {amount} {unit} here{within}"
+            text = f"alignment {verb} {amount}\u00a0{unit} here{within}"
         scores = f"{percent(self.naive_score)} → {percent(self.aligned_score)}"
         errors = f"{percent(self.cell.naive_error)} → {percent(self.cell.aligned_error)}"
         return f"{text} ({self.score} {scores}); error {errors}, naive ÷ aligned {times(10**self.cell.ratio)}"
@@ -375,19 +377,20 @@ class Findings:
         """A sentence: in how many settings of the map alignment wins, ties and loses."""
         gains = [f.cell.gain for f in self.mapped if f.cell.known]
         if not gains and any(f.cell.done for f in self.mapped):
-            return f"None of the {len(self.mapped)} settings could be compared: {self.mapped[0].verdict}"
+            return f"None of the {len(self.mapped)}\u00a0settings could be compared: {self.mapped[0].verdict}"
         if not gains:
-            return f"None of the {len(self.mapped)} settings is done yet."
+            return f"None of the {len(self.mapped)}\u00a0settings is done yet."
         wins, losses = sum(g > TIE_POINTS for g in gains), sum(g < -TIE_POINTS for g in gains)
         ties = len(gains) - wins - losses
         without = sum(f.cell.done and not f.cell.known for f in self.mapped)
         text = (
-            f"In {wins} of {len(gains)} settings {label(self.plan.aligned)} wins by more than {TIE_POINTS:g} point of "
-            f"{self.plan.base.task.score}, in {ties} the two tie, in {losses} it loses by more than that "
-            f"(from {signed(min(gains))} to {signed(max(gains))} points)."
+            f"{'In' if all(f.cell.done for f in self.mapped) else 'So far, in'} {wins} of {len(gains)}\u00a0settings "
+            f"{label(self.plan.aligned)} ends more than {TIE_POINTS:g}\u00a0point of {self.plan.base.task.score} above "
+            f"naive averaging, in {ties} the two tie, and in {losses} it ends more than that below "
+            f"(from {signed(min(gains))} to {signed(max(gains))}\u00a0points)."
         )
         if without:
-            text += f" {without} could not be compared, because a run or an arm ended early."
+            text += f" {without} could not be compared, because a run, or a method in it, ended early."
         return text
 
     @property
@@ -395,8 +398,8 @@ class Findings:
         """A phrase: in how many settings of map and search the score is lower with alignment."""
         gains = [f.cell.gain for f in self.every if f.cell.known]
         return (
-            f"lower with alignment in {sum(g < -SHOWN_POINTS for g in gains)} of {len(gains)} settings, "
-            f"by more than {TIE_POINTS:g} point in {sum(g < -TIE_POINTS for g in gains)}"
+            f"lower with alignment in {sum(g < -SHOWN_POINTS for g in gains)} of {len(gains)}\u00a0settings, "
+            f"by more than {TIE_POINTS:g}\u00a0point in {sum(g < -TIE_POINTS for g in gains)}"
         )
 
     @property
@@ -405,7 +408,7 @@ class Findings:
         ratios = [f.cell.ratio for f in self.every if f.cell.known]
         markedly = sum(r < -math.log10(1 + SAME_ERROR) for r in ratios)
         return (
-            f"higher with alignment in {sum(r < -ROUNDING for r in ratios)} of {len(ratios)} settings, "
+            f"higher with alignment in {sum(r < -ROUNDING for r in ratios)} of {len(ratios)}\u00a0settings, "
             f"by more than {percent(SAME_ERROR)} in {markedly}"
         )
 

@@ -40,7 +40,11 @@ from tests.core.export.forging import forged
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 LAB = "../pages/01_lab.py"
-SWEPT = {"compare": ("02_compare", "5 seeds"), "map": ("03_when", "25 settings"), "paper": ("05_paper", "42 runs")}
+SWEPT = {
+    "compare": ("02_compare", "5\u00a0seeds"),
+    "map": ("03_when", "25\u00a0settings"),
+    "paper": ("05_paper", "42\u00a0runs"),
+}
 SMALL = FederationConfig().with_values({"rounds": 2, "steps": 2, "clients": 3, "arms": ("fedit", "fedrot")})
 CLOSE = 1e-9
 """Relative; another processor rounds differently."""
@@ -93,7 +97,7 @@ def test_the_search_for_counterexamples_is_shipped_too(monkeypatch: pytest.Monke
     at.button(key="search").click().run()
     assert not at.exception
     further = len(when.plan(FederationConfig()).search)
-    assert f"{further} of {further} settings done" in prose(at)
+    assert f"{further} of {further}\u00a0settings done" in prose(at)
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)

@@ -166,7 +166,7 @@ def test_cancel_ends_the_sweep_and_offers_to_take_it_up_again() -> None:
     at.run()
     assert not at.exception
     assert watch_of(at) is watch  # a cancelled sweep is not started again by a redraw
-    assert any(f"Cancelled after {done} of 20 seeds" in c.value for c in at.caption)
+    assert any(f"Cancelled after {done} of 20\u00a0seeds" in c.value for c in at.caption)
     at.button(key="again_compare").click().run()
     assert watch_of(at) is not watch
     again = job_of(at)
@@ -195,7 +195,7 @@ def test_what_a_sweep_had_found_when_methods_changed_does_not_run_again() -> Non
     find(job_of(at), 1)
     at.multiselect(key="compare_arms").set_value(["ffa", "fedex"]).run()
     assert [c.methods for c in job_of(at).configs] == [("fedex",), ("ffa", "fedex"), ("ffa", "fedex")]
-    assert any("0 of 3 seeds done" in p.proto.text for p in at.get("progress"))
+    assert any("0 of 3\u00a0seeds done" in p.proto.text for p in at.get("progress"))
     find(job_of(at), 3)
     at.run()
     assert not at.exception
@@ -214,8 +214,8 @@ def test_cancel_stops_a_shared_sweep_for_this_session_only() -> None:
     for at in (one, other):
         at.run()
         assert not at.exception
-    assert any("Cancelled after 1 of 3 seeds" in c.value for c in one.caption)
-    assert any("3 of 3 seeds done" in c.value for c in other.caption)
+    assert any("Cancelled after 1 of 3\u00a0seeds" in c.value for c in one.caption)
+    assert any("3 of 3\u00a0seeds done" in c.value for c in other.caption)
     one.button(key="again_compare").click().run()
     assert len(runs_of(one)) == 3  # known by now
 
@@ -227,13 +227,13 @@ def test_who_cancelled_joins_again_while_others_go_on() -> None:
     find(job_of(other), 2)
     one.button(key="again_compare").click().run()
     assert job_of(one) is job_of(other)
-    assert any("2 of 3 seeds done" in p.proto.text for p in one.get("progress"))
+    assert any("2 of 3\u00a0seeds done" in p.proto.text for p in one.get("progress"))
 
 
 def test_no_method_at_all_is_refused() -> None:
     at = opened(compare="ffa", seeds="1")
     at.multiselect(key="compare_arms").set_value([]).run()
-    assert any("must name at least one" in w.value for w in at.warning)
+    assert any("At least one method must be compared" in w.value for w in at.warning)
     assert selection_of(at).compare == ("ffa",)
 
 
@@ -273,10 +273,10 @@ def test_the_verdict_is_honest_about_the_spread() -> None:
     assert f"FedIT (naive) ({percent(0.91, 1)}, at least as good in 4 of 6)" in caveats
     far = summary({"fedit": [0.90, 0.92, 0.91] * 2, "ffa": [0.6] * 6}, 6)
     choice, caveats = compared(far).verdict
-    assert "choose FedIT (naive): best score (91.0" in choice
-    assert "The other differs from it beyond chance (sign test over 6 paired seeds" in caveats
+    assert "choose FedIT (naive): it has the best score (91.0" in choice
+    assert "The other method differs from it by more than chance (sign test over 6 paired seeds" in caveats
     assert "Best exact method: FFA-LoRA" in caveats
-    for n, what in ((1, "One seed shows too little"), (5, "5 seeds show too little")):
+    for n, what in ((1, "One seed is too little"), (5, "5\u00a0seeds are too few")):
         assert what in compared(far[:n]).verdict[1]
 
 

@@ -46,7 +46,7 @@ def text(at: AppTest) -> str:
 def test_the_default_page_says_that_naive_stalls_and_aligned_learns() -> None:
     at = opened()
     record = job_of(at).trace().at("fedrot", 14)
-    assert f"FedRot-LoRA {percent(record.score)}" in text(at)
+    assert f"FedRot-LoRA (aligned) {percent(record.score)}" in text(at)
     assert not at.warning
     assert not at.error
 

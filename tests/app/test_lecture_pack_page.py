@@ -65,7 +65,7 @@ def names(content: bytes | None) -> set[str]:
 def test_it_makes_nothing_by_itself_and_says_what_is_missing() -> None:
     at = opened()
     assert keys(at) == {"pack_build"}
-    assert "No SVG, PDF and PNG here" in at.warning[0].value
+    assert "This server makes no SVG, PDF or PNG files" in at.warning[0].value
 
 
 def test_a_lesson_becomes_a_zip() -> None:

@@ -71,7 +71,7 @@ def test_figures_state_the_finding_and_name_their_source(mode: str) -> None:
     table = PaperCard.of(replica.plan({}), ()).tables[0]
     lines = table.theirs
     title = gap_title("Paper", lines, table)
-    assert title == "Paper: FedRot-LoRA against FedIT +2.2, +4.6, +10.5 points at 3, 10, 50 clients"
+    assert title == "Paper: FedRot-LoRA minus FedIT +2.2, +4.6, +10.5\u00a0points at 3, 10, 50 clients"
     fig = curves(mode, title, lines, paper.CLIENTS, "clients", "GLUE, from the paper", (0.7, 0.9))
     assert {t.name for t in fig.data} == {METHODS[m].card.label for m in paper.ACCURACY}
     assert tuple(fig.layout.yaxis.range) == (0.7, 0.9)
@@ -102,8 +102,8 @@ def test_the_page_runs_ours_and_says_what_differs() -> None:
     at.query_params.update({"rounds": "2", "steps": "1", "batch": "4", "seeds": "1", "colour": "red"})
     at.run()
     assert not at.exception
-    assert "+2.2, +4.6, +10.5 points in the paper" in text(at)
-    assert "70.2 against 70.0" in text(at)
+    assert "+2.2, +4.6, +10.5\u00a0points in the paper" in text(at)
+    assert "70.2 with FedRot-LoRA against 70.0 with plain averaging" in text(at)
     assert "colour" in at.warning[0].value
     watch = watch_of(at, "paper")
     assert watch.job.finished.wait(120)

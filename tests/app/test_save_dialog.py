@@ -86,7 +86,7 @@ def test_without_chrome_it_says_what_to_install_and_still_saves(monkeypatch: pyt
     at = opened(monkeypatch, chrome=False)
     assert options(at, "save_format") == ["HTML", "CSV", "JSON"]
     (said,) = [i.value for i in at.info]
-    for part in ("Chrome or Chromium", "apt install chromium", "plotly_get_chrome", "The button SVG"):
+    for part in ("Chrome or Chromium", "apt install chromium", "plotly_get_chrome", "The SVG button"):
         assert part in said
     job = prepared(at)
     assert job.content is not None

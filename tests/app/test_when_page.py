@@ -89,7 +89,7 @@ def test_searching_adds_what_it_finds() -> None:
     at = done(at)
     names = [s.name for s in plan(BASE).search]
     assert len(watch_of(at, "search").runs) == len(names) == 2
-    assert "of 6 settings" in prose(at)
+    assert "of 6\u00a0settings" in prose(at)
 
 
 @pytest.mark.usefixtures("tiny")
@@ -117,11 +117,11 @@ def test_a_cancelled_map_says_so_and_runs_again_only_when_asked() -> None:
     assert watch.job.finished.wait(60)
     at.run()
     assert watch_of(at, "map") is watch
-    assert f"Cancelled after {len(watch.runs)} of 4 settings" in prose(at)
+    assert f"Cancelled after {len(watch.runs)} of 4\u00a0settings" in prose(at)
     at.button(key="again_map").click().run()
     at = done(at)
     assert len(watch_of(at, "map").runs) == 4
-    assert "4 of 4 settings done" in prose(at)
+    assert "4 of 4\u00a0settings done" in prose(at)
 
 
 def test_every_choice_of_the_link_is_one_of_the_page() -> None:
@@ -187,13 +187,13 @@ def made(gain: float, ratio: float) -> Finding:
 
 
 def test_words_follow_from_the_numbers() -> None:
-    assert "alignment costs 1.2 points here (accuracy 90\u00a0% → 89\u00a0%)" in made(-1.2, 0).verdict
-    assert "costs 0.4 points here, within a tie" in made(-0.4, 0).verdict
-    assert "gains 5.0 points here (" in made(5, 1).verdict
-    assert "by less than 0.05 points" in made(0.0, 0).verdict
+    assert "alignment costs 1.2\u00a0points here (accuracy 90\u00a0% → 89\u00a0%)" in made(-1.2, 0).verdict
+    assert "costs 0.4\u00a0points here, which counts as a tie" in made(-0.4, 0).verdict
+    assert "gains 5.0\u00a0points here (" in made(5, 1).verdict
+    assert "by less than 0.05\u00a0points" in made(0.0, 0).verdict
     text = Findings(plan(BASE), (made(-1.2, 0), made(0.5, 0), made(5, 1), made(3, -1))).headline
-    assert "In 2 of 4 settings" in text
-    assert "in 1 the two tie, in 1 it loses" in text
+    assert "In 2 of 4\u00a0settings" in text
+    assert "in 1 the two tie, and in 1 it ends more than that below" in text
 
 
 def test_worst_come_first_by_either_measure() -> None:

@@ -32,7 +32,7 @@ def test_choose_methods_read_the_answer_and_take_the_table(page: Page, app_url: 
     rested(page, 3, 3)
     answer = page.locator(".fedrot-look").inner_text()
     assert re.search(r"choose (FedIT|FedRot-LoRA|FedEx-LoRA)", answer)
-    assert "median of 3 seeds" in answer
+    assert "median of 3\u00a0seeds" in answer
     for name in ("learning", "errors", "cost"):
         expect(page.locator(f".st-key-figure_compare_{name} .title")).not_to_be_empty()
         assert page.locator(f".st-key-figure_compare_{name} .plot").get_attribute("aria-label")

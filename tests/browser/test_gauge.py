@@ -54,7 +54,7 @@ def test_a_long_test_shows_its_progress_and_closing_gives_it_up(page: Page, app_
     open_lab(page, f"{app_url}/lab?rounds=20&clients=40&arms=fedit&seed=23")
     badge(page, "ladder").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text(re.compile(r"Round \d+: FedIT \(naive\) trains again, alone"))
+    expect(dialog).to_contain_text(re.compile(r"Round \d+: FedIT \(naive\) is training again, on its own"))
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     settled(page)

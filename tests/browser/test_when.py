@@ -26,7 +26,7 @@ def landed_in_the_lab(page: Page) -> dict[str, str]:
 
 def test_a_click_on_a_cell_opens_that_run_in_the_lab(page: Page, app_url: str) -> None:
     open_map(page, app_url)
-    expect(page.locator(".fedrot-look")).to_contain_text(re.compile(r"In \d+ of 25 settings"))
+    expect(page.locator(".fedrot-look")).to_contain_text(re.compile(r"In \d+ of 25\s+settings"))
     area = page.locator(f"{PLOT} .nsewdrag").first.bounding_box()
     assert area is not None
     x, y = area["x"] + area["width"] * 0.93, area["y"] + area["height"] * 0.06  # a corner of the cell, not its middle

@@ -222,7 +222,7 @@ def test_run_json_is_the_only_thing_on_stdout(call: Call) -> None:
     assert content["checksum"] == trace.checksum
     assert [m["score"] for m in content["methods"]] == [trace.arm(a)[-1].score for a in ("fedit", "flora")]
     assert FederationConfig.from_dict(content["config"]) == trace.config
-    assert "Training 2 methods" in result.stderr
+    assert "Training 2\u00a0methods" in result.stderr
 
 
 def test_settings_start_from_a_file_and_flags_change_them(call: Call) -> None:
@@ -384,7 +384,7 @@ def test_paper_sets_its_numbers_beside_ours(call: Call, tmp_path: Path) -> None:
     args = ["paper", "--seeds", "1", "--rounds", "2", "--steps", "1", "--batch", "4", "--quiet", "--out", "p.csv"]
     text = ok(call(*args, "--draw", "paper_clients=c.csv"))
     assert "+2.2, +4.6, +10.5 points in the paper" in text
-    assert "70.2 against 70.0" in text
+    assert "70.2 with FedRot-LoRA against 70.0 with plain averaging" in text
     assert "What differs:" in text
     refused(call("paper", "--draw", "nothing=x.csv"), "--draw must read NAME=FILE with a NAME among paper_clients")
     refused(call("paper", "--clients", "3"), "No such option")
@@ -563,7 +563,7 @@ def test_control_c_ends_with_130_and_leaves_files_alone(tmp_path: Path) -> None:
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stderr is not None
-        assert "Training 2 methods" in process.stderr.readline()
+        assert "Training 2\u00a0methods" in process.stderr.readline()
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
@@ -583,7 +583,7 @@ def test_control_c_keeps_the_finished_part_of_a_sweep(call: Call, monkeypatch: p
     result = call("sweep", *SMALL, "--grid", "lr=0.01,0.02,0.03")
     assert result.exit_code == STOPPED
     assert len({row["lr"] for row in rows(result.stdout)}) == 1
-    assert "1 of 3 runs finished and kept." in result.stderr
+    assert "1 of 3\u00a0runs finished and kept." in result.stderr
 
 
 def test_a_command_whose_extra_is_missing_says_how_to_get_it() -> None:

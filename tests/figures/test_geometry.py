@@ -45,7 +45,7 @@ def test_angles_drop_cell_text_for_many_clients(traces: dict[str, Trace]) -> Non
 
 def test_angles_say_when_turning_brings_nothing(plain: Trace, edited: Callable[..., Trace]) -> None:
     trace = edited(plain, "fedit", lambda r: {"factor_angle_after": r.pairs.factors_before})
-    assert "brings no client closer" in drawn("angles", trace, View("fedit", 2)).layout.title.text
+    assert "brings clients no closer" in drawn("angles", trace, View("fedit", 2)).layout.title.text
 
 
 def test_clock_draws_every_eigen_angle_on_or_beyond_the_circle(plain: Trace) -> None:
@@ -82,7 +82,7 @@ def test_clock_crosses_are_the_reflections(plain: Trace, edited: Callable[..., T
         if s != "circle"
     ]
     assert crossed == [(1, 180)]
-    assert "reflected: 1 of 4" in figure.layout.title.text
+    assert "1 of 4 reflected" in figure.layout.title.text
     assert "180°" in figure.layout.title.text
 
 

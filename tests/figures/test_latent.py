@@ -141,7 +141,7 @@ def test_rank_1_has_one_axis(traces: dict[str, Trace]) -> None:
 def test_many_clients_show_the_first_ones_and_say_so(traces: dict[str, Trace]) -> None:
     figure = drawn("latent", traces["many"], View("fedit", 0))
     assert sum(t.uid.startswith("1-") for t in figure.data) == 24
-    assert "first 24 of 60 clients" in figure.layout.meta["alt"]
+    assert "first 24 of 60\u00a0clients" in figure.layout.meta["alt"]
     assert "estimated" in figure.layout.meta["alt"]
 
 

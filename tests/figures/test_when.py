@@ -59,9 +59,9 @@ def test_cells_hold_ratio_and_points_at_their_place() -> None:
     heat = drawn().data[0]
     assert heat.z[0][1] == -0.2
     assert "0.63×" in heat.text[0][1]
-    assert "−1.2 pt" in heat.text[0][1]
+    assert "−1.2\u00a0pt" in heat.text[0][1]
     assert "7.9×" in heat.text[1][0]
-    assert "+42 pt" in heat.text[1][0]
+    assert "+42\u00a0pt" in heat.text[1][0]
 
 
 def test_missing_cells_are_pending_and_failed_ones_say_why() -> None:
@@ -85,20 +85,20 @@ def test_every_cell_has_one_clickable_square_with_its_key() -> None:
 
 def test_the_title_counts_and_names_the_extremes() -> None:
     title = drawn().layout.title.text
-    assert "lower with aligned in 2 of 4 settings, higher in 1" in title
+    assert "lower with aligned in 2 of 4\u00a0settings, higher in 1" in title
     assert "16×" in title
-    assert "−1.2 to +42 points" in drawn().layout.meta["alt"]
+    assert "−1.2 to +42\u00a0points" in drawn().layout.meta["alt"]
 
 
 def test_equal_everywhere_is_said_plainly() -> None:
     cells = [replace(c, ratio=0.0, gain=0.0, done=True) for c in CELLS]
-    assert "equal in all 6 settings" in drawn(cells).layout.title.text
+    assert "equal in all 6\u00a0settings" in drawn(cells).layout.title.text
 
 
 def test_nothing_done_yet_is_a_figure_too() -> None:
     cells = [Cell(c.x, c.y, c.key) for c in CELLS]
     figure = drawn(cells)
-    assert figure.layout.title.text == "0 of 6 settings computed"
+    assert figure.layout.title.text == "0 of 6\u00a0settings computed"
     assert len(named(figure, "pending").x) == 6
     json.loads(figure.to_json())
 

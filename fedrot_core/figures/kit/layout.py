@@ -14,6 +14,7 @@ from fedrot_core.figures.kit.base import View
 from fedrot_core.figures.kit.theme import FONT, HUES, INK, MUTED, SURFACE, card_of, empty_figure
 from fedrot_core.records import RoundRecord
 from fedrot_core.trace import ArmCard, Trace
+from fedrot_core.wording import counted
 
 TITLE_LENGTH = 90
 LABEL_WIDTH = 19
@@ -68,8 +69,9 @@ def of_clients(record: RoundRecord) -> str:
     """``10 clients``, or ``first 24 of 60 clients`` where not all are shown."""
     shown, all_kept = record.turns.rotation.shape[1], len(record.clients)
     if all_kept == 1:
-        return "1 client"
-    return f"{all_kept} clients" if shown == all_kept else f"first {shown} of {all_kept} clients"
+        return counted(1, "client")
+    everyone = counted(all_kept, "client")
+    return everyone if shown == all_kept else f"first {shown} of {everyone}"
 
 
 def round_axis(trace: Trace, view: View, record: RoundRecord) -> dict[str, Any]:

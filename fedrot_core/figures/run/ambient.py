@@ -40,23 +40,21 @@ def ambient(trace: Trace, view: View) -> go.Figure:
     power = percent(share.sum())
     weak = share.sum() < FAITHFUL
     if weak:
-        title = (
-            f"Rows of A keep {percent(before)} as sent, {percent(after)} turned, in a plane with {power} of the power"
-        )
+        kept_text = f"{percent(before)} of its length as sent, {percent(after)} turned"
+        title = f"The mean row of A keeps {kept_text} (plane shows {power})"
     elif after > before + 0.01:
-        title = (
-            f"Rows of A fan out as sent, mean {percent(before)} of their length; turned they bundle, {percent(after)}"
-        )
+        fan = f"Rows of A fan out as sent (mean keeps {percent(before)} of their length)"
+        title = f"{fan}, bundle turned ({percent(after)})"
     else:
-        title = f"Turning does not bundle the rows of A: mean {percent(before)} as sent, {percent(after)} turned"
+        title = f"Turning does not bundle the rows of A: their mean keeps {percent(before)}, turned {percent(after)}"
     alt = (
         f"Rows of A of {of_clients(record)}, {card.label}, round {record.round_index}, {trace.task.layers[layer]}, in "
-        f"the plane of their two main directions, which shows {power} of their power: the mean of a row has "
+        f"the plane of their two main directions, which shows {power} of their squared length: the mean of a row has "
         f"{percent(before)} of the rows' mean length as sent and {percent(after)} turned, in this plane."
     )
-    remark = f"This plane shows {power} of the rows' power."
+    remark = f"This plane shows {power} of the rows' squared length."
     if weak:
-        remark = f"Careful: only {power} of the rows' power shows here."
+        remark = f"Careful: this plane shows only {power} of the rows' squared length."
     remark_hue = HUES[mode]["vermillion"] if weak else MUTED[mode]
     reach = 1.06 * max(
         float(np.abs(x[layer]).max())
@@ -65,8 +63,8 @@ def ambient(trace: Trace, view: View) -> go.Figure:
     )
     layout = plane(2, reach, reach, mode, top=0.87, gap=0.08)
     for tag in ("", "2"):
-        layout[f"xaxis{tag}"]["title"] = {"text": f"PC1 ({percent(share[0])} of the power)"}
-    layout["yaxis"]["title"] = {"text": f"PC2 ({percent(share[1])} of the power)"}
+        layout[f"xaxis{tag}"]["title"] = {"text": f"PC1 ({percent(share[0])} of squared length)"}
+    layout["yaxis"]["title"] = {"text": f"PC2 ({percent(share[1])} of squared length)"}
     turned = "Rows of A, turned" if record.applied else "Rows of A, if turned"
     headings = [
         heading(1, f"<b>Rows of A as sent</b><br>mean keeps {percent(before)}", mode),

@@ -32,7 +32,7 @@ def mean_pair(angles: Array) -> float:
 @figure(
     "angles",
     "Angles",
-    "What can a rotation mend between clients, and what not?",
+    "Which differences between clients can a rotation remove, and which can it not?",
     "dependent",
     ("principal_angles", "factor_angles"),
 )
@@ -48,7 +48,7 @@ def angles(trace: Trace, view: View) -> go.Figure:
     would = "Turning" if record.applied else "Turning would"
     s = "s" if record.applied else ""
     if after > before - 1:
-        title = f"Turning brings no client closer: factors {degrees(before)} apart as sent, {degrees(after)} turned"
+        title = f"Turning brings clients no closer: factors {degrees(before)} apart as sent, {degrees(after)} turned"
     else:
         title = (
             f"{would} cut{s} the angle between factors from {degrees(before)} to {degrees(after)}; "

@@ -41,15 +41,15 @@ def clock(trace: Trace, view: View) -> go.Figure:
     largest = np.abs(angles).max(1)
     median, flips = float(np.median(largest)), int(reflected.sum())
     verb = "turns" if record.applied else "would turn"
-    mirror = f"; reflected: {flips} of {K}" if flips else "; none reflected"
+    mirror = f"; {flips} of {K} reflected" if flips else "; none reflected"
     if largest.max() < 1:
-        title = "Nobody needs a turn: every rotation angle is below 1°"
+        title = "No client needs turning: every rotation angle is below 1°"
     else:
         title = f"Alignment {verb} clients by up to {degrees(largest.max())}, median {degrees(median)}{mirror}"
     alt = (
         f"Eigen-angles of the {K} clients' rotations, round {record.round_index}, {card.label}, "
         f"{trace.task.layers[layer]}: the largest angle of a client has median {degrees(median)} and maximum "
-        f"{degrees(largest.max())}; {flips} of {K} contain a reflection, an unpaired eigenvalue -1."
+        f"{degrees(largest.max())}; {flips} of {K} contain a reflection, an unpaired eigenvalue −1."
     )
     hue = colour(card, mode) if record.applied else HUES[mode]["green"]
     flat, owner = angles.ravel(), np.repeat(ids, r)

@@ -25,8 +25,8 @@ def data(trace: Trace, view: View) -> go.Figure:
     if 0 <= view.client < K:
         ends = f"; client {view.client}: {percent(top_share[view.client])} ({kind} {counts[view.client].argmax()})"
     title = fitting(
-        f"One {kind} makes up {percent(top_share.mean())} of a client's data on average{ends}",
-        f"One {kind} makes up {percent(top_share.mean())} of a client's data on average",
+        f"A client's commonest {kind} makes up {percent(top_share.mean())} of its data on average{ends}",
+        f"A client's commonest {kind} makes up {percent(top_share.mean())} of its data on average",
     )
     different = (counts > 0).sum(1)
     alt = (

@@ -19,7 +19,7 @@ FLOOR = RUNGS.index("floor")
 @figure(
     "errors",
     "Error by round",
-    "How far is each arm's global update from the ideal, round by round?",
+    "How far is each method's global update from the ideal, round by round?",
     "dependent",
     ("error", "floor"),
 )
@@ -33,18 +33,19 @@ def errors(trace: Trace, view: View) -> go.Figure:
     (best, low), (worst, high) = ranked[0], ranked[-1]
     small, large = float(low.errors.own[-1]), float(high.errors.own[-1])
     if len(ranked) == 1:
-        title = f"Round {shown}: {best.label} misses the ideal by {percent(small)}"
+        title = f"Round {shown}: {best.label} has a relative error of {percent(small)}"
     elif large <= ROUNDING:
-        title = f"Round {shown}: every arm is exact"
+        title = f"Round {shown}: all are exact"
     elif small <= ROUNDING:
-        title = f"Round {shown}: {best.label} is exact, {worst.label} misses the ideal by {percent(large)}"
-    elif large < 1.05 * small:
-        title = f"Round {shown}: every arm misses the ideal by {percent(large)}"
-    else:
-        pair = f"{worst.label} misses the ideal by {percent(large)}, {best.label} by {percent(small)}"
         title = fitting(
-            f"Round {shown}: {pair}", pair, f"Error: {worst.label} {percent(large)}, {best.label} {percent(small)}"
+            f"Round {shown}: {best.label} is exact, {worst.label} has a relative error of {percent(large)}",
+            f"Round {shown}: {best.label} is exact, {worst.label} {percent(large)} off",
         )
+    elif large < 1.05 * small:
+        title = f"Round {shown}: all have a relative error of about {percent(large)}"
+    else:
+        pair = f"{worst.label} {percent(large)}, {best.label} {percent(small)}"
+        title = fitting(f"Round {shown}, relative error: {pair}", f"Relative error: {pair}", f"Error: {pair}")
     numbers = "; ".join(
         f"{card.label} {percent(float(r.errors.own[-1]))} (floor {percent(float(r.errors.ladder[FLOOR, -1]))})"
         for card, r in ranked

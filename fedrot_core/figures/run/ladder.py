@@ -29,14 +29,14 @@ def finding(now: dict[str, float], rank: int) -> str:
     if now["gpa"] > max(now["naive"] * 1.001, now["naive"] + SAME_ERROR):
         return f"Alignment hurts here: naive error {naive}, best turn found {gpa}, rank-{rank} floor {floor}"
     if now["gpa"] > now["naive"] * 0.95:
-        return f"Turning has little to remove: error {naive} naive, {gpa} turned; rank-{rank} floor {floor}"
-    return fitting(f"Turning cuts the error from {naive} to {gpa}; the rank-{rank} floor is {floor}")
+        return f"Turning has little to remove: error {naive} as sent, {gpa} turned; rank-{rank} floor {floor}"
+    return fitting(f"The best turn cuts the error from {naive} to {gpa}; the rank-{rank} floor is {floor}")
 
 
 @figure(
     "ladder",
     "Error ladder",
-    "How much of the error can a rotation remove, and how much can nobody?",
+    "How much of the error can a rotation remove, and how much can no rank-r update avoid?",
     "dependent",
     ("naive_error", "best_error", "error", "floor"),
 )
@@ -54,7 +54,7 @@ def ladder(trace: Trace, view: View) -> go.Figure:
     alt = (
         f"Relative errors on the factors of {card.label} in round {record.round_index}: naive {percent(now['naive'])}, "
         f"aligned to the reference, alternating, {percent(now['alternate'])}, best turn found {percent(now['gpa'])}, "
-        f"rank-{rank} floor {percent(now['floor'])}; the arm itself has {percent(float(record.errors.own[-1]))}."
+        f"rank-{rank} floor {percent(now['floor'])}; {card.label} itself has {percent(float(record.errors.own[-1]))}."
     )
     top = nice(max(float(v.max()) for v in (*(by[n] for n in ("naive", "alternate", "gpa")), own)) * 1.02)
     fig = base_figure(

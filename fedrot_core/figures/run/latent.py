@@ -41,12 +41,13 @@ def finding(record: RoundRecord, naive: float, turned: float) -> str:
     """The title: what averaging keeps as sent and turned first, from recorded lengths."""
     would = "" if record.applied else "would "
     verb = "keeps" if record.applied else "keep"
+    as_sent = f"{percent(naive)} of the arrows' length"
     if turned > naive + SAME_SHARE:
-        return f"Averaging as sent keeps {percent(naive)} of the arrow; turning first {would}{verb} {percent(turned)}"
+        return f"Averaging as sent keeps {as_sent}; turning first {would}{verb} {percent(turned)}"
     if turned < naive - SAME_SHARE:
-        return f"Turning hurts here: as sent {percent(naive)} of the arrow is kept, turned first {percent(turned)}"
+        return f"Turning hurts here: as sent, {as_sent} is kept; turned first, {percent(turned)}"
     return fitting(
-        f"Turning does not help here: {percent(naive)} of the arrow is kept as sent, {percent(turned)} turned",
+        f"Turning does not help here: {as_sent} is kept as sent, {percent(turned)} turned",
     )
 
 
@@ -91,7 +92,7 @@ def latent(trace: Trace, view: View) -> go.Figure:
         layout[f"yaxis{tag}"]["title"] = {"text": "direction of the turned mean" if n == 0 else ""}
     headings = [heading(n + 1, f"<b>{names[n]}</b><br>{lines[n]}", mode, yshift=20) for n in range(3)]
     remark = note(
-        f"Arrow: {column_text(trace, layer, a.column)}; this plane holds {percent(a.share)} of the arrows. "
+        f"Each arrow: {column_text(trace, layer, a.column)}; this plane holds {percent(a.share)} of the arrows. "
         f"Ring and bars: mean length over {axes_text(record)}.",
         mode,
     )

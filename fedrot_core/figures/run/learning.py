@@ -21,7 +21,7 @@ def latest(trace: Trace, round_index: int) -> list[tuple[ArmCard, RoundRecord]]:
 @figure(
     "learning",
     "Learning curves",
-    "Which arms learn, and how close do they come to centralised training?",
+    "Which methods learn, and how close do they come to centralised training?",
     "dependent",
     ("score", "error"),
 )
@@ -39,7 +39,7 @@ def learning(trace: Trace, view: View) -> go.Figure:
     if len(ranked) == 1:
         title = f"{best.label} reaches {percent(first.score)} by round {shown}{top}"
     elif percent(first.score) == percent(last.score):
-        title = f"All arms are at {percent(first.score)} in round {shown}{top}"
+        title = f"All are at {percent(first.score)} in round {shown}{top}"
     else:
         both = f"{best.label} {percent(first.score)}, {worst.label} {percent(last.score)}"
         title = fitting(

@@ -38,13 +38,17 @@ def retention(trace: Trace, view: View) -> go.Figure:
         title = f"Every direction survives naive averaging: at least {last}{proxy}"
     else:
         title = f"{first} of direction 1 survives naive averaging, {last} of direction {rank}{proxy}"
-    why = "exact, since all clients hold one update" if exact else "a proxy, since the clients' updates differ"
+    why = "exact, since all clients hold the same update" if exact else "a proxy, since the clients' updates differ"
     alt = (
         f"Share of each of {rank} latent directions that the naive average keeps in round {record.round_index}, "
         f"{card_of(trace, view.arm).label}, {trace.task.layers[layer]}: {', '.join(percent(v) for v in kept)}; {why}."
     )
     x = list(range(1, rank + 1))
-    remark = "Exact: all clients hold one update." if exact else "Proxy: exact only for one shared update."
+    remark = (
+        "Exact: all clients hold the same update."
+        if exact
+        else "Proxy: exact only if all clients held the same update."
+    )
     numbers = [
         {"x": i, "y": float(v), "yanchor": "bottom" if v < 0.85 else "top", "yshift": 2 if v < 0.85 else -2,
          "text": f"<b>{percent(v)}</b>", "showarrow": False, "bgcolor": SURFACE[mode],

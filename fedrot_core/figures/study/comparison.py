@@ -28,7 +28,7 @@ def compare_figures(runs: Sequence[RunSummary], cards: Sequence[ArmCard], seeds:
         return lambda mode: draw(done, CompareView(tuple(cards), mode, seeds))
 
     return (
-        Drawing("compare_learning", "Learning curves", "Who learns, who stalls, and how sure is that?",
+        Drawing("compare_learning", "Learning curves", "Which methods learn, which stall, and how certain is that?",
                 of(learning_grid)),
         Drawing("compare_errors", "Error by round", "How far is each method from the ideal aggregate?",
                 of(error_curves)),

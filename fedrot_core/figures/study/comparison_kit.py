@@ -14,6 +14,7 @@ from fedrot_core.figures.kit.layout import fitting, markers, plain, rgba
 from fedrot_core.figures.kit.theme import colour, empty_figure
 from fedrot_core.study.summary import ArmStatistics, RunSummary, statistics
 from fedrot_core.trace import ArmCard
+from fedrot_core.wording import counted
 
 BAND = 0.22
 """Opacity of the band between quartiles."""
@@ -56,8 +57,8 @@ def over_seeds(runs: Sequence[RunSummary], view: CompareView) -> str:
     """``median of 5 seeds``, and how many there will be while some are missing."""
     done = len(runs)
     if done < view.seeds:
-        return f"{done} of {view.seeds} seeds"
-    return "one seed" if done == 1 else f"median of {done} seeds"
+        return f"{done} of {counted(view.seeds, 'seed')}"
+    return "one seed" if done == 1 else f"median of {counted(done, 'seed')}"
 
 
 def last_finite(values: Any) -> float:

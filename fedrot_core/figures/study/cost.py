@@ -36,15 +36,16 @@ def cost(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
         else:
             what = "exact" if rival[1].exact else f"error {percent(rival[1].error.median)}"
             title = fitting(
-                f"{card.label} is exact at {size(s.traffic)} a round; {rival[0].label}: {what} at "
+                f"{card.label} is exact at {size(s.traffic)} per round; {rival[0].label}: {what} at "
                 f"{size(rival[1].traffic)}",
                 f"{card.label} is exact at {size(s.traffic)} per client and round",
             )  # fmt: skip
     else:
         assert closest is not None
         title = fitting(
-            f"Closest: {closest[0].label}, error {percent(closest[1].error.median)} at "
-            f"{size(closest[1].traffic)} a round",
+            f"Closest to the ideal: {closest[0].label}, error {percent(closest[1].error.median)} at "
+            f"{size(closest[1].traffic)} per round",
+            f"Closest to the ideal: {closest[0].label}, error {percent(closest[1].error.median)}",
             f"Closest to the ideal: {closest[0].label}",
         )
     numbers = "; ".join(

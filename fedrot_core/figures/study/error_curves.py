@@ -21,7 +21,7 @@ from fedrot_core.figures.study.comparison_kit import (
     rounds_axis,
 )
 from fedrot_core.study.summary import EXACT_BELOW, RunSummary
-from fedrot_core.wording import percent
+from fedrot_core.wording import counted, percent
 
 
 def error_curves(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
@@ -37,9 +37,9 @@ def error_curves(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
     if high.exact:
         title = f"{'All of these methods are' if len(ranked) > 1 else f'{high_card.label} is'} exact, {over}"
     else:
-        worst = f"{high_card.label} misses the ideal by {percent(final(high.errors))}"
-        least = f"{low_card.label} by {percent(final(low.errors))}" if low is not high else ""
-        head = f"{len(exact)} exact" if exact else ""
+        worst = f"Relative error: {high_card.label} {percent(final(high.errors))}"
+        least = f"{low_card.label} {percent(final(low.errors))}" if low is not high else ""
+        head = f"{counted(len(exact), 'exact method')}" if exact else ""
         title = fitting(
             "; ".join(part for part in (", ".join(p for p in (worst, least) if p), head) if part),
             ", ".join(p for p in (worst, least) if p), worst,
@@ -56,7 +56,7 @@ def error_curves(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
         if s.exact:
             fig.add_scatter(
                 x=x, y=[edge if math.isfinite(v) else None for v in s.errors.median], name=card.label, uid=card.name,
-                hovertemplate=f"{card.label}, round %{{x}}: exactly 0 (below {EXACT_BELOW:g})<extra></extra>",
+                hovertemplate=f"{card.label}, round %{{x}}: exactly 0 (below {EXACT_BELOW:.0e})<extra></extra>",
                 **markers(card, mode, rounds),
             )  # fmt: skip
             labels.append((axis.share(edge), "exactly 0", end_of_line(card, bool(s.stopped)), colour(card, mode)))

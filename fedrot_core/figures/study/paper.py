@@ -49,7 +49,7 @@ def paper_figures(tables: Sequence[Table], ratios: Sequence[Ratios]) -> tuple[Dr
                 span=span,
             )  # fmt: skip
             name, label = f"{whose.lower()}_{table.name}", f"{whose}: score by {table.what}"
-            found.append(Drawing(name, label, "What do both sides gain?", draw))
+            found.append(Drawing(name, label, "How much does alignment gain, in the paper and here?", draw))
     question = "How many times larger is the naive error?"
     draw = functools.partial(error_ratios, groups=ratios)
     return (*found, Drawing("error_ratios", "Error ratios", question, draw))
@@ -63,7 +63,8 @@ def gap_title(whose: str, lines: Sequence[Line], table: Table) -> str:
     numbers, cases = ", ".join(signed(g, 1) for g in found), max(len(line.values) for line in lines)
     where = table.where if len(found) == cases else f"in {len(found)} of {cases} cases so far"
     return fitting(
-        f"{whose}: FedRot-LoRA against FedIT {numbers} points {where}", f"{whose}: FedRot-LoRA {numbers} points {where}"
+        f"{whose}: FedRot-LoRA minus FedIT {numbers}\u00a0points {where}",
+        f"{whose}: FedRot-LoRA {numbers}\u00a0points {where}",
     )
 
 
@@ -77,11 +78,13 @@ def best_strength(whose: str, lines: Sequence[Line], table: Table) -> str:
         (best, at), (least, _), (first, origin) = max(known), min(known), known[0]
         name = f"{line.card.label}: " if len(lines) > 1 else ""
         if len(known) == 1:
-            parts.append(f"{name}{percent(best)} at λ = {at:g}, more to come")
+            parts.append(f"{name}{percent(best)} at λ = {at:g}, other runs to follow")
         elif best - least < TIE:
-            parts.append(f"{name}λ makes no difference beyond {100 * (best - least):.1f} points")
+            parts.append(f"{name}λ changes the score by at most {100 * (best - least):.1f}\u00a0points")
         else:
-            parts.append(f"{name}best at λ = {at:g} ({signed(100 * (best - first), 1)} points over λ = {origin:g})")
+            parts.append(
+                f"{name}best at λ = {at:g} ({signed(100 * (best - first), 1)}\u00a0points over λ = {origin:g})"
+            )
     return f"{whose}: {'; '.join(parts)}" if parts else f"{whose}: no run is done yet"
 
 

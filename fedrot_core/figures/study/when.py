@@ -48,7 +48,7 @@ def when_map(cells: Sequence[Cell], x: Axis, y: Axis, naive: str, aligned: str, 
     for cell in cells:
         i, j = rows[cell.y], columns[cell.x]
         if cell.known:
-            z[i][j], text[i][j] = cell.ratio, f"<b>{times(10**cell.ratio)}</b><br>{signed(cell.gain)} pt"
+            z[i][j], text[i][j] = cell.ratio, f"<b>{times(10**cell.ratio)}</b><br>{signed(cell.gain)}\u00a0pt"
     title = _finding(cells, x, y, naive, aligned)
     axis = {"showgrid": False, "fixedrange": True, "zeroline": False, "ticks": ""}
     ticks = [sign * math.log10(size) for sign, size in ((-1, 10), (-1, 3), (1, 1), (1, 3), (1, 10))]
@@ -83,7 +83,8 @@ def when_map(cells: Sequence[Cell], x: Axis, y: Axis, naive: str, aligned: str, 
     )  # fmt: skip
     _squares(fig, "settings", [c for c in cells if c.known], columns, rows, mode, [""], [
         f"{x.text(c.x)}, {y.text(c.y)}<br>{naive}: error {percent(c.naive_error)}<br>"
-        f"{aligned}: error {percent(c.aligned_error)}<br>{score}: {signed(c.gain)} points<br>click to open in the lab"
+        f"{aligned}: error {percent(c.aligned_error)}<br>{score}: {signed(c.gain)}\u00a0points<br>"
+        "click to open in the lab"
         for c in cells if c.known
     ])  # fmt: skip
     ended = [c for c in cells if c.done and not c.known]
@@ -126,13 +127,13 @@ def _finding(cells: Sequence[Cell], x: Axis, y: Axis, naive: str, aligned: str) 
     """What the map shows, with its numbers."""
     known = [c for c in cells if c.known]
     if len(known) < 2:
-        return f"{sum(c.done for c in cells)} of {len(cells)} settings computed"
+        return f"{sum(c.done for c in cells)} of {len(cells)}\u00a0settings computed"
     lower = sum(c.ratio > SAME_RATIO for c in known)
     higher = sum(c.ratio < -SAME_RATIO for c in known)
     most, least = max(known, key=lambda c: c.ratio), min(known, key=lambda c: c.ratio)
-    count = f"Error lower with {aligned} in {lower} of {len(known)} settings, higher in {higher}"
+    count = f"Error lower with {aligned} in {lower} of {len(known)}\u00a0settings, higher in {higher}"
     if lower == higher == 0:
-        return f"Error equal in all {len(known)} settings: {aligned} changes nothing"
+        return f"Error equal in all {len(known)}\u00a0settings: {aligned} does not change it"
     best = f"{times(10**most.ratio)} at {x.text(most.x)}, {y.text(most.y)}"
     worst = f"{times(10**least.ratio)} at {x.text(least.x)}, {y.text(least.y)}"
     return fitting(f"{count}: from {worst} to {best}", f"{count}: up to {best}", count)
@@ -142,9 +143,10 @@ def _alt(cells: Sequence[Cell], naive: str, aligned: str, score: str, title: str
     """The takeaway for people who do not see the map."""
     known = [c for c in cells if c.known]
     if not known:
-        return f"Map of {len(cells)} settings; none has finished yet."
+        return f"Map of {len(cells)}\u00a0settings; none has finished yet."
     gains = [c.gain for c in known]
     return (
-        f"{title}. Naive over aligned aggregation error, each arm's own, in the last round. "
-        f"{score.capitalize()} of {aligned} minus {naive}: {signed(min(gains))} to {signed(max(gains))} points."
+        f"{title}. Aggregation error of the naive run over that of the aligned one, each on its own clients' "
+        "factors, in the last round. "
+        f"{score.capitalize()} of {aligned} minus {naive}: {signed(min(gains))} to {signed(max(gains))}\u00a0points."
     )
