@@ -274,7 +274,8 @@ def joined(parts: Sequence[Factors]) -> Factors:
 
 
 def _outgrown(method: Method, t: int, config: FederationConfig) -> str:
-    return f"{method.card.label} stopped in round {t}: its global factors grew beyond {LARGEST_ENTRIES:g}. {_remedy(config)}"
+    grew = f"its global factors grew beyond {LARGEST_ENTRIES:g}"
+    return f"{method.card.label} stopped in round {t}: {grew}. {_remedy(config)}"
 
 
 def _remedy(config: FederationConfig) -> str:
