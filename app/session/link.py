@@ -6,6 +6,7 @@ still carry the one before; read as a wish, they would pull the page back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -16,6 +17,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from app.session.parts import mine
 
 MISSING = object()
+
+LONGEST = 400
+"""Characters of a key or value in a link; nothing that the app writes is as long. What is longer is cut, and told."""
+
+TRACKERS = re.compile(r"utm_\w+|fbclid|gclid|dclid|msclkid|twclid|igshid|mc_[ce]id")
+"""What other sites add to links that are shared there."""
 
 T = TypeVar("T")
 
@@ -118,7 +125,8 @@ def opened(known: bool) -> dict[str, str] | None:
     Args:
         known: whether the session has a place on this page already.
     """
-    bar, query = mine(AddressBar), seen()
+    bar = mine(AddressBar)
+    query = {key[:LONGEST]: text[:LONGEST] for key, text in seen().items() if not TRACKERS.fullmatch(key)}
     arrived, bar.unread = bar.unread, False
     context = get_script_run_ctx()
     walked = context is not None and context.is_history_navigation

@@ -10,6 +10,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
+from app.session.link import LONGEST
 from app.widgets.text import plain
 from tests.app.sessions import config_of
 
@@ -27,10 +28,10 @@ LINKED = {
 }
 
 
-def opened(page: str) -> AppTest:
+def opened(page: str, **more: str) -> AppTest:
     at = AppTest.from_file(MAIN, default_timeout=60)
     at.switch_page(f"../pages/{page}.py")
-    at.query_params.update(LINKED[page])
+    at.query_params.update(LINKED[page] | more)
     at.run()
     assert not at.exception
     return at
@@ -48,6 +49,23 @@ def test_the_link_is_sent_before_anything_is_drawn(page: str, monkeypatch: pytes
     monkeypatch.setattr(ScriptRunContext, "enqueue", enqueue)
     opened(page)
     assert sent.index("page_info_changed") < sent.index("delta")
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_what_other_sites_add_to_a_link_is_dropped_in_silence(page: str) -> None:
+    at = opened(page, fbclid="x", utm_source="mail")
+    assert not [w for w in at.warning if "link" in w.value]
+    assert not {"fbclid", "utm_source"} & set(at.query_params)
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_a_value_of_any_length_is_told_and_ends_no_page(page: str) -> None:
+    keys = [key for key, text in LINKED[page].items() if text.isdecimal()]
+    at = opened(page, **dict.fromkeys(keys, "9" * 5000), **{"k" * 5000: "v"})
+    told = [w.value for w in at.warning]
+    assert len(told) > len(keys)
+    assert max(map(len, told)) < 4 * LONGEST
+    assert all(at.query_params.get(key) != ["9" * 5000] for key in keys)
 
 
 @pytest.mark.parametrize("page", LINKED)
