@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from streamlit import config
 
-ENTRY = Path(__file__).resolve().parents[2] / "app" / "streamlit_app.py"
+from tests import ROOT
+
+ENTRY = ROOT / "app" / "streamlit_app.py"
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -30,8 +30,8 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS
 from fedrot_core.study.presets import PRESETS
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SMALLEST_ERROR = 1e-6
 """Errors below this are of exact methods: rounding, which has no first digit to compare."""
 

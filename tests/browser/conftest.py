@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.server import PATIENCE_SECONDS, ROOT, serving
+from tests import ROOT
+from tests.browser.server import PATIENCE_SECONDS, serving
 
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

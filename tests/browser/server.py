@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from fedrot_core.store import FOLDER
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 120
 """Longer than anything takes on a busy machine: what is still missing then does not come."""
 

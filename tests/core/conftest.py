@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from fedrot_core import metrics
 from fedrot_core.alignment import generalised_procrustes
 from fedrot_core.methods import gpa
+from fedrot_core.metrics import measured
 
 
 @pytest.fixture(scope="session", autouse=True)
 def settled_procrustes() -> Iterator[None]:
     """Replace the default tolerance, which stops as soon as nothing visible changes."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (metrics, gpa):
+        for module in (measured, gpa):
             patch.setattr(module, "generalised_procrustes", functools.partial(generalised_procrustes, tolerance=0.0))
         yield

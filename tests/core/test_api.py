@@ -20,9 +20,9 @@ import pytest
 import fedrot_core as fr
 from fedrot_core import api
 from fedrot_core.study import comparison
+from tests import ROOT
 from tests.core.samples import sample
 
-ROOT = Path(__file__).resolve().parents[2]
 TRACE = fr.run(task="teacher", clients=3, rounds=1, steps=1)
 
 

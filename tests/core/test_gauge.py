@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from fedrot_core import alignment, metrics
+from fedrot_core import alignment
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError, DivergedError
 from fedrot_core.federation import Federation
 from fedrot_core.figures import FIGURES
 from fedrot_core.gauge import Replay, Spin, replay, spin
 from fedrot_core.methods import METHODS, gpa
+from fedrot_core.metrics import measured
 from fedrot_core.records import stored_fields
 from fedrot_core.vocabulary import METRICS, RUNGS
 
@@ -76,7 +77,7 @@ def test_invariant_metrics_never_move_under_any_method(method: str) -> None:
 
 def test_claims_hold_with_the_procrustes_of_the_app_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other tests iterate to the end; the app stops when nothing visible changes."""
-    for module in (metrics, gpa):
+    for module in (measured, gpa):
         monkeypatch.setattr(module, "generalised_procrustes", alignment.generalised_procrustes)
     for values in CASES:
         replayed = of_round("gpa", 2, **values)

@@ -15,8 +15,7 @@ import pytest
 
 from fedrot_core.errors import StoreError
 from fedrot_core.store import FOLDER, MEGABYTES, USUAL_MEGABYTES, Store
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests import ROOT
 
 
 @pytest.fixture

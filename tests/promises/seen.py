@@ -17,8 +17,9 @@ from fedrot_core.cli.program import group
 from fedrot_core.config import FederationConfig
 from fedrot_core.export.run.code import script
 from fedrot_core.study import presets, when
+from tests import ROOT
 
-MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
+MAIN = str(ROOT / "app" / "main.py")
 SMALL = {"task": "toy", "spread": "0.7", "arms": "fedit,toy_mean", "rounds": "2", "steps": "3", "clients": "3"}
 
 

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import ROOT
+
 TOYS = Path(__file__).parent / "toys"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 KINDS = ("method", "figure", "workload", "lesson", "quiz question", "mistake")
 SUITES = (
     "tests/core/methods/test_contract.py",
-    "tests/figures/test_contract.py",
+    "tests/core/figures/test_contract.py",
     "tests/core/workloads/test_tasks.py",
     "tests/core/learn/test_mistakes.py",
     "tests/core/learn/quiz/test_quiz.py",

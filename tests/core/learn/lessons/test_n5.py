@@ -222,5 +222,5 @@ def test_every_scene_draws_and_no_question_gives_its_answer_away(of: Step, value
         assert figure.layout.title.text.endswith("?")
         hidden = {"The floor": ("floor",), "Harm in a real run": ("worst", "best")}.get(of.title, tuple(scene.facts))
         if of.title in ("Three parts of one error", "When alignment hurts"):
-            hidden = ()  # numbers of the known part are shown; tests/figures/test_lesson_limits.py sees that no more is
+            hidden = ()  # numbers of the known part are shown; figures/test_lesson_limits.py sees to it
         assert not any(re.search(rf"(?<![\d.]){re.escape(scene.facts[name])}", said) for name in hidden)

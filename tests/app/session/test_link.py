@@ -1,0 +1,136 @@
+"""The address bar: read when a person means it, and written before anything is drawn, on every page that has a link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.scriptrunner import ScriptRunContext
+from streamlit.testing.v1 import AppTest
+
+from app.session.link import LONGEST
+from app.widgets.text import plain
+from tests import ROOT
+from tests.app.sessions import config_of
+
+MAIN = str(ROOT / "app" / "main.py")
+LINKED = {
+    "01_lab": {"rounds": "1", "steps": "1", "clients": "3"},
+    "02_compare": {"rounds": "1", "steps": "1", "clients": "2", "seeds": "1", "compare": "fedit"},
+    "03_when": {"rounds": "1", "steps": "1", "clients": "2"},
+    "04_spot_the_bug": {"bug": "order", "rounds": "1", "steps": "1"},
+    "05_paper": {"rounds": "1", "steps": "1", "seeds": "1"},
+    "one_update": {"step": "2"},
+    "20_quiz": {"quiz_seed": "7", "topic": "all", "n": "3"},
+    "31_lecture_pack": {"rounds": "1"},
+}
+
+
+def opened(page: str, **more: str) -> AppTest:
+    at = AppTest.from_file(MAIN, default_timeout=60)
+    at.switch_page(f"../pages/{page}.py")
+    at.query_params.update(LINKED[page] | more)
+    at.run()
+    assert not at.exception
+    return at
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_the_link_is_sent_before_anything_is_drawn(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str | None] = []
+    passed_on = ScriptRunContext.enqueue
+
+    def enqueue(context: ScriptRunContext, message: ForwardMsg) -> None:
+        sent.append(message.WhichOneof("type"))
+        passed_on(context, message)
+
+    monkeypatch.setattr(ScriptRunContext, "enqueue", enqueue)
+    opened(page)
+    assert sent.index("page_info_changed") < sent.index("delta")
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_what_other_sites_add_to_a_link_is_dropped_in_silence(page: str) -> None:
+    at = opened(page, fbclid="x", utm_source="mail")
+    assert not [w for w in at.warning if "link" in w.value]
+    assert not {"fbclid", "utm_source"} & set(at.query_params)
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_a_value_of_any_length_is_told_and_ends_no_page(page: str) -> None:
+    keys = [key for key, text in LINKED[page].items() if text.isdecimal()]
+    at = opened(page, **dict.fromkeys(keys, "9" * 5000), **{"k" * 5000: "v"})
+    told = [w.value for w in at.warning]
+    assert len(told) > len(keys)
+    assert max(map(len, told)) < 4 * LONGEST
+    assert all(at.query_params.get(key) != ["9" * 5000] for key in keys)
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_a_request_that_carries_an_old_address_does_not_pull_the_page_back(page: str) -> None:
+    """Only a walk through the browser's history does: a request may have been sent before the newest link came."""
+    at = opened(page)
+    link = dict(at.query_params)
+    at.query_params.clear()
+    at.run()
+    assert not at.exception
+    assert dict(at.query_params) == link
+
+
+def test_an_old_value_in_a_request_that_carries_an_old_address_is_no_wish_and_a_new_one_is() -> None:
+    """A preset moves the rank from 4 to 16; requests sent before the browser knows still say 4."""
+    at = opened("01_lab")
+    old = dict(at.query_params)
+    at.segmented_control(key="preset").set_value("strong").run()
+    rank = at.slider(key="control_rank")
+    assert rank.value == 16
+
+    def sent(value: int, address: dict[str, Any]) -> int:
+        at.query_params.clear()
+        at.query_params.update(address)
+        at.slider(key="control_rank").set_value(value).run()
+        assert not at.exception
+        return int(config_of(at).lora.rank)
+
+    now = dict(at.query_params)
+    assert sent(4, old) == 16
+    assert dict(at.query_params) == now
+    assert sent(5, old) == 5
+    assert sent(16, dict(at.query_params)) == 16
+    assert sent(4, dict(at.query_params)) == 4
+
+
+def test_walking_back_takes_the_place_of_that_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = opened("20_quiz")
+    at.query_params["n"] = "1"
+    monkeypatch.setattr(ScriptRunContext, "is_history_navigation", property(lambda _: True, lambda *_: None))
+    at.run()
+    assert at.query_params["n"] == "1"
+
+
+def test_a_link_to_another_page_is_taken_and_the_navigation_bar_keeps_the_place() -> None:
+    at = opened("01_lab")
+    at.switch_page("../pages/05_paper.py")
+    at.query_params.clear()
+    at.run()
+    at.switch_page("../pages/01_lab.py")
+    at.query_params.clear()
+    at.run()
+    assert {key: at.query_params[key] for key in LINKED["01_lab"]} == LINKED["01_lab"]
+    at.switch_page("../pages/02_compare.py")
+    at.query_params.clear()
+    at.query_params["rank"] = "7"
+    at.run()
+    assert config_of(at).lora.rank == 7
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_nothing_in_a_link_becomes_markup(page: str) -> None:
+    at = AppTest.from_file(MAIN, default_timeout=60)
+    at.switch_page(f"../pages/{page}.py")
+    at.query_params["foo"] = "[Log in](http://x.example)"
+    at.run()
+    assert not at.exception
+    (told,) = [warning.value for warning in at.warning if "Log in" in warning.value]
+    assert plain("[Log in](http://x.example)") in told
