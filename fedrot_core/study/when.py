@@ -386,7 +386,7 @@ class Findings:
         text = (
             f"{'In' if all(f.cell.done for f in self.mapped) else 'So far, in'} {wins} of {len(gains)}\u00a0settings "
             f"{label(self.plan.aligned)} ends more than {TIE_POINTS:g}\u00a0point of {self.plan.base.task.score} above "
-            f"naive averaging, in {ties} the two tie, and in {losses} it ends more than that below "
+            f"naive averaging, in {ties} the two tie, and in {losses or 'none'} it ends more than that below "
             f"(from {signed(min(gains))} to {signed(max(gains))}\u00a0points)."
         )
         if without:
@@ -397,20 +397,18 @@ class Findings:
     def by_score(self) -> str:
         """A phrase: in how many settings of map and search the score is lower with alignment."""
         gains = [f.cell.gain for f in self.every if f.cell.known]
-        return (
-            f"lower with alignment in {sum(g < -SHOWN_POINTS for g in gains)} of {len(gains)}\u00a0settings, "
-            f"by more than {TIE_POINTS:g}\u00a0point in {sum(g < -TIE_POINTS for g in gains)}"
-        )
+        return _counterexamples(
+            "lower", sum(g < -SHOWN_POINTS for g in gains), sum(g < -TIE_POINTS for g in gains), len(gains),
+            f"{TIE_POINTS:g}\u00a0point",
+        )  # fmt: skip
 
     @property
     def by_error(self) -> str:
         """A phrase: in how many settings of map and search the aggregation error is higher with alignment."""
         ratios = [f.cell.ratio for f in self.every if f.cell.known]
         markedly = sum(r < -math.log10(1 + SAME_ERROR) for r in ratios)
-        return (
-            f"higher with alignment in {sum(r < -ROUNDING for r in ratios)} of {len(ratios)}\u00a0settings, "
-            f"by more than {percent(SAME_ERROR)} in {markedly}"
-        )
+        higher = sum(r < -ROUNDING for r in ratios)
+        return _counterexamples("higher", higher, markedly, len(ratios), percent(SAME_ERROR))
 
     def worst(self, by: str, count: int) -> list[Finding]:
         """The ``count`` settings in which alignment helps least or hurts most, by "gain" or "ratio", worst first."""
@@ -455,3 +453,11 @@ class Findings:
 def label(method: str) -> str:
     """The name of a method for people."""
     return METHODS[method].card.label
+
+
+def _counterexamples(how: str, count: int, markedly: int, of: int, margin: str) -> str:
+    """A phrase: in how many settings the aligned run is lower or higher, and in how many of them clearly."""
+    if not count:
+        return f"{how} with alignment in none of {of}\u00a0settings"
+    clearly = f"in {markedly} of them" if markedly else "in none of them"
+    return f"{how} with alignment in {count} of {of}\u00a0settings, by more than {margin} {clearly}"

@@ -126,7 +126,7 @@ def latent(trace: Trace, view: View) -> go.Figure:
         traces.append({
             "type": "scatter", "mode": "lines", "name": "mean length", "uid": f"ring-{panel}", "zorder": 0,
             "x": (a.length * np.cos(circle)).tolist(), "y": (a.length * np.sin(circle)).tolist(), **axes,
-            "line": {"color": MUTED[mode], "width": 1, "dash": "4px,4px"}, "hoverinfo": "skip",
+            "line": {"color": MUTED[mode], "width": 1, "dash": "4px,4px"}, "hoverinfo": "skip", "meta": {"ghost": True},
         })  # fmt: skip
         step = -1 if panel == 3 else 0
         shared = {"reach": half_x, **axes}
