@@ -9,7 +9,7 @@ from app.navigation import lesson_file
 from app.session.parts import session_id
 from app.widgets.live_figure import data_dialog, figure_card
 from app.widgets.page import styles
-from app.widgets.terms import rich, theme_mode
+from app.widgets.terms import explained, rich, theme_mode
 from fedrot_core.config import FederationConfig
 from fedrot_core.figures import View
 from fedrot_core.learn.lessons import LESSONS
@@ -39,7 +39,7 @@ def effect() -> None:
     if trace is None:
         st.info("The first run is being computed. Reload this page in a moment.")
         return
-    st.html(f'<p class="fedrot-look" role="status">{presets.sentence(trace, trace.rounds_done - 1)}</p>')
+    st.html(f'<p class="fedrot-look" role="status">{explained(presets.sentence(trace, trace.rounds_done - 1))}</p>')
     view = View(arm="fedrot", round_index=trace.rounds_done - 1, mode=theme_mode())
     figure_card("latent", trace, view, 352)
     st.caption(f"{trace.task.summary} Seed {trace.config.seed}, after round {view.round_index}.")

@@ -20,6 +20,7 @@ from app.widgets.controls import sidebar
 from app.widgets.live_figure import data_dialog, figure_card
 from app.widgets.page import follow, frame, warn
 from app.widgets.selected import current_view
+from app.widgets.terms import explained
 from app.widgets.text import plain
 from fedrot_core.figures import FIGURES
 from fedrot_core.study import presets
@@ -78,7 +79,7 @@ def show(trace: Trace, job: RunJob) -> None:
     came_out_again(job)
     for trouble in job.troubles:
         st.caption(plain(trouble))
-    st.html(f'<p class="fedrot-look" role="status">{presets.sentence(trace, round_index)}</p>')
+    st.html(f'<p class="fedrot-look" role="status">{explained(presets.sentence(trace, round_index))}</p>')
     for notice in trace.notices:
         st.info(notice, icon=":material/memory:")
     warn(stop.message for stop in trace.stopped)

@@ -30,6 +30,17 @@ def rich(text: str) -> str:
     return "".join([*parts, _plain(text[end:])])
 
 
+SAID = {"relative error": "error"}
+"""Words in computed sentences that explain themselves where they first occur, and their keys in the glossary."""
+
+
+def explained(text: str) -> str:
+    """HTML of a computed sentence, which has no marks of its own."""
+    for words, key in SAID.items():
+        text = text.replace(words, f"[[{key}|{words}]]", 1)
+    return rich(text)
+
+
 def _plain(text: str) -> str:
     return BOLD.sub(r"<strong>\1</strong>", html.escape(text))
 

@@ -58,6 +58,10 @@ def _error(record: RoundRecord, rung: str) -> str:
     return percent(float(record.errors.ladder[RUNGS.index(rung), -1]))
 
 
+def _own(record: RoundRecord) -> str:
+    return percent(float(record.errors.own[-1]))
+
+
 def _both(trace: Trace, round_index: int) -> tuple[RoundRecord, RoundRecord] | None:
     """Naive and FedRot where both are at this round with two clients or more: only then can they be compared."""
     naive, aligned = trace.at("fedit", round_index), trace.at("fedrot", round_index)
@@ -81,8 +85,8 @@ def _effect(trace: Trace, round_index: int) -> str:
     else:
         verdict = f"alignment is {abs(gain)}\u00a0points {'ahead' if gain > 0 else 'behind'}"
     return (
-        f"{outcome(trace, round_index)} {when} {verdict}. In this round the naive average has a relative error of "
-        f"{_error(naive, 'naive')}; the best alignment found would leave {_error(naive, 'gpa')}."
+        f"{outcome(trace, round_index)} {when} {verdict}. In this round the relative error of the naive "
+        f"average is {_own(naive)}, that of the aligned one {_own(aligned)}."
     )
 
 

@@ -23,14 +23,16 @@ def rungs(ladder: np.ndarray) -> dict[str, float]:
 
 def finding(now: dict[str, float], rank: int) -> str:
     """What the best turn found does to the naive error in this round."""
-    naive, gpa, floor = percent(now["naive"]), percent(now["gpa"]), percent(now["floor"])
+    floor = f"rank-{rank} floor {percent(now['floor'])}"
     if max(now["naive"], now["gpa"]) < SAME_ERROR:
         return "Clients agree: there is no aggregation error to remove"
     if now["gpa"] > max(now["naive"] * 1.001, now["naive"] + SAME_ERROR):
-        return f"Alignment hurts here: naive error {naive}, best turn found {gpa}, rank-{rank} floor {floor}"
-    if now["gpa"] > now["naive"] * 0.95:
-        return f"Turning has little to remove: error {naive} as sent, {gpa} turned; rank-{rank} floor {floor}"
-    return fitting(f"The best turn cuts the error from {naive} to {gpa}; the rank-{rank} floor is {floor}")
+        naive, gpa = percent(now["naive"]), percent(now["gpa"])
+        return f"Alignment hurts here: naive error {naive}, best turn found {gpa}, {floor}"
+    removed = max(0.0, 1 - now["gpa"] / now["naive"])
+    if removed < 0.05:
+        return f"Turning has little to remove: {percent(removed)} of the naive error; {floor}"
+    return fitting(f"Turning can remove {percent(removed)} of the naive error here; {floor}")
 
 
 @figure(

@@ -130,7 +130,7 @@ def test_ladder_draws_a_negative_band_hatched_and_names_it(plain: Trace, edited:
 def test_ladder_title_holds_the_recorded_numbers(plain: Trace, edited: Callable[..., Trace]) -> None:
     trace = edited(plain, "fedit", lambda r: ladder_of(r, naive=0.8, gpa=0.3, floor=0.1))
     assert drawn("ladder", trace, View("fedit", 1)).layout.title.text == (
-        "The best turn cuts the error from 80\u00a0% to 30\u00a0%; the rank-4 floor is 10\u00a0%"
+        "Turning can remove 62\u00a0% of the naive error here; rank-4 floor 10\u00a0%"
     )
     trace = edited(plain, "fedit", lambda r: ladder_of(r, naive=0.31, gpa=0.3, floor=0.1))
     assert "little to remove" in drawn("ladder", trace, View("fedit", 1)).layout.title.text
