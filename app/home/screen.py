@@ -1,9 +1,10 @@
-"""Home: what this is, the effect on screen, three doors."""
+"""Home: the moving picture, three doors, and the effect in a real run."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from app.home.moving import moving_picture
 from app.jobs.runs import runner
 from app.navigation import lesson_file
 from app.session.parts import session_id
@@ -16,10 +17,12 @@ from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.study import presets
 
 WHAT = (
-    "In federated LoRA, [[client|clients]] adapt one frozen model and each send a [[server]] two thin [[factors]]. One "
-    "and the same [[update]] can be written in many [[frame|frames]], so averaging factors from different frames "
-    "cancels part of what the clients learned. Turning all clients onto one frame first prevents this, at no extra "
-    "communication. Here you can see when that matters, and when it does not."
+    "In federated LoRA, [[client|clients]] adapt one frozen model and each send a [[server]] their [[update]] as two "
+    "thin [[factors]]. One and the same update can be written in many [[frame|frames]]."
+)
+REAL = (
+    "Ten clients train on handwritten digits, and their factors reach the server in frames of their own. The lab shows "
+    "when that matters, and when it does not."
 )
 DOORS = (
     ("Learn", "Short lessons, in which you predict and then see, and a quiz. Ten minutes are enough for the main idea.",
@@ -50,13 +53,15 @@ def page() -> None:
     """The whole page."""
     if st.query_params:  # a run shared before this page stood at the root
         st.switch_page("../pages/01_lab.py", query_params=dict(st.query_params.items()))
-    styles("lesson")
+    styles("lesson", "home")
     st.html('<h1 class="fedrot-title">See what averaging does to federated LoRA</h1>')
     st.html(f'<p class="fedrot-prose fedrot-wide">{rich(WHAT)}</p>')
+    moving_picture()
     for (title, text, ways), column in zip(DOORS, st.columns(3, gap="medium"), strict=True):
         with column, st.container(border=True, key=f"door_{title.lower()}"):
             st.html(f'<h2 class="fedrot-door">{title}</h2><p class="fedrot-prose">{text}</p>')
             with st.container(horizontal=True, gap="small"):
                 for page, label in ways:
                     st.page_link(f"../pages/{page}", label=label, icon=":material/arrow_forward:", width="content")
+    st.html(f'<h2 class="fedrot-door">In real training</h2><p class="fedrot-prose fedrot-wide">{rich(REAL)}</p>')
     effect()
