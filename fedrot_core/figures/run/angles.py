@@ -61,7 +61,7 @@ def angles(trace: Trace, view: View) -> go.Figure:
     )
     n, K = len(ids), range(len(ids))
     names = [
-        "Subspaces of A<br>no rotation changes these",
+        "Subspaces of A",
         "Factors as sent",
         "Factors turned" if record.applied else "Factors, if turned",
     ]
@@ -73,12 +73,12 @@ def angles(trace: Trace, view: View) -> go.Figure:
     domains = [[0.0, 0.255], [0.40, 0.655], [0.675, 0.93]]
     for panel in (1, 2, 3):
         tag = "" if panel == 1 else str(panel)
-        axis = {"showgrid": False, "fixedrange": True, "constrain": "domain", **client_ticks(ids)}
+        axis = {"showgrid": False, "fixedrange": True, **client_ticks(ids)}
         layout[f"xaxis{tag}"] = axis | {
             "range": [-0.5, n - 0.5], "domain": domains[panel - 1], "anchor": f"y{tag}", "title": {"text": "client"},
         }  # fmt: skip
         layout[f"yaxis{tag}"] = axis | {
-            "range": [n - 0.5, -0.5], "domain": [0, 0.84], "anchor": f"x{tag}", "scaleanchor": f"x{tag}",
+            "range": [n - 0.5, -0.5], "domain": [0, 0.84], "anchor": f"x{tag}",
             "showticklabels": panel < 3,
             "title": {"text": "client" if panel == 1 else ""},
         }  # fmt: skip
@@ -87,7 +87,8 @@ def angles(trace: Trace, view: View) -> go.Figure:
             "domain": [0.94 * end for end in row_domain(3 - panel, 3, 0.14)],
             "showticklabels": True,
         }
-        notes.append(heading(panel, f"<b>{names[panel - 1]}</b><br>mean {degrees(values[panel - 1])}", mode))
+        always = ", in any frame" if panel == 1 else ""
+        notes.append(heading(panel, f"<b>{names[panel - 1]}</b><br>mean {degrees(values[panel - 1])}{always}", mode))
         if view.client in ids:
             shapes += outline(ids.index(view.client), n, n, mode, panel)
     bars = [("coloraxis", 90, 0.265), ("coloraxis2", 180, 0.94)]
@@ -106,9 +107,9 @@ def angles(trace: Trace, view: View) -> go.Figure:
     for panel, z in enumerate(panels, 1):
         tag = "" if panel == 1 else str(panel)
         fig.add_heatmap(
-            z=plain(np.round(z, 1)), x=list(K), y=list(K), name=names[panel - 1].split("<br>")[0],
+            z=plain(np.round(z, 1)), x=list(K), y=list(K), name=names[panel - 1],
             coloraxis="coloraxis" if panel == 1 else "coloraxis2", xaxis=f"x{tag}", yaxis=f"y{tag}", xgap=1, ygap=1,
-            texttemplate="%{z:.0f}" if n <= TEXT_UP_TO else None, textfont={"size": 12},
+            texttemplate="%{z:.0f}" if n <= TEXT_UP_TO else None,
             customdata=[[[ids[i], ids[j]] for j in K] for i in K],
             hovertemplate="clients %{customdata[0]} and %{customdata[1]}: %{z:.1f}°<extra></extra>",
         )  # fmt: skip
