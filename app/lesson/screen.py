@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.lesson import taken as lessons
 from app.lesson.taken import PLAY_SECONDS, Taken
+from app.navigation import lesson_file
 from app.session import link
 from app.session.lesson_place import link_of
 from app.session.parts import mine
@@ -22,6 +23,8 @@ from fedrot_core.export.provenance import Provenance, line
 from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.learn.lessons.base import Choice, Curve, Estimate, Knob, Lesson, Prediction, Runs, Scene, Step
 from fedrot_core.learn.lessons.glossary import unmarked
+from fedrot_core.learn.quiz import topics
+from fedrot_core.learn.quiz.base import EVERYTHING
 from fedrot_core.wording import suffix
 
 WAIT_SECONDS = 0.25
@@ -204,6 +207,27 @@ def _asking(lesson: Lesson, step: Step, scene: Scene | None, runs: Runs | None) 
     if step.after and scene is not None and revealed:
         answer = rich(step.after.format_map(scene.facts))
         st.html(f'<p class="fedrot-prose fedrot-answer" role="status">{answer}</p>')
+    if revealed and not place.present and place.step == len(lesson.steps) - 1:
+        _end(lesson)
+
+
+def _end(lesson: Lesson) -> None:
+    """What to remember, and where to go from here."""
+    names = list(LESSONS)
+    following = names[names.index(lesson.name) + 1 :][:1]
+    st.html(f'<p class="fedrot-prose fedrot-gist"><strong>In short.</strong> {rich(lesson.gist)}</p>')
+    with st.container(key="lesson_end"):
+        for name in following:
+            st.page_link(
+                f"../pages/{lesson_file(name)}",
+                label=f"Next lesson: {LESSONS[name].title}",
+                icon=":material/arrow_forward:",
+            )
+        topic = lesson.name if lesson.name in topics() else EVERYTHING
+        about = "on this lesson" if topic == lesson.name else "on all lessons"
+        st.page_link(
+            "../pages/20_quiz.py", label=f"Quiz {about}", icon=":material/quiz:", query_params={"topic": topic}
+        )
 
 
 def _knob(lesson: Lesson, knob: Knob) -> None:

@@ -200,7 +200,8 @@ class Lesson:
     """A registry entry.
 
     Attributes:
-        name: stable, used in links; title, question: for people; minutes: to work through it.
+        name: stable, used in links; title, question: for people; gist: what to remember of it, in one or two sentences
+            without numbers; minutes: to work through it.
         icon: its sign in the menu, a Material Symbol.
         knobs: everything that can be moved in it.
         steps: at most :data:`MOST_STEPS`.
@@ -209,6 +210,7 @@ class Lesson:
     name: str
     title: str
     question: str
+    gist: str
     minutes: int
     icon: str
     knobs: tuple[Knob, ...]

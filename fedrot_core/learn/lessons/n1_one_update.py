@@ -194,6 +194,8 @@ register(
         name="one_update",
         title="One update, many frames",
         question="Why can an average of factors lose what every client learned?",
+        gist="Turning a client's frame changes its factors and not its update. Averaging factors from different "
+        "frames loses part of what all clients share; averaging them in one frame keeps it.",
         minutes=10,
         icon="rotate_right",
         knobs=(

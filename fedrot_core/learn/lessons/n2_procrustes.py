@@ -278,6 +278,8 @@ register(
         name="procrustes",
         title="Procrustes, step by step",
         question="Which turn brings a client onto the reference, and how is it found?",
+        gist="One small singular value decomposition gives the rotation that brings a client closest to the "
+        "reference. A soft turn goes part of the way; a mirrored frame needs a reflection.",
         minutes=15,
         icon="straighten",
         knobs=(

@@ -203,6 +203,8 @@ register(
         name="slow_motion",
         title="A round in slow motion",
         question="What happens to every client's factors in one federated round?",
+        gist="Clients start from the broadcast, train and send their factors; the server averages them. Turning "
+        "them first costs each client one small matrix product, and no message grows.",
         minutes=10,
         icon="slow_motion_video",
         knobs=(

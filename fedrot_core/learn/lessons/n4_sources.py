@@ -368,6 +368,9 @@ register(
         name="sources",
         title="Where does misalignment come from?",
         question="What turns the clients' frames apart, and when does it matter?",
+        gist="Where clients start each round from the same factors, training turns their frames only a little. "
+        "Where factors are written anew, as by SVD, frames end up far apart, and only then does alignment "
+        "pay.",
         minutes=12,
         icon="call_split",
         knobs=(

@@ -263,6 +263,8 @@ register(
         name="limits",
         title="What rotation cannot fix",
         question="Which differences between clients can a turn remove, and which can it not?",
+        gist="A rotation changes frames and nothing else. Different spans, and what no update of rank r can "
+        "hold, remain; where frames hardly differ, aligning can even do harm.",
         minutes=12,
         icon="block",
         knobs=(

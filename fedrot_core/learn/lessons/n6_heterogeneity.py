@@ -346,6 +346,9 @@ register(
         name="heterogeneity",
         title="Heterogeneity and rank",
         question="How do skewed data and the rank change what alignment gains?",
+        gist="Skewed data make clients learn different things, and no rotation can undo that. What alignment "
+        "gains depends on how factors are sent, on the skew and on the rank together: measure it for your "
+        "setting.",
         minutes=12,
         icon="groups",
         knobs=(

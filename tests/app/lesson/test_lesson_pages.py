@@ -79,6 +79,11 @@ def test_a_lesson_can_be_walked_from_its_first_step_to_its_last(name: str) -> No
             assert any(b.key == "lesson_play" for b in at.button) == (step.play is not None)
         if n + 1 < len(lesson.steps):
             press(at, "lesson_next")
+        else:
+            assert "In short." in text(at)
+            ways = [str(link.proto.label) for link in at.get("page_link")]
+            assert any(way.startswith("Quiz on ") for way in ways)
+            assert any(way.startswith("Next lesson: ") for way in ways) == (name != list(LESSONS)[-1])
     assert at.button(key="lesson_next").disabled
     press(at, "lesson_back")
     assert f"Step {len(lesson.steps) - 1} of" in text(at)

@@ -35,6 +35,7 @@ register(
         name="toy_lesson",
         title="A toy lesson",
         question="Does a new lesson enter the menu by itself?",
+        gist="A new lesson enters the menu by itself.",
         minutes=1,
         icon="toys",
         knobs=(Knob("toy", "Toy", "Height of the dot.", 1, 0, 3, 1),),

@@ -139,6 +139,13 @@ def test_a_prediction_can_be_right(lesson: Lesson, n: int) -> None:
         assert all(math.isfinite(v) and step.predict.low <= v <= step.predict.high for v in answer)
 
 
+@pytest.mark.parametrize("lesson", LESSONS.values(), ids=lambda lesson: str(lesson.name))
+def test_a_lesson_sums_up_in_a_few_words_without_numbers(lesson: Lesson) -> None:
+    assert lesson.gist.endswith(".")
+    assert 5 <= len(lesson.gist.split()) <= 45
+    assert not re.search(r"\d", lesson.gist)
+
+
 def test_a_term_is_explained_in_a_sentence() -> None:
     for key, term in GLOSSARY.items():
         assert term.meaning.endswith("."), key
