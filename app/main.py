@@ -9,10 +9,9 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from app.navigation import HOME, sections  # noqa: E402
+from app.navigation import HOME, NAME, sections  # noqa: E402
 from app.session import link  # noqa: E402
 
-st.set_page_config(page_title="FedRot Lab", page_icon="🧭", layout="wide", initial_sidebar_state="auto")
 page = st.navigation(
     {
         section: [
@@ -29,5 +28,7 @@ page = st.navigation(
     position="top",
     expanded=True,
 )
+title = page.title if page.title == NAME else f"{page.title} · {NAME}"
+st.set_page_config(page_title=title, page_icon="🧭", layout="wide", initial_sidebar_state="auto")
 link.arrive(page.url_path)
 page.run()

@@ -9,6 +9,8 @@ from fedrot_core.learn.lessons import LESSONS
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 HOME = "00_home.py"
+NAME = "FedRot Lab"
+"""Of the app, and of its home page in the menu."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def lesson_file(name: str) -> str:
 def sections() -> dict[str, list[Entry]]:
     """Section of the menu -> its pages, in order."""
     return {
-        "": [Entry(HOME, "FedRot Lab", "home")],
+        "": [Entry(HOME, NAME, "home")],
         "Learn": [
             *(
                 Entry(lesson_file(lesson.name), f"{n} {lesson.title}", lesson.icon)

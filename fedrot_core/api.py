@@ -23,6 +23,7 @@ from fedrot_core.figures import FIGURES, View
 from fedrot_core.metrics import measure
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
+from fedrot_core.wording import counted
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -120,7 +121,7 @@ def align(
         raise rule("side", "be A or B", side, "Use A.")
     if group not in ("SO", "O"):
         raise rule("group", "be SO or O", group, "Use SO.")
-    if not 0 <= strength <= 1:
+    if not isinstance(strength, (int, float)) or not 0 <= strength <= 1:
         raise rule("strength", "be in 0..1", strength, "Use 1 for a full turn.")
     if reference is None:
         found = generalised_procrustes(clients, w)
@@ -219,6 +220,8 @@ def figure(name: str, trace: Trace, mode: str = "light", **view: Any) -> go.Figu
     """
     if not isinstance(trace, Trace):
         raise rule("figure", "be given a name and a trace", type(trace).__name__, "Call fr.figure(name, fr.run()).")
+    if mode not in ("light", "dark"):
+        raise rule("mode", "be light or dark", mode, "Use light.")
     names = [card.name for card in trace.arms]
     known = {f.name for f in fields(View)} - {"mode"}
     for key, value in view.items():
@@ -226,7 +229,12 @@ def figure(name: str, trace: Trace, mode: str = "light", **view: Any) -> go.Figu
             raise rule("A view's field", f"be one of {', '.join(sorted(known))}", key, "Use round_index, for example.")
         if key == "arm" and value not in names:
             raise rule("arm", f"be one of {', '.join(names)}", value, "Name a method of the run.")
-        ends = {"client": len(trace.task.sample_counts), "layer": len(trace.task.layers), "feature": 6}
+        ends = {
+            "round_index": trace.rounds_done,
+            "client": len(trace.task.sample_counts),
+            "layer": len(trace.task.layers),
+            "feature": 6,
+        }
         if key in ends and value not in range(ends[key]):
             raise rule(key, f"be in 0..{ends[key] - 1}", value, "Use 0, for example.")
     usual = View("fedrot" if "fedrot" in names else names[0], trace.rounds_done - 1, mode=mode)
@@ -254,9 +262,12 @@ def _weights(clients: Factors, weights: ArrayLike | None) -> torch.Tensor:
     try:
         w = np.full(K, 1.0) if weights is None else np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError):
-        w = np.zeros(0)
+        raise rule("Weights", f"be {counted(K, 'number')}", weights, "Pass one for each client.") from None
     if w.shape != (K,) or not (w >= 0).all() or not 0 < w.sum() < np.inf:
         raise rule(
-            "Weights", f"be {K} numbers, none negative and not all zero", w.tolist(), "Pass one for each client."
+            "Weights",
+            f"be {counted(K, 'number')}, none negative and not all zero",
+            w.tolist(),
+            "Pass one for each client.",
         )
     return torch.from_numpy(w / w.sum())

@@ -143,7 +143,7 @@ def replay(
         DivergedError: if the arm stops before the end of that round.
     """
     if arm not in config.methods:
-        raise rule("Arm", f"be one of {', '.join(config.methods)}", arm, "Choose an arm of the run.", "arms")
+        raise rule("Method", f"be one of {', '.join(config.methods)}", arm, "Choose a method of the run.", "arms")
     rounds = config.train.rounds
     if not 0 <= round_index < rounds:
         raise rule("Round", f"be in 0..{rounds - 1}", round_index, "Choose a round of the run.", "rounds")

@@ -33,6 +33,9 @@ class Registry(Generic[T]):
             raise rule(self.kind, f"be one of {known}", name, "Pick one of these names.", self.key)
         return self._entries[name]
 
+    def __repr__(self) -> str:
+        return f"<{self.kind}: {', '.join(self._entries)}>"
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 

@@ -9,6 +9,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -157,14 +158,14 @@ class Trace:
         np.savez_compressed(file, allow_pickle=False, **cast(Any, arrays))
 
     @classmethod
-    def load(cls, file: BinaryIO) -> Trace:
-        """Read what :meth:`save` wrote.
+    def load(cls, file: BinaryIO | str | Path) -> Trace:
+        """Read what :meth:`save` wrote, from a file's path or from an open binary file.
 
         Raises:
             TraceError: if the file is no trace, has another format version, or holds numbers that do not match its
                 checksum.
         """
-        content = io.BytesIO(file.read())
+        content = io.BytesIO(Path(file).read_bytes() if isinstance(file, (str, Path)) else file.read())
         try:
             with zipfile.ZipFile(content) as archive:
                 size = sum(entry.file_size for entry in archive.infolist())

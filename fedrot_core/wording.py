@@ -21,14 +21,16 @@ def percent(share: float, decimals: int | None = None) -> str:
     if not math.isfinite(value):
         return "–"
     if decimals is not None:
-        return f"{value:.{decimals}f}\u00a0%"
-    if abs(value) <= 100 * ROUNDING:
-        return "0\u00a0%"
-    if 99.5 <= value < 99.95:
-        return f"{value:.1f}\u00a0%"
-    if abs(value) >= 9.95:
-        return f"{value:.0f}\u00a0%"
-    return f"{float(f'{value:.{2 if abs(value) >= 0.1 else 1}g}'):g}\u00a0%"
+        text = f"{value:.{decimals}f}"
+    elif abs(value) <= 100 * ROUNDING:
+        text = "0"
+    elif 99.5 <= value < 99.95:
+        text = f"{value:.1f}"
+    elif abs(value) >= 9.95:
+        text = f"{value:.0f}"
+    else:
+        text = f"{float(f'{value:.{2 if abs(value) >= 0.1 else 1}g}'):g}"
+    return f"{text}\u00a0%".replace("-", "−")
 
 
 def counted(count: int, noun: str) -> str:

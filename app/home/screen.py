@@ -7,7 +7,9 @@ import streamlit as st
 from app.home.moving import moving_picture
 from app.jobs.runs import runner
 from app.navigation import lesson_file
+from app.session import link
 from app.session.parts import session_id
+from app.session.query import KEYS
 from app.widgets.live_figure import data_dialog, figure_card
 from app.widgets.page import styles
 from app.widgets.terms import explained, rich, theme_mode
@@ -51,8 +53,10 @@ def effect() -> None:
 
 def page() -> None:
     """The whole page."""
-    if st.query_params:  # a run shared before this page stood at the root
-        st.switch_page("../pages/01_lab.py", query_params=dict(st.query_params.items()))
+    shared = link.wanted()
+    if KEYS & shared.keys():  # a run that was shared when the lab stood at the root
+        st.switch_page("../pages/01_lab.py", query_params=shared)
+    link.show({})
     styles("lesson", "home")
     st.html('<h1 class="fedrot-title">See what averaging does to federated LoRA</h1>')
     st.html(f'<p class="fedrot-prose fedrot-wide">{rich(WHAT)}</p>')

@@ -126,11 +126,16 @@ def opened(known: bool) -> dict[str, str] | None:
         known: whether the session has a place on this page already.
     """
     bar = mine(AddressBar)
-    query = {key[:LONGEST]: text[:LONGEST] for key, text in seen().items() if not TRACKERS.fullmatch(key)}
+    query = wanted()
     arrived, bar.unread = bar.unread, False
     context = get_script_run_ctx()
     walked = context is not None and context.is_history_navigation
     return query if not known or (bool(query) if arrived else walked) else None
+
+
+def wanted() -> dict[str, str]:
+    """What stands in the address bar, without trackers, and cut where no value of ours is as long."""
+    return {key[:LONGEST]: text[:LONGEST] for key, text in seen().items() if not TRACKERS.fullmatch(key)}
 
 
 def seen() -> dict[str, str]:

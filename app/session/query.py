@@ -15,6 +15,7 @@ from fedrot_core.errors import ConfigError
 from fedrot_core.figures import FIGURES
 from fedrot_core.methods import METHODS
 from fedrot_core.study import when
+from fedrot_core.study.comparison import USUAL
 from fedrot_core.study.seeds import MOST_SEEDS
 
 
@@ -39,7 +40,7 @@ class Selection:
     grid: str = "rank"
     aligned: str = "fedrot"
     depth: str = "quick"
-    compare: tuple[str, ...] = ("fedit", "fedrot", "gpa", "flexlora", "fedex", "ffa")
+    compare: tuple[str, ...] = USUAL
     seeds: int = 5
     check: str = ""
 
@@ -51,6 +52,10 @@ CHECK = "check"
 LONGEST_CHECK = 800
 GRID_CHOICES = {"grid": tuple(when.ROWS), "aligned": when.ALIGNED, "depth": when.DEPTHS}
 """What the map of settings may show, by URL key; the first is the default."""
+
+
+KEYS = frozenset([*(leaf.option.key for leaf in leaves()), *NUMBERS, *NAMES, *LISTS, CHECK])
+"""Every key that a link to a run may have."""
 
 
 def to_query(config: FederationConfig, selection: Selection) -> dict[str, str]:
@@ -80,7 +85,7 @@ def from_query(query: Mapping[str, str]) -> tuple[FederationConfig, Selection, l
                 wanted[key] = known[key].parse(text)
             except ConfigError as error:
                 problems.append(f"{error} The link's {key}={text!r} was replaced by {default[key]}.")
-        elif key not in {**NUMBERS, **NAMES, **LISTS, CHECK: CHECK}:
+        elif key not in KEYS:
             problems.append(f"The link's {key}={text!r} is not a setting of this app and was ignored.")
     while True:  # values are judged together: some are only possible beside others
         try:

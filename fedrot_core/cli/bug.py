@@ -17,7 +17,7 @@ from fedrot_core.figures import View
 from fedrot_core.figures.kit.base import FIGURES, of_run
 from fedrot_core.learn.mistakes import MISTAKES
 from fedrot_core.learn.mistakes.evidence import in_run, method_note, on_bench
-from fedrot_core.learn.mistakes.game import CASES, SETTINGS, config_of, hidden
+from fedrot_core.learn.mistakes.game import BASE, CASES, SETTINGS, config_of, hidden
 
 DRAWN = ("learning", "errors")
 
@@ -36,7 +36,7 @@ Mistakes:
 @click.option(
     "--case", type=click.IntRange(1, CASES), metavar="N", help="Show the mistake that case N of the game hides."
 )
-@some_settings(SETTINGS)
+@some_settings(SETTINGS, BASE)
 @results(DRAWN)
 def bug(name: str | None, case: int | None, settings: dict[str, Any], wanted: Wanted) -> int | None:
     """Run a mistake found in public code beside the correct rule, as on the page Spot the bug.

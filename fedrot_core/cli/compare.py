@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 import numpy as np
+from click.core import ParameterSource
 
-from fedrot_core.cli.flags import Teaching, configured, method_list
+from fedrot_core.cli.flags import PREFIX, Teaching, configured, method_list
 from fedrot_core.cli.output import summaries, table
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.cli.results import Wanted, results
@@ -13,7 +14,7 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError
 from fedrot_core.export.provenance import Provenance
 from fedrot_core.figures.study.comparison import compare_figures
-from fedrot_core.study.comparison import Comparison, plan
+from fedrot_core.study.comparison import USUAL, Comparison, plan
 from fedrot_core.study.seeds import MOST_SEEDS
 from fedrot_core.study.summary import TIE
 from fedrot_core.wording import counted, percent
@@ -52,10 +53,13 @@ Examples:
 def compare(config: FederationConfig, seeds: int, margin: float, wanted: Wanted) -> int | None:
     """Compare methods over several seeds and recommend one, as on the page Compare.
 
+    Without --arms, --from and --preset, it compares the six methods that the page shows first.
     The output has medians and quartiles over the seeds. Methods that cannot do what the settings ask for are left out,
     and the reason is given.
     """
-    planned = plan(config, config.methods, seeds, margin)
+    given = click.get_current_context().get_parameter_source
+    chosen = any(given(name) is ParameterSource.COMMANDLINE for name in (f"{PREFIX}arms", "base", "preset"))
+    planned = plan(config, config.methods if chosen else USUAL, seeds, margin)
     if not planned.configs:
         raise ConfigError(" ".join(planned.refused.values()), "arms")
     work = f"Running {counted(len(planned.cards), 'method')} on {counted(seeds, 'seed')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,21 @@ def flag(leaf: Leaf) -> str:
     return "--" + leaf.option.key.replace("_", "-")
 
 
-def described(leaf: Leaf) -> str:
+def described(leaf: Leaf, among: Collection[str], usual: Mapping[str, Any]) -> str:
     """Help of a flag: label and help of the field, then in brackets its choices or range, its default, and the other
-    settings that it needs in order to have an effect."""
+    settings that it needs in order to have an effect.
+
+    Args:
+        among: URL keys of all flags of the command; usual: what it sets where they are not given.
+    """
     opt = leaf.option
     facts = []
     if leaf.kind is str:
         facts += [f"{name}: {label}" for name, label in leaf.choices.items()]
     elif opt.low is not None and opt.high is not None:
         facts.append(f"{opt.low:g}..{opt.high:g} {opt.unit}".rstrip())
-    facts.append(f"default {leaf.text(leaf.default)}")
-    if opt.when:
+    facts.append(f"default {leaf.text(usual.get(opt.key, leaf.default))}")
+    if set(opt.when) <= set(among) and opt.when:
         facts.append(f"only with {_needs(leaf)}")
     return f"{opt.label}. {opt.help} [{'; '.join(facts)}]"
 
@@ -43,9 +47,11 @@ def described(leaf: Leaf) -> str:
 class Setting(click.Option):
     """The command-line option of one leaf of the config."""
 
-    def __init__(self, names: Sequence[str], leaf: Leaf, **more: Any) -> None:
+    def __init__(
+        self, names: Sequence[str], leaf: Leaf, among: Collection[str], usual: Mapping[str, Any], **more: Any
+    ) -> None:
         metavar = {int: "N", float: "X", str: "NAME"}.get(leaf.kind, "NAME,NAME")
-        super().__init__(names, type=str, metavar=metavar, help=described(leaf), **more)
+        super().__init__(names, type=str, metavar=metavar, help=described(leaf, among, usual), **more)
         self.leaf = leaf
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
@@ -102,7 +108,9 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(config=config, **arguments)
 
     for leaf in reversed(LEAVES.values()):
-        wrapped = click.option(flag(leaf), PREFIX + leaf.option.key, cls=Setting, leaf=leaf)(wrapped)
+        wrapped = click.option(flag(leaf), PREFIX + leaf.option.key, cls=Setting, leaf=leaf, among=LEAVES, usual={})(
+            wrapped
+        )
     titles = "; ".join(f"{preset.name}: {preset.title}" for preset in PRESETS)
     wrapped = click.option(
         "--preset",
@@ -117,8 +125,13 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
     )(wrapped)
 
 
-def some_settings(keys: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command these settings as flags; it is passed the given ones as ``settings``, by URL key."""
+def some_settings(keys: Sequence[str], usual: Mapping[str, Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command these settings as flags; it is passed the given ones as ``settings``, by URL key.
+
+    Args:
+        keys: URL keys of the settings.
+        usual: what the command sets, by URL key, where it differs from the defaults of a run.
+    """
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
@@ -128,7 +141,8 @@ def some_settings(keys: Sequence[str]) -> Callable[[Callable[..., Any]], Callabl
 
         found: Callable[..., Any] = wrapped
         for key in reversed(keys):
-            found = click.option(flag(LEAVES[key]), PREFIX + key, cls=Setting, leaf=LEAVES[key])(found)
+            more = {"leaf": LEAVES[key], "among": keys, "usual": usual}
+            found = click.option(flag(LEAVES[key]), PREFIX + key, cls=Setting, **more)(found)
         return found
 
     return add

@@ -14,7 +14,7 @@ from fedrot_core.cli.results import Wanted, results
 from fedrot_core.export.provenance import Provenance, line
 from fedrot_core.figures.study.paper import paper_figures
 from fedrot_core.study import paper as reported
-from fedrot_core.study.replica import MOST_SEEDS, SEEDS, SETTINGS, VARIED, PaperCard, plan
+from fedrot_core.study.replica import BASE, MOST_SEEDS, SEEDS, SETTINGS, VARIED, PaperCard, plan
 from fedrot_core.wording import counted, percent, times
 
 TABLES = ("clients", "strength", "rank")
@@ -33,7 +33,7 @@ Examples:
     "--seeds", type=click.IntRange(1, MOST_SEEDS), metavar="N", default=SEEDS, show_default=True,
     help="How many seeds each setting runs on, counted up from --seed.",
 )  # fmt: skip
-@some_settings(SETTINGS)
+@some_settings(SETTINGS, BASE)
 @results(FIGURES)
 def paper(seeds: int, settings: dict[str, Any], wanted: Wanted) -> int | None:
     """Set the numbers of the FedRot-LoRA paper beside ours, as on the page Paper card.

@@ -375,6 +375,8 @@ class FederationConfig(Section):
         Raises:
             ConfigError: if a key is unknown or a value breaks a rule.
         """
+        if not isinstance(values, Mapping):
+            raise rule("Settings", "be a mapping from names to values", values, "Write {'rank': 8}, for example.")
         known = [leaf.option.key for leaf in leaves()]
         for key in values:
             if key not in known:

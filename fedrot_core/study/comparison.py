@@ -23,6 +23,9 @@ from fedrot_core.study.sweep import sweep
 from fedrot_core.trace import ArmCard
 from fedrot_core.wording import counted, percent, size
 
+USUAL = ("fedit", "fedrot", "gpa", "flexlora", "fedex", "ffa")
+"""Names of the methods that are compared unless somebody chooses others."""
+
 FEWEST_SEEDS = 6
 """With fewer seeds, a sign test can never reach the level :data:`fedrot_core.study.summary.SIGNIFICANT`."""
 
@@ -110,8 +113,8 @@ def refusal(config: FederationConfig) -> str:
 
 
 def compare(
-    base: FederationConfig,
-    names: Sequence[str],
+    base: FederationConfig | None = None,
+    names: Sequence[str] = USUAL,
     seeds: int = 5,
     margin: float = TIE,
     should_stop: Callable[[], bool] = lambda: False,
@@ -139,7 +142,7 @@ def compare(
         >>> [(row["method"], row["exact"]) for row in found.rows]
         [('fedit', False), ('fedex', True)]
     """
-    planned = plan(base, names, seeds, margin)
+    planned = plan(FederationConfig() if base is None else base, names, seeds, margin)
     if not planned.configs:
         raise ConfigError(" ".join(planned.refused.values()), "arms")
     found = {run.config.hash: run for run in sweep(planned.configs, should_stop)}
@@ -191,6 +194,7 @@ class Comparison:
         exact = "is exact" if chosen.exact else f"has a relative error of {percent(chosen.error.median)}"
         if len(self.arms) == 1:
             return f"{label} is the only method here: {score}; {cost}; its update {exact}.", ""
+        choose = "choose" if n >= FEWEST_SEEDS else "the first pick would be"
         if chosen is choice.best:
             why = f"it has the best score ({score}), and no method within {within} of that needs less traffic ({cost})"
         else:
@@ -199,7 +203,7 @@ class Comparison:
                 f"it reaches {score}, within {within} of the best ({_label(best)}, {_score(best)}), "
                 f"at {percent(chosen.traffic / best.traffic)} of its traffic ({cost})"
             )
-        return f"{conditions(self.runs[0].config)}, choose {label}: {why}; its update {exact}.", self._caveats(choice)
+        return f"{conditions(self.runs[0].config)}, {choose} {label}: {why}; its update {exact}.", self._caveats(choice)
 
     def _caveats(self, choice: Choice) -> str:
         """What else a person should know before choosing."""

@@ -35,7 +35,7 @@ SEEDS, MOST_SEEDS = 3, 5
 MIDDLE = 10
 """Number of clients in the runs over λ and rank, and in the error ratios."""
 
-SETTINGS = ("frames", "rounds", "steps", "batch", "opt", "lr", "seed")
+SETTINGS = ("frames", "theta", "rounds", "steps", "batch", "opt", "lr", "seed")
 """URL keys that a person may set besides the number of seeds. All other settings are the paper's."""
 
 
@@ -121,6 +121,8 @@ def paper_card(seeds: int = SEEDS, should_stop: Callable[[], bool] = lambda: Fal
     for name in settings:
         if name not in SETTINGS:
             raise rule("A setting of the paper card", f"be one of {', '.join(SETTINGS)}", name, "Leave it out.")
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= MOST_SEEDS:
+        raise rule("Seeds", f"be a number in 1..{MOST_SEEDS}", seeds, f"Use {SEEDS}, for example.")
     planned = plan(settings, seeds)
     return PaperCard.of(planned, sweep(planned.configs, should_stop))
 
@@ -250,7 +252,6 @@ class PaperCard:
             f"read off a plot; MNLI by rank). Ours are {many}, with bars from lowest to highest; the runs over λ and "
             f"rank have {MIDDLE}\u00a0clients. Two models, two data sets: each figure has its own axis. The two "
             "figures of a pair span equally many points, so equal slopes are equal gains; levels must not be compared. "
-            "Nothing here says more than these runs measured."
         )
 
     @property

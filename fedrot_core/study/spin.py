@@ -9,7 +9,9 @@ from typing import Any
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
+from fedrot_core.errors import rule
 from fedrot_core.gauge import MetricChange, Spin, replay, spin
+from fedrot_core.methods import METHODS
 from fedrot_core.wording import percent
 
 CONTRAST = ("principal_angles", "error")
@@ -169,5 +171,12 @@ def gauge_test(
         >>> {row["metric"]: row["moved"] for row in test.rows if row["metric"] in ("principal_angles", "error")}
         {'error': True, 'principal_angles': False}
     """
+    if not isinstance(config, FederationConfig):
+        raise rule("gauge_test", "be given a FederationConfig", config, "Write fr.FederationConfig(), for example.")
+    if isinstance(turn, bool) or not isinstance(turn, int) or turn < 0:
+        raise rule("The random rotation", "have a number from 0 up", turn, "Use 0, for example.")
+    METHODS[method]  # an unknown name is refused, with all that are known
+    if method not in config.methods:
+        config = config.with_values({"arms": (*config.methods, method)})
     played = replay(config, method, round_index)
     return GaugeTest(config, len(played.task.layers), spin(played, client, turn))

@@ -156,7 +156,7 @@ class Plan:
         train = self.base.train
         optimizer = next(leaf.option for leaf in leaves() if leaf.option.key == "opt").choices[train.optimizer]
         return (
-            f"Each cell is one run with the lab's present settings, but for its row and column: "
+            f"Each cell is one run. All share these settings, apart from row and column: "
             f"{WORKLOADS[self.base.task.name].label}, "
             f"{counted(self.base.data.clients, 'client')}, {counted(train.local_steps, 'local step')}, {optimizer}, "
             f"{counted(rounds_of(self.base, self.depth), 'round')}."
@@ -198,7 +198,7 @@ def plan(base: FederationConfig, rows: str = "rank", aligned: str = ALIGNED[0], 
 
 
 def when_it_matters(
-    base: FederationConfig,
+    base: FederationConfig | None = None,
     rows: str = "rank",
     aligned: str = ALIGNED[0],
     depth: str = DEPTHS[0],
@@ -229,7 +229,10 @@ def when_it_matters(
         >>> found.headline.startswith("In ") and len(found.rows) == len(found.mapped)
         True
     """
-    planned = plan(base, rows, aligned, depth)
+    for what, value, known in (("rows", rows, ROWS), ("aligned", aligned, ALIGNED), ("depth", depth, DEPTHS)):
+        if value not in known:
+            raise rule(what, f"be one of {', '.join(known)}", value, f"Use {next(iter(known))}, for example.")
+    planned = plan(FederationConfig() if base is None else base, rows, aligned, depth)
     return Findings.of(planned, sweep(planned.runs(search), should_stop), search)
 
 

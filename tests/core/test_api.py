@@ -98,7 +98,7 @@ def test_clients_that_do_not_fit_are_refused(pairs: list[tuple[np.ndarray, np.nd
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, float("nan")]])
 def test_weights_that_mean_nothing_are_refused(weights: list[float]) -> None:
     clients = fr.clients_of([(np.ones((3, 2)), np.ones((2, 4)))] * 2)
-    with pytest.raises(fr.ConfigError, match="Weights must be 2 numbers"):
+    with pytest.raises(fr.ConfigError, match=r"Weights must be 2.numbers"):
         fr.align(clients, weights=weights)
 
 

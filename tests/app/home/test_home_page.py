@@ -38,3 +38,12 @@ def test_a_run_shared_from_the_root_opens_in_the_lab() -> None:
     at.run()
     assert not at.exception
     assert config_of(at).lora.rank == 2
+
+
+def test_what_other_sites_add_to_the_address_leaves_home_at_home() -> None:
+    at = AppTest.from_file(MAIN, default_timeout=60)
+    at.query_params.update({"utm_source": "mail", "foo": "1"})
+    at.run()
+    assert not at.exception
+    assert "See what averaging does" in text(at)
+    assert not dict(at.query_params)

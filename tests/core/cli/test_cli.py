@@ -22,7 +22,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fedrot_core.cli import output
-from fedrot_core.cli.flags import LEAVES, Setting, described, flag
+from fedrot_core.cli.flags import LEAVES, Setting, flag
 from fedrot_core.cli.program import BAD_INPUT, FAILED, STOPPED, group
 from fedrot_core.config import FederationConfig, Leaf
 from fedrot_core.errors import ConfigError
@@ -95,20 +95,29 @@ def test_an_unknown_command_is_refused(call: Call) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_setting_is_a_flag_with_its_own_help(call: Call, command: str) -> None:
     text = " ".join(ok(call(command, "--help")).split())
-    taken = [param.leaf for param in group.commands[command].params if isinstance(param, Setting)]
+    taken = [param for param in group.commands[command].params if isinstance(param, Setting)]
     some = {"bug": len(game.SETTINGS), "paper": len(replica.SETTINGS), "quiz": 0, "take-home": 0, "verify": 0}
     assert len(taken) == some.get(command, len(LEAVES))
-    for leaf in taken:
-        opt = leaf.option
+    for param in taken:
+        leaf, opt, help = param.leaf, param.leaf.option, str(param.help)
         assert f"{flag(leaf)} " in text
         assert f"{opt.label}. {' '.join(opt.help.split())}" in text
         if opt.low is not None and leaf.kind in (int, float):
-            assert f"{opt.low:g}..{opt.high:g}" in described(leaf)
-            assert not opt.unit or opt.unit in described(leaf)
+            assert f"{opt.low:g}..{opt.high:g}" in help
+            assert not opt.unit or opt.unit in help
         for choice in opt.choices:
-            assert f"{choice}: " in described(leaf)
-        assert "default" in described(leaf)
-    assert ("only with --frames turned" in text) == (command not in some)
+            assert f"{choice}: " in help
+        assert "default" in help
+    assert ("only with --frames turned" in text) == (command not in some or command == "paper")
+
+
+def test_a_command_with_a_base_of_its_own_says_its_own_defaults_and_names_no_flag_that_it_lacks(call: Call) -> None:
+    paper, bug = (" ".join(ok(call(command, "--help")).split()) for command in ("paper", "bug"))
+    assert re.search(r"--frames NAME .*?default trained", paper)
+    assert re.search(r"--rounds N .*?default 10\]", bug)
+    for text in (paper, bug):
+        for name in re.findall(r"only with (--[a-z-]+)", text):
+            assert f"{name} N" in text
 
 
 def test_flags_are_unique_and_hide_no_other_option() -> None:
@@ -336,7 +345,7 @@ def test_compare_gives_medians_quartiles_and_a_recommendation(call: Call, tmp_pa
         assert float(line["score"]) == row["score"]
     text = ok(call(*args, "--out", "c.json"))
     assert content["recommendation"].replace("\u00a0", " ") in text
-    assert re.search(r", choose .+: .*%", content["recommendation"])
+    assert re.search(r", (choose|the first pick would be) .+: .*%", content["recommendation"])
     written = json.loads((tmp_path / "c.json").read_bytes())
     arms = [arm for c in (written, content) for run in c["runs"] for arm in run["methods"].values()]
     for row in [*written["methods"], *content["methods"], *arms]:
@@ -357,11 +366,18 @@ def test_compare_leaves_out_what_cannot_run_and_says_why(call: Call) -> None:
 def test_compare_prints_the_verdict_and_rows_of_the_study(call: Call, tmp_path: Path) -> None:
     """The page shows the same object: see tests/app/compare/test_compare_page.py."""
     args = ["compare", *SMALL, "--seeds", "2", "--margin", "0.05", "--draw", f"compare_cost={tmp_path / 'cost.csv'}"]
-    found = comparison.compare(CONFIG, CONFIG.methods, 2, margin=0.05)
+    found = comparison.compare(CONFIG, seeds=2, margin=0.05)
     text = ok(call(*args))
+    assert [card.name for card in found.plan.cards] == list(comparison.USUAL)
     for sentence_ in found.verdict:
         assert sentence_.replace("\u00a0", " ") in text
     assert {row["series"] for row in rows((tmp_path / "cost.csv").read_text())} >= {r["label"] for r in found.rows}
+
+
+def test_a_client_of_any_method_can_be_turned(call: Call) -> None:
+    assert "gpa" not in CONFIG.methods
+    assert "Generalised Procrustes combines all clients once more" in ok(call("spin", *SMALL, "--show", "gpa"))
+    refused(call("spin", *SMALL, "--show", "nope"), "Method must be one of .*fedit")
 
 
 def test_when_writes_the_map_and_the_search(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
