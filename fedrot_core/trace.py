@@ -224,7 +224,7 @@ class Trace:
 
     @classmethod
     def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Trace:
-        """Build a trace from its parts, the inverse of :meth:`parts`. Incomplete parts raise almost any exception."""
+        """Build a trace from its parts, the inverse of :meth:`parts`. The parts must be complete."""
         task = dict(header["task"])
         for name in ("layers", "sample_counts", "inputs"):
             task[name] = tuple(task[name])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from app.jobs.runs import RunJob, runner
-from app.session.link import Link
+from app.session.link import Link, unknown
 from app.session.parts import mine, session_id
 from app.session.query import settings_from
 from fedrot_core.config import FederationConfig
@@ -64,7 +64,7 @@ def read_link(query: Mapping[str, str]) -> tuple[Scene, list[str]]:
             allowed = ", ".join(MISTAKES) if key == "bug" else f"1..{CASES}"
             problems.append(f"{key} must be one of {allowed}; the link's {text!r} was replaced by the default.")
         elif key not in SETTINGS:
-            problems.append(f"The link's {key}={text!r} is not a setting of this page and was ignored.")
+            problems.append(unknown(key, text))
     scene = Scene(bug, case, settings)
     try:
         _ = scene.config

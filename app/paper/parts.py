@@ -39,7 +39,7 @@ def read_link(query: Mapping[str, str]) -> tuple[Place, list[str]]:
                 f"seeds must be in 1..{replica.MOST_SEEDS}; the link's {text!r} was replaced by {replica.SEEDS}."
             )
         elif key not in replica.SETTINGS:
-            problems.append(f"The link's {key}={text!r} is not a setting of this page and was ignored.")
+            problems.append(link.unknown(key, text))
     try:
         replica.plan(settings, seeds)
     except ConfigError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from app.session.link import unknown
 from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.learn.quiz import Number, Pick, Question, nth, topics
 from fedrot_core.learn.quiz.base import EVERYTHING, SEEDS
@@ -64,7 +65,7 @@ def from_query(query: Mapping[str, str], fresh_seed: int) -> tuple[Place, list[s
                 known = ", ".join(topic_titles())
                 problems.append(f"topic must be one of {known}; the link's {text!r} was replaced by {topic}.")
         else:
-            problems.append(f"The link's {key}={text!r} is not part of the quiz and was ignored.")
+            problems.append(unknown(key, text))
     return Place(numbers["quiz_seed"], topic, numbers["n"] - 1), problems
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.session.link import Link
+from app.session.link import Link, unknown
 from app.session.parts import mine
 from fedrot_core.errors import ConfigError
 from fedrot_core.learn.lessons import LESSONS, Lesson
@@ -71,7 +71,7 @@ def from_query(lesson: Lesson, query: Mapping[str, str]) -> tuple[Place, list[st
         elif key in FLAGS:
             flags[FLAGS[key]] = text == "1"
         else:
-            problems.append(f"The link's {key}={text!r} is not part of this lesson and was ignored.")
+            problems.append(unknown(key, text))
     return Place(step, values, **flags), problems
 
 

@@ -138,6 +138,11 @@ def wanted() -> dict[str, str]:
     return {key[:LONGEST]: text[:LONGEST] for key, text in seen().items() if not TRACKERS.fullmatch(key)}
 
 
+def unknown(key: str, text: str) -> str:
+    """What is told of a key that a page does not know."""
+    return f"The link's {key}={text!r} is not a setting of this page and was ignored."
+
+
 def seen() -> dict[str, str]:
     """The query that stood in the address bar when the person, or the page's clock, sent this request."""
     return dict(st.query_params.items())

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.session.link import unknown
 from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.errors import ConfigError
 from fedrot_core.figures import FIGURES
@@ -86,7 +87,7 @@ def from_query(query: Mapping[str, str]) -> tuple[FederationConfig, Selection, l
             except ConfigError as error:
                 problems.append(f"{error} The link's {key}={text!r} was replaced by {default[key]}.")
         elif key not in KEYS:
-            problems.append(f"The link's {key}={text!r} is not a setting of this app and was ignored.")
+            problems.append(unknown(key, text))
     while True:  # values are judged together: some are only possible beside others
         try:
             config = config.with_values(wanted)

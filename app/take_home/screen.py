@@ -5,14 +5,20 @@ from __future__ import annotations
 import streamlit as st
 
 from app.jobs import take_home
+from app.session import link
 from app.take_home.parts import contents, pace, stage
 from app.widgets.page import follow, frame
 from fedrot_core.export.take_home.steps import STEPS
 
+PLACE: link.Link[None] = link.Link(
+    "take home", lambda query: (None, [link.unknown(*entry) for entry in query.items()]), lambda place: {}
+)
+"""This page has no settings, so its link has none to say."""
+
 
 def page() -> None:
     """The whole page."""
-    with frame("Take-home page", sheets=["lesson"]):
+    with frame("Take-home page", PLACE, sheets=["lesson"]):
         pass
     st.html(
         f'<p class="fedrot-prose fedrot-wide">One HTML file with a lesson of {len(STEPS)}\u00a0steps and sliders over '

@@ -26,7 +26,7 @@ EPILOG = """\b
 Examples:
   fedrot run --out run.json
   fedrot verify run.json
-  fedrot verify "http://127.0.0.1:8501/lab?rank=2&check=3-cpu-float64-0123456789abcdef-..."
+  fedrot verify "http://127.0.0.1:8501/lab?rank=2&check=4-cpu-float64-0123456789abcdef-..."
 
 \b
 Exit codes: 0 every number is equal, or the same up to rounding; 1 a number differs, and the first one is

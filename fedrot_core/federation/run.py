@@ -12,7 +12,17 @@ from fedrot_core.trace import Trace
 
 
 class Federation(Setup):
-    """A run of ``config``. Arguments and errors are those of :class:`fedrot_core.federation.setup.Setup`."""
+    """A federated run of one config: all its methods on the same seed, split and mini-batches.
+
+    See :class:`fedrot_core.federation.setup.Setup` for the arguments and errors.
+
+    Examples:
+        >>> import fedrot_core as fr
+        >>> config = fr.FederationConfig().with_values({"task": "teacher", "clients": 3, "rounds": 2, "steps": 2})
+        >>> trace = fr.Federation(config).run()
+        >>> trace.rounds_done
+        2
+    """
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Trace:
         """Play all rounds and return their trace.

@@ -20,9 +20,9 @@ SMALLEST_SCALE = 1e-6
     "fedrot_random", label="random rotation", paper="arXiv:2602.23638, ablation", hue="purple", dash="dash", symbol="x"
 )
 class RandomRotation(Aligned):
-    """Turns every client by its own Haar-random rotation, which moves factors like alignment but without an aim."""
+    """Turns every client by a random rotation of its own (Haar): factors move as in alignment, but onto nothing."""
 
-    idea = "Turns every client at random: its factors move as they do in alignment, but without an aim."
+    idea = "Turns every client at random: its factors move as they do in alignment, but onto no common frame."
     server_optimizer = False
     keeps_equal = False  # each is turned by a rotation of its own
     draws_by_layer = False

@@ -33,7 +33,7 @@ class FlexLora(Method):
 class FloraNA(Method):
     """Finds the rank-r factors nearest to the ideal in closed form, balanced as ``A = √Σ_r V_rᵀ``, ``B = U_r √Σ_r``."""
 
-    idea = "Sends the rank-r factors nearest to the ideal update, with singular values shared evenly by A and B."
+    idea = "Sends the rank-r factors nearest to the ideal update; A and B share its singular values evenly."
     gauge_invariant = True
     mixed_ranks = True
 

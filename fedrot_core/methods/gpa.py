@@ -15,7 +15,10 @@ from fedrot_core.methods.base import Method, Outcome, RoundContext, ServerState,
     symbol="diamond",
 )
 class GeneralisedProcrustes(Method):
-    """Aligns every client's stack ``[A_k, B_kᵀ]`` to their mean, updates the mean, and repeats; in round 0 too."""
+    """Aligns every client's stack ``[A_k, B_kᵀ]`` to their mean, updates the mean, and repeats.
+
+    It needs no reference, so it works from round 0 on.
+    """
 
     idea = "The server turns all clients onto their common mean until it settles, then averages; needs no reference."
     gauge_invariant = True

@@ -81,7 +81,7 @@ def _effect(trace: Trace, round_index: int) -> str:
     when = "At the end" if round_index == trace.config.train.rounds - 1 else "So far"
     name = trace.task.score_name
     if abs(gain) <= 2:
-        verdict = f"alignment makes hardly any difference to {name}"
+        verdict = f"alignment makes hardly any difference to the {name}"
     else:
         verdict = f"alignment is {abs(gain)}\u00a0points {'ahead' if gain > 0 else 'behind'}"
     return (

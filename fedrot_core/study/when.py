@@ -82,7 +82,7 @@ SEARCHED: tuple[tuple[str, Mapping[str, Any]], ...] = (
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting to compare.
+    """One run of the map or of the search: a combination of settings under which both methods are compared.
 
     Attributes:
         name: its name in lists.

@@ -23,7 +23,8 @@ class View:
         layer: index of the selected layer.
         feature: which of the record's kept columns of A the latent arrows show.
         mode: "light" or "dark".
-        moving: rounds are changing by themselves, so figures leave out the frames that nobody could play.
+        moving: whether rounds change by themselves at present. Figures then have no animation frames, since
+            nobody could play them.
     """
 
     arm: str

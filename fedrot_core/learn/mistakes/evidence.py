@@ -196,7 +196,7 @@ def on_bench(mistake: Mistake, config: FederationConfig) -> list[Evidence]:
 
 
 def in_run(trace: Trace) -> list[Evidence]:
-    """What the first and the newest round of a run of both arms show; empty before both have a record."""
+    """What the first and the latest round of both runs, correct and faulty, show; empty until both have a record."""
     right, wrong = (trace.arm(card.name) for card in trace.arms)
     if not right or not wrong:
         return []
@@ -211,7 +211,7 @@ def in_run(trace: Trace) -> list[Evidence]:
         return (float(np.median(pairs)) if pairs.size else 0.0,)
 
     return [
-        row(f"{name} after the newest round", "share", lambda rs: (rs[-1].score,)),
+        row(f"{name} after the last round", "share", lambda rs: (rs[-1].score,)),
         row(f"{name} gained in round 0", "points", lambda rs: (100 * (rs[0].score - start),)),
         row("largest error in any round", "share", lambda rs: (max(float(r.errors.own[-1]) for r in rs),)),
         row("what a client sends, and receives, in round 0", "bytes", lambda rs: (rs[0].bytes_up, rs[0].bytes_down)),

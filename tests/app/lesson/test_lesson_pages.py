@@ -144,7 +144,7 @@ def test_a_link_brings_a_place_back(name: str) -> None:
         (lambda lesson: {"step": "99"}, "step must be in 1.."),
         (lambda lesson: {"step": "-1"}, "step must be in 1.."),
         (lambda lesson: {lesson.knobs[0].key: "nonsense"}, "was replaced by"),
-        (lambda lesson: {"colour": "red"}, "is not part of this lesson"),
+        (lambda lesson: {"colour": "red"}, "is not a setting of this page"),
     ],
 )
 def test_what_a_link_gets_wrong_is_told(query: Callable[[Lesson], dict[str, str]], told: str) -> None:
