@@ -12,6 +12,7 @@ if str(ROOT) not in sys.path:
 from app.navigation import HOME, NAME, sections  # noqa: E402
 from app.session import link  # noqa: E402
 
+st.set_page_config(page_icon="🧭", layout="wide", initial_sidebar_state="auto")
 page = st.navigation(
     {
         section: [
@@ -28,7 +29,6 @@ page = st.navigation(
     position="top",
     expanded=True,
 )
-title = page.title if page.title == NAME else f"{page.title} · {NAME}"
-st.set_page_config(page_title=title, page_icon="🧭", layout="wide", initial_sidebar_state="auto")
+st.set_page_config(page_title=page.title if page.title == NAME else f"{page.title} · {NAME}")
 link.arrive(page.url_path)
 page.run()

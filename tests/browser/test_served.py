@@ -19,5 +19,6 @@ def test_every_request_stays_below_the_base_path_and_figures_are_drawn(chromium:
         page.on("request", lambda request: asked.append(urlsplit(request.url)))
         open_lab(page, f"{url}/lab?rounds=3&steps=3&clients=4")
         expect(page.locator(".js-plotly-plot").first).to_be_visible()
+        expect(page).to_have_title("Lab · FedRot Lab")
         assert [u.geturl() for u in asked if u.scheme.startswith("http") and not u.path.startswith("/fed")] == []
         page.context.close()

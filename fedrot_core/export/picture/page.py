@@ -10,12 +10,12 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-POLICY = "default-src 'none'; script-src 'unsafe-inline'{}; style-src 'unsafe-inline'; img-src data: blob:"
-"""Content security policy, under which the file loads nothing from anywhere, apart from a script beside it that is
-named."""
+OWN = "script-src 'unsafe-inline'"
+POLICY = f"default-src 'none'; {OWN}; style-src 'unsafe-inline'; img-src data: blob:"
+"""Content security policy, under which a file loads nothing from anywhere."""
 
-BESIDE = " 'self' file:"
-"""What the policy adds to allow that script."""
+BESIDE = POLICY.replace(OWN, f"{OWN} 'self' file:")
+"""The same for a file that also runs a script which lies beside it."""
 
 STYLE = """
 body { margin: 0; background: PAPER; color: INK; font: 16px/1.45 Inter, Helvetica, Arial, sans-serif; }
@@ -75,14 +75,13 @@ def page(
     title = html.escape(_bare((layout.get("title") or {}).get("text") or "Figure"))
     turn = '<p><button id="turn" type="button">↻ Turn</button></p>' if spec.get("frames") else ""
     script = f'<script src="{html.escape(library)}"></script>' if library else f"<script>{get_plotlyjs()}</script>"
-    allowed = BESIDE if library else ""
     style = STYLE.replace("PAPER", paper).replace("INK", ink)
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{POLICY.format(allowed)}">
+<meta http-equiv="Content-Security-Policy" content="{BESIDE if library else POLICY}">
 <title>{title}</title>
 <style>{style}</style>
 </head>
