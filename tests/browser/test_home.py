@@ -23,7 +23,7 @@ def test_the_slider_and_play_work_without_the_server(page: Page, app_url: str) -
     picture.get_by_role("button", name="Play").click()
     expect(picture.get_by_role("button", name="Pause")).to_be_visible()
     expect(picture.get_by_role("button", name="Play")).to_be_visible()
-    expect(picture).to_contain_text("Angle between their frames: 0°")
+    expect(picture).to_contain_text("Angle between their frames: 90°")
 
 
 def test_it_moves_by_itself_once_and_comes_to_rest(open_page: Opened, app_url: str) -> None:

@@ -92,39 +92,36 @@ function build(parent, { positions, picture, rest, hues }) {
       + `if each client first turns onto one common frame, ${kept} is kept, and no extra number is sent.`;
   };
 
-  let timer = 0, step = 1;
+  const home = positions.findIndex((p) => p.degrees >= rest);
+  let timer = 0;
   const stop = () => {
     clearInterval(timer);
     timer = 0;
     play.textContent = "▶ Play";
     settle();
   };
-  const move = (until) => {
+  const move = () => {  // to the end and back to rest
+    let step = 1;
     play.textContent = "❚❚ Pause";
     clearInterval(timer);
     timer = setInterval(() => {
       const n = slider.valueAsNumber + step;
       if (n >= positions.length - 1) step = -1;
-      if (n <= 0) step = 1;
-      show(Math.min(positions.length - 1, Math.max(0, n)));
-      if (until(n)) stop();
+      show(Math.min(positions.length - 1, n));
+      if (step < 0 && n <= home) stop();
     }, 1000 / FRAMES_A_SECOND);
   };
   play.onclick = () => {
     if (timer) stop();
-    else move((n) => n <= 0);
+    else move();
   };
   slider.oninput = () => { if (timer) stop(); show(slider.valueAsNumber); settle(); };
 
-  const home = positions.findIndex((p) => p.degrees >= rest);
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   show(still ? home : 0);
   stop();
   parent.replaceChildren(root);
-  if (!still) {  // once to the end and back to rest, so that the first look sees what turning does
-    let far = false;
-    move((n) => { far ||= n >= positions.length - 1; return far && n <= home; });
-  }
+  if (!still) move();  // once, so that the first look sees what turning does
   return () => clearInterval(timer);
 }
 
