@@ -18,8 +18,8 @@ from app.session.parts import mine
 
 MISSING = object()
 
-LONGEST = 400
-"""Characters of a key or value in a link; nothing that the app writes is as long. What is longer is cut, and told."""
+LONGEST = 800
+"""Characters of a key or value in a link; nothing that the app writes is longer. What is longer is cut, and told."""
 
 TRACKERS = re.compile(r"utm_\w+|fbclid|gclid|dclid|msclkid|twclid|igshid|mc_[ce]id")
 """What other sites add to links that are shared there."""

@@ -140,7 +140,7 @@ def table(findings: Findings) -> None:
 def open_one(findings: Findings) -> None:
     """Any setting of the map by keyboard: pick it, read it, open it in the lab."""
     names = {f.setting.name: f for f in findings.mapped}
-    if "when_setting" not in st.session_state and all(f.cell.known for f in findings.mapped):
+    if st.session_state.get("when_setting") not in names and all(f.cell.known for f in findings.mapped):
         st.session_state["when_setting"] = max(names, key=lambda name: abs(names[name].cell.gain))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="when_open"):
         chosen = names[st.selectbox("A setting of the map", list(names), key="when_setting", width=250)]

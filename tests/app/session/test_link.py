@@ -10,7 +10,12 @@ from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
 from app.session.link import LONGEST
+from app.session.query import Selection, to_query
 from app.widgets.text import plain
+from fedrot_core.config import FederationConfig
+from fedrot_core.export.run.link_check import link_check
+from fedrot_core.federation import Federation
+from fedrot_core.methods import METHODS
 from tests import ROOT
 from tests.app.sessions import config_of
 
@@ -134,3 +139,10 @@ def test_nothing_in_a_link_becomes_markup(page: str) -> None:
     assert not at.exception
     (told,) = [warning.value for warning in at.warning if "Log in" in warning.value]
     assert plain("[Log in](http://x.example)") in told
+
+
+def test_the_longest_link_of_ours_is_not_cut() -> None:
+    small = {"task": "teacher", "clients": 3, "rounds": 1, "steps": 1, "frames": "trained", "arms": tuple(METHODS)}
+    trace = Federation(FederationConfig().with_values(small)).run()
+    selection = Selection(compare=tuple(METHODS), check=link_check(trace))
+    assert max(map(len, to_query(trace.config, selection).values())) <= LONGEST
