@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.session.link import LONGEST, unknown
+from app.session.link import unknown
 from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.errors import ConfigError
 from fedrot_core.figures import FIGURES
@@ -160,10 +160,7 @@ def _selection(query: Mapping[str, str], config: FederationConfig) -> tuple[Sele
                 what = ", ".join(repr(n) for n in unknown)
                 rest = "left out" if known else "replaced by the default methods"
                 problems.append(f"{key} must name methods among {', '.join(METHODS)}; the link's {what} was {rest}.")
-    if len(query.get(CHECK, "")) > LONGEST:
-        problems.append(f"check must have at most {LONGEST} characters; the link's was left out.")
-    else:
-        chosen[CHECK] = query.get(CHECK, "")
+    chosen[CHECK] = query.get(CHECK, "")
     return Selection(**chosen), problems
 
 
