@@ -11,6 +11,9 @@ SEEN = """
 new MutationObserver(() => {
   const said = document.querySelector(".fedrot-moving label span")?.textContent;
   if (said) (window.angles ??= new Set()).add(said);
+  const kept = [...document.querySelectorAll(".fedrot-moving b")].map((b) => b.textContent);
+  const told = document.querySelector(".fedrot-moving .sentence")?.textContent;
+  if (said && !kept.every((share) => told.includes(share))) window.stale = `${said}: ${kept} but ${told}`;
 }).observe(document, { subtree: true, childList: true, characterData: true });
 """
 """Notes every angle that the page has shown, however long the test looks away."""
@@ -41,3 +44,4 @@ def test_it_moves_by_itself_once_and_comes_to_rest(open_page: Opened, app_url: s
     picture = page.locator(".fedrot-moving")
     expect(picture).to_contain_text("Angle between their frames: 90°")
     expect(picture.get_by_role("button", name="Play")).to_be_visible()
+    assert page.evaluate("window.stale") is None

@@ -73,6 +73,8 @@ function build(parent, { positions, picture, rest, hues }) {
   const sentence = html("p", { className: "sentence" }, root);
   sentence.setAttribute("role", "status");
 
+  const home = positions.findIndex((p) => p.degrees >= rest);
+  let timer = 0;
   const show = (n) => {
     const now = positions[n];
     slider.value = n;
@@ -85,20 +87,16 @@ function build(parent, { positions, picture, rest, hues }) {
     held.words.textContent = "Each holds the same update: this F.";
     const words = now.kept.map((share, k) => `keeps <b style="color:${k ? hues.aligned : hues.naive}">${percent(share)}</b> of the update`);
     [naive.words.innerHTML, aligned.words.innerHTML] = words;
-  };
-  const settle = () => {
-    const [lost, kept] = positions[slider.valueAsNumber].kept.map(percent);
+    const [lost, kept] = now.kept.map(percent);
+    sentence.setAttribute("aria-live", timer ? "off" : "polite");  // a reader is told where it rests, not every step
     sentence.textContent = `Both clients learned the same update, in frames turned apart. A server that averages what they send keeps ${lost} of it; `
       + `if each client first turns onto one common frame, ${kept} is kept, and no extra number is sent.`;
   };
-
-  const home = positions.findIndex((p) => p.degrees >= rest);
-  let timer = 0;
   const stop = () => {
     clearInterval(timer);
     timer = 0;
     play.textContent = "▶ Play";
-    settle();
+    show(slider.valueAsNumber);
   };
   const move = () => {  // to the end and back to rest
     let step = 1;
@@ -115,10 +113,10 @@ function build(parent, { positions, picture, rest, hues }) {
     if (timer) stop();
     else move();
   };
-  slider.oninput = () => { if (timer) stop(); show(slider.valueAsNumber); settle(); };
+  slider.oninput = () => { if (timer) stop(); show(slider.valueAsNumber); };
 
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  show(still ? home : 0);
+  slider.value = still ? home : 0;
   stop();
   parent.replaceChildren(root);
   if (!still) move();  // once, so that the first look sees what turning does
