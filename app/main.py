@@ -1,16 +1,9 @@
-"""Path, page config and navigation."""
-
-import sys
-from pathlib import Path
+"""Page config and navigation."""
 
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from app.navigation import HOME, NAME, sections  # noqa: E402
-from app.session import link  # noqa: E402
+from app.navigation import HOME, NAME, sections
+from app.session import link
 
 st.set_page_config(page_icon="🧭", layout="wide", initial_sidebar_state="auto")
 page = st.navigation(

@@ -1,11 +1,19 @@
 """Entry of ``streamlit run app``: serves ``main.py`` and, beside it, Plotly's own plotly.js for the live figures."""
 
+import sys
 from pathlib import Path
 
 import plotly
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from app.first_paint import FirstPaint  # noqa: E402
 
 base = str(st.get_option("server.baseUrlPath")).strip("/")
 app = st.App(
@@ -16,4 +24,5 @@ app = st.App(
             StaticFiles(directory=Path(plotly.__file__).parent / "package_data"),
         )
     ],
+    middleware=[Middleware(FirstPaint)],
 )

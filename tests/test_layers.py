@@ -90,6 +90,7 @@ RANKS: dict[int, tuple[str, ...]] = {
     18: (
         "app",
         "app.jobs",
+        "app.first_paint",
         "app.navigation",
     ),
     19: ("app.session",),

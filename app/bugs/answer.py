@@ -54,4 +54,4 @@ def answer(mistake: Mistake) -> None:
         ("What gives it away", html.escape(mistake.tell)),
     )
     body = "".join(f"<div><dt>{html.escape(term)}</dt><dd>{text}</dd></div>" for term, text in parts)
-    st.html(f'<dl class="fedrot-answer">{body}</dl>')
+    st.html(f'<dl class="fedrot-facts">{body}</dl>')

@@ -19,6 +19,7 @@ from app.widgets.text import plain
 from fedrot_core.figures import View
 from fedrot_core.learn.mistakes.evidence import method_note
 from fedrot_core.trace import Trace
+from fedrot_core.wording import counted
 
 MODES = {"explore": "Look at each", "play": "Find the hidden one"}
 POLL_SECONDS = 0.2
@@ -26,7 +27,7 @@ POLL_SECONDS = 0.2
 
 def page() -> None:
     """The whole page."""
-    with frame(f"Spot the bug: {len(TITLES)} mistakes found in public code", LINK, ["evidence"]):
+    with frame(f"Spot the bug: {len(TITLES)} mistakes found in public code", LINK):
         _what_to_show()
     job = bugs.watched_job()
     job.wait_for_rounds(1, timeout=0.25)
@@ -59,16 +60,9 @@ def stage(job: RunJob) -> None:
     """Run, figures, evidence and answer; redrawn alone while the run streams."""
     scene = LINK.place
     job.seen_by(session_id())
-    if job.error:
-        st.error(plain(job.error))
     trace = job.trace()
-    if not job.finished.is_set():
-        with st.container(horizontal=True, vertical_alignment="center"):
-            done, total = 0 if trace is None else trace.rounds_done, job.config.train.rounds
-            st.progress(done / total, f"Round {min(done + 1, total)} of {total} …", width=280)
-            st.button("Cancel", icon=":material/close:", on_click=job.cancel)
-    elif job.cancelled:
-        st.caption("Cancelled. Choose another mistake or case to run again.")
+    with st.container(key="progress_bug"):  # always there, so that nothing below moves when the run ends
+        _progress(job, 0 if trace is None else trace.rounds_done)
     if scene.case is not None:
         guess(scene, scene.case)
     if answer_is_open(scene):
@@ -76,6 +70,21 @@ def stage(job: RunJob) -> None:
     if trace is not None:
         show(trace, scene)
         job.painted()
+
+
+def _progress(job: RunJob, done: int) -> None:
+    """How far the run is, with a way to end it; then how it ended."""
+    total = job.config.train.rounds
+    if job.error:
+        st.error(plain(job.error))
+    elif not job.finished.is_set():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(done / total, f"Round {min(done + 1, total)} of {total} …", width=280)
+            st.button("Cancel", icon=":material/close:", on_click=job.cancel)
+    elif job.cancelled:
+        st.caption("Cancelled. Choose another mistake or case to run again.")
+    else:
+        st.caption(f"{counted(done, 'round')} of each copy, done.")
 
 
 def show(trace: Trace, scene: bugs.Scene) -> None:

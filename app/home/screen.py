@@ -11,7 +11,6 @@ from app.session import link
 from app.session.parts import session_id
 from app.session.query import KEYS
 from app.widgets.live_figure import data_dialog, figure_card
-from app.widgets.page import styles
 from app.widgets.terms import explained, rich, theme_mode
 from fedrot_core.config import FederationConfig
 from fedrot_core.figures import View
@@ -57,7 +56,6 @@ def page() -> None:
     if KEYS & shared.keys():  # a run that was shared when the lab stood at the root
         st.switch_page("../pages/01_lab.py", query_params=shared)
     link.show({})
-    styles("lesson", "home")
     st.html('<h1 class="fedrot-title">See what averaging does to federated LoRA</h1>')
     st.html(f'<p class="fedrot-prose fedrot-wide">{rich(WHAT)}</p>')
     moving_picture()

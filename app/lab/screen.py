@@ -33,7 +33,7 @@ TABS = tuple(name for name in FIGURES if name not in (HERO, *BESIDE))
 
 def page() -> None:
     """The whole page."""
-    with frame("Naive and aligned averaging of LoRA clients", state.LINK, ["gauge"]):
+    with frame("Naive and aligned averaging of LoRA clients", state.LINK):
         preset_row()
     with st.sidebar:
         taken_away = st.container()

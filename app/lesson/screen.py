@@ -15,7 +15,7 @@ from app.session import link
 from app.session.lesson_place import link_of
 from app.session.parts import mine
 from app.widgets.live_figure import ask_table, chart, numbers_dialog, table_wanted
-from app.widgets.page import component, follow, styles, title, warn
+from app.widgets.page import component, follow, presenting, title, warn
 from app.widgets.terms import rich, theme_mode
 from app.widgets.text import plain
 from fedrot_core.errors import FedRotError
@@ -36,7 +36,8 @@ def page(name: str) -> None:
     lesson, place = LESSONS[name], link_of(name)
     place.follow()
     present = place.place.present
-    styles("lesson", *(["present"] if present else []))
+    if present:
+        presenting()
     warn(place.problems)
 
     def stage() -> None:

@@ -11,7 +11,7 @@ from app.widgets.page import follow, frame
 
 def page() -> None:
     """The whole page."""
-    with frame("Lecture pack", state.LINK, ["lesson"]):
+    with frame("Lecture pack", state.LINK):
         pass
     st.html(f'<p class="fedrot-prose fedrot-wide">One zip for a lecture, with current numbers: {CONTENTS}</p>')
     with st.container(border=True, width=900, key="pack_card"):

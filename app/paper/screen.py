@@ -21,7 +21,7 @@ SWEEP = "paper"
 
 def page() -> None:
     """The whole page."""
-    with frame("Paper card: the paper's numbers beside ours", LINK, ["evidence"]):
+    with frame("Paper card: the paper's numbers beside ours", LINK):
         frames_choice()
     planned = plan(LINK.place.settings, LINK.place.seeds)
     followed(SWEEP, planned.configs)

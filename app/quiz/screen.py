@@ -14,7 +14,7 @@ from app.widgets.page import frame
 
 def page() -> None:
     """The whole page."""
-    with frame("Quiz", LINK, ["lesson"], key="lesson_head", gap="small"):
+    with frame("Quiz", LINK, key="lesson_head", gap="small"):
         place, titles = LINK.place, topic_titles()
         link.give("quiz_topic", place.topic)
         st.selectbox(

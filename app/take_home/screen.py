@@ -18,7 +18,7 @@ PLACE: link.Link[None] = link.Link(
 
 def page() -> None:
     """The whole page."""
-    with frame("Take-home page", PLACE, sheets=["lesson"]):
+    with frame("Take-home page", PLACE):
         pass
     st.html(
         f'<p class="fedrot-prose fedrot-wide">One HTML file with a lesson of {len(STEPS)}\u00a0steps and sliders over '

@@ -1,4 +1,4 @@
-"""The frame of every page: its link followed, its style sheets, its heading, and what was wrong, escaped once."""
+"""The frame of every page: its link followed, its heading, and what was wrong, escaped once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from app.first_paint import PRESENTING
 from app.session.link import Link
 from app.widgets.text import plain
 
@@ -19,19 +20,16 @@ HERE = Path(__file__).parent
 
 @contextmanager
 def frame(
-    heading: str, link: Link[Any] | None = None, sheets: Iterable[str] = (), key: str = "head",
-    gap: Literal["small", "medium"] = "medium",
-) -> Iterator[None]:  # fmt: skip
+    heading: str, link: Link[Any] | None = None, key: str = "head", gap: Literal["small", "medium"] = "medium"
+) -> Iterator[None]:
     """The top of a page. What is drawn inside stands beside the heading.
 
     Args:
         link: of the page's place; it is followed first.
-        sheets: names of style sheets besides the common one.
         key: of the heading's row, for its style; gap: between what stands in it.
     """
     if link is not None:
         link.follow()
-    styles(*sheets)
     with st.container(horizontal=True, vertical_alignment="center", gap=gap, key=key):
         title(heading)
         yield
@@ -39,10 +37,9 @@ def frame(
         warn(link.problems)
 
 
-def styles(*sheets: str) -> None:
-    """The common style sheet, then these."""
-    for sheet in ("style", *sheets):
-        st.html(HERE / "sheets" / f"{sheet}.css")
+def presenting() -> None:
+    """Make the page one for a room. All other style sheets come with the page itself, before its first paint."""
+    st.html(PRESENTING)
 
 
 def title(heading: str) -> None:

@@ -1,0 +1,1 @@
+"""Walks through the whole app in Chromium and looks at everything on the screen."""
