@@ -58,7 +58,8 @@ def stage(job: RunJob) -> None:
     if job.error:
         st.error(plain(job.error))
     elif trace is None:
-        st.info("The first round is being computed.")
+        with st.container(key="awaited"):
+            st.info("The first round is being computed.")
     else:
         mind.trace = trace
         show(trace, job)

@@ -273,7 +273,7 @@ class AlignmentConfig(Section):
         "side",
         "Factor matched",
         "Which factor is matched to the reference. The other factor is turned with it.",
-        choices={"alternate": "alternate (odd rounds A, even rounds B)", "A": "A only", "B": "B only"},
+        choices={"alternate": "A in odd, B in even rounds", "A": "A only", "B": "B only"},
     )
 
 

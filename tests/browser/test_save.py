@@ -13,7 +13,7 @@ from fedrot_core.export.picture.files import write_figure
 from fedrot_core.figures.kit.theme import base_figure
 from tests.browser.conftest import wired_page
 from tests.browser.lab_driver import figure_title, figure_version, leaves, open_lab, settled, turn_the_lights
-from tests.browser.test_accessibility import serious
+from tests.browser.walk.look import serious
 
 
 def ask_to_save(page: Page, name: str) -> None:

@@ -57,6 +57,7 @@
 
   const wire = (window.__wire = {
     unanswered: false,
+    asked: 0, // requests that somebody's act has led to
     clocks: new Set(), // fragments that run again by themselves
     restful: 0, // frames in a row in which the page was at rest, counted by who waits for that
     held: null,
@@ -93,7 +94,10 @@
     }
 
     send(data) {
-      if (values(data, RERUN).length && !values(data, RERUN, BY_CLOCK)[0]) wire.unanswered = true;
+      if (values(data, RERUN).length && !values(data, RERUN, BY_CLOCK)[0]) {
+        wire.unanswered = true;
+        wire.asked += 1;
+      }
       super.send(data);
     }
   };

@@ -2,7 +2,7 @@
    about. It appears as a whole once a run of the page has ended and all that came with it is drawn. */
 (() => {
   const root = document.documentElement;
-  const UNDRAWN_MS = 5000; // longest wait for a chart once everything else is there: it may never come
+  const UNDRAWN_MS = 5000; // longest wait for charts once everything else is there: they may take long, or never come
 
   root.classList.add("fedrot-opening");
   let [still, ended] = [0, null];
@@ -12,7 +12,7 @@
       && !seen('[data-testid="stSkeleton"], [data-testid="stAppSkeleton"]');
     ended = built ? (ended ?? performance.now()) : null;
     const charts = [...document.querySelectorAll('[class*="st-key-figure_"]')];
-    const ready = charts.every((chart) => chart.querySelector(".plot[data-version]")) && !seen('[aria-busy="true"]');
+    const ready = charts.every((chart) => chart.querySelector(".plot[data-version]")) && !seen('[aria-busy="true"], .st-key-awaited');
     const drawn = built && (ready || performance.now() - ended > UNDRAWN_MS);
     still = drawn ? still + 1 : 0;
     if (still > 2) root.classList.remove("fedrot-opening");

@@ -11,7 +11,7 @@ from fedrot_core.methods.fedex import FedEx
 
 @mistake(
     "mixed_weights",
-    title="Weighted products are mixed with unweighted means",
+    title="Products are weighted, means are not",
     method="fedex",
     right="E = Σ wₖ Bₖ Aₖ − B̄ Ā,  B̄ = Σ wₖ Bₖ,  Ā = Σ wₖ Aₖ",
     wrong="E = Σ wₖ Bₖ Aₖ − B̂ Â,  B̂ = Σ Bₖ / K,  Â = Σ Aₖ / K",

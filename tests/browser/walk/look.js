@@ -118,6 +118,9 @@
     return over > SLACK ? ["cut by the window", over] : null;
   }
 
+  /* What lies over the page, if something is part of it: the bar that the page scrolls under, an explained term. */
+  const above = (e) => e.closest(`[data-testid="stHeader"], .fedrot-tip`);
+
   /* Whether two convex shapes share more than a hair: no line parts them. */
   function overlap(a, b) {
     const axes = [a, b].flatMap((s) => [0, 1].map((n) => [s[n + 1][0] - s[n][0], s[n + 1][1] - s[n][1]]));
@@ -152,7 +155,8 @@
     words(e.getAttribute("aria-label") || (e.labels?.[0]?.textContent ?? "") || e.textContent.replace(/\b[a-z]+(_[a-z]+)+\b/g, "") || e.title || "");
 
   window.__look = {
-    shift: 0,
+    shift: 0, // layout shift since the page was opened
+    taken: false, // whether somebody has kept the last key from doing what it does by itself
 
     faults(touch) {
       const root = stage();
@@ -167,7 +171,7 @@
         .flatMap((t) => t.lines.map((line) => ({ ...t, line, r: bounds(line) })));
       lines.forEach((a, n) => {
         for (const b of lines.slice(n + 1)) {
-          if (a.e === b.e || a.e.contains(b.e) || b.e.contains(a.e)) continue;
+          if (a.e === b.e || a.e.contains(b.e) || b.e.contains(a.e) || above(a.e) !== above(b.e)) continue;
           const apart = a.r.right < b.r.left || b.r.right < a.r.left || a.r.bottom < b.r.top || b.r.bottom < a.r.top;
           if (!apart && overlap(a.line, b.line)) found.push(`${quoted(a.text)} and ${quoted(b.text)} overlap`);
         }
@@ -202,17 +206,9 @@
       const more = [...root.querySelectorAll('label, legend, h1, h2, h3, [data-testid="stWidgetLabel"], [role="group"], [role="radiogroup"]')];
       return [...new Set([...targets(root).map(([e]) => named(e)), ...[...root.querySelectorAll("button[disabled]"), ...more].map(named)])].filter(Boolean);
     },
-
-    /* Whether somebody listens to a key: its press is taken, or answered by a request. */
-    async answers(key) {
-      const before = document.documentElement.innerHTML.length;
-      const event = new KeyboardEvent("keydown", { key, code: key === " " ? "Space" : key, bubbles: true, cancelable: true });
-      document.body.dispatchEvent(event);
-      await new Promise((go) => setTimeout(go));
-      return event.defaultPrevented || window.__wire.unanswered || document.documentElement.innerHTML.length !== before;
-    },
   };
 
+  addEventListener("keydown", (event) => (window.__look.taken = event.defaultPrevented));
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
       if (entry.hadRecentInput) continue;
