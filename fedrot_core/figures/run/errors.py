@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from fedrot_core.figures.kit.base import View, figure
 from fedrot_core.figures.kit.error_axis import error_axis
 from fedrot_core.figures.kit.layout import end_of_line, fitting, labelled, markers, round_axis, waiting
+from fedrot_core.figures.kit.numbers import hover, percents
 from fedrot_core.figures.kit.theme import MUTED, base_figure, colour
 from fedrot_core.figures.run.learning import latest
 from fedrot_core.trace import Trace
@@ -66,12 +67,12 @@ def errors(trace: Trace, view: View) -> go.Figure:
         fig.add_scatter(
             x=x, y=[v if v > ROUNDING else None for v in floor], mode="lines", name=f"{card.label}: rank-r floor",
             line={"color": hue, "width": 1.5, "dash": "1px,3px"}, uid=f"floor-{card.name}", showlegend=False,
-            hovertemplate=f"{card.label}, rank-r floor, round %{{x}}: %{{y:.2%}}<extra></extra>",
+            **hover(f"{card.label}, rank-r floor, round %{{x}}: %{{hovertext}}", percents(floor)),
         )  # fmt: skip
         fig.add_scatter(
             x=x, y=[v if v > ROUNDING else axis.edge for v in own], name=card.label, uid=card.name,
-            customdata=[percent(v) for v in own], meta={"round": True},
-            hovertemplate=f"{card.label}, round %{{x}}: %{{customdata}}<extra></extra>", **markers(card, mode, rounds),
+            meta={"round": True},
+            **hover(f"{card.label}, round %{{x}}: %{{hovertext}}", percents(own)), **markers(card, mode, rounds),
         )  # fmt: skip
         if records:
             value = "exactly 0" if own[-1] <= ROUNDING else percent(own[-1])

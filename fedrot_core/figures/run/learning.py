@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import View, figure
 from fedrot_core.figures.kit.layout import end_of_line, fitting, labelled, markers, round_axis, waiting
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents
 from fedrot_core.figures.kit.theme import INK, MUTED, base_figure, colour
 from fedrot_core.records import RoundRecord
 from fedrot_core.trace import ArmCard, Trace
@@ -51,7 +52,7 @@ def learning(trace: Trace, view: View) -> go.Figure:
     layout = round_axis(trace, view, now[0][1])
     fig = base_figure(
         mode, title, alt, **layout,
-        yaxis={"title": {"text": name}, "range": [0, 1], "tickformat": ".0%", "dtick": 0.25, "fixedrange": True},
+        yaxis={"title": {"text": name}, "range": [0, 1], **percent_ticks(0, 1, 0.25), "fixedrange": True},
     )  # fmt: skip
     rounds = trace.config.train.rounds
     fig.add_scatter(
@@ -63,7 +64,8 @@ def learning(trace: Trace, view: View) -> go.Figure:
         mode="lines+markers" if len(trace.centralised) == 1 else "lines", name="centralised",
         marker={"symbol": "line-ew-open", "size": 9, "color": INK[mode]},
         line={"color": INK[mode], "width": 2, "dash": "dot"}, uid="centralised",
-        hovertemplate="centralised, round %{x}: %{y:.1%}<extra></extra>", meta={"round": True},
+        **hover("centralised, round %{x}: %{hovertext}", percents([c.score for c in trace.centralised])),
+        meta={"round": True},
     )  # fmt: skip
     stopped = {s.arm for s in trace.stopped}
     ends: list[tuple[float, str, str, str]] = []
@@ -71,7 +73,8 @@ def learning(trace: Trace, view: View) -> go.Figure:
         records = trace.arm(card.name)
         fig.add_scatter(
             x=[r.round_index for r in records], y=[r.score for r in records], name=card.label, uid=card.name,
-            hovertemplate=f"{card.label}, round %{{x}}: %{{y:.1%}}<extra></extra>", meta={"round": True},
+            **hover(f"{card.label}, round %{{x}}: %{{hovertext}}", percents([r.score for r in records])),
+            meta={"round": True},
             **markers(card, mode, rounds),
         )  # fmt: skip
         if records:

@@ -12,6 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import end_of_line, fitting
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents
 from fedrot_core.figures.kit.theme import FONT, GHOST, INK, MUTED, base_figure, colour
 from fedrot_core.figures.study.comparison_kit import (
     CompareView,
@@ -74,10 +75,10 @@ def learning_grid(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
         )  # fmt: skip
         fig.add_scatter(
             x=x, y=with_gaps(ceiling), mode="lines", name="centralised", line={"color": INK[mode], "width": 1.5,
-            "dash": "dot"}, hovertemplate="centralised, round %{x}: %{y:.1%}<extra></extra>",
+            "dash": "dot"}, **hover("centralised, round %{x}: %{hovertext}", percents(ceiling)),
             meta={} if n == 1 else {"ghost": True}, uid=f"centralised-{card.name}", **axes,
         )  # fmt: skip
-        banded_line(fig, card, s.scores, x, mode, "%{y:.1%}", axes)
+        banded_line(fig, card, s.scores, x, mode, axes)
     return fig
 
 
@@ -118,7 +119,7 @@ def _panels(
             **({"matches": "x"} if n else {}),
         }  # fmt: skip
         layout[f"yaxis{n + 1 if n else ''}"] = {
-            "domain": domain_y, "anchor": x, "range": [0, 1], "tickformat": ".0%", "dtick": 0.25 if most > 2 else 0.5,
+            "domain": domain_y, "anchor": x, "range": [0, 1], **percent_ticks(0, 1, 0.25 if most > 2 else 0.5),
             "fixedrange": True, "showticklabels": outer, "ticks": "outside" if outer else "",
             **({"matches": "y"} if n else {}),
         }  # fmt: skip

@@ -239,7 +239,6 @@ register(
             ),
             Step(
                 title="Two clients, two frames",
-                wide=True,
                 text="Two [[client|clients]] hold the same [[update]]. Client 1 wrote it in a "
                 "[[frame]] turned by [[theta]], so its arrows, the columns of [[A]], point in other directions.",
                 do="Predict, then drag the angle.",
@@ -334,7 +333,6 @@ register(
             ),
             Step(
                 title="Spin a client",
-                wide=True,
                 text="These four [[client|clients]] were really trained, so their "
                 "[[update|updates]] differ a little. A secret [[rotation]] spins one of them.",
                 do="Predict, then spin the client again and again.",

@@ -336,7 +336,6 @@ register(
             ),
             Step(
                 title="Keep the turn, drop the stretch",
-                wide=True,
                 text="The [[svd]] splits [[S]] into a turn, a stretch and a turn. A [[client]] may "
                 "only turn: a stretch would change its [[update]].",
                 do="Predict, then check it with the numbers below the figure.",
@@ -384,7 +383,6 @@ register(
             ),
             Step(
                 title="Turn only part of the way",
-                wide=True,
                 text="A soft turn goes part of the way: it mixes no turn with the full [[R]] by "
                 "[[lambda]] and takes the nearest [[rotation]].",
                 do="Draw, lock in, then move both sliders.",
@@ -411,7 +409,6 @@ register(
             ),
             Step(
                 title="The cliff at half a turn",
-                wide=True,
                 text="Let the full turn [[R]] be half a turn, 180°. No turn and [[R]] then point "
                 "in opposite directions.",
                 do="Predict, then press Play.",
