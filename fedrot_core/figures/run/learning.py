@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import View, figure
-from fedrot_core.figures.kit.layout import end_of_line, fitting, labelled, markers, round_axis, waiting
+from fedrot_core.figures.kit.layout import end_of_line, ends_of_round, fitting, labelled, markers, round_axis, waiting
 from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents
 from fedrot_core.figures.kit.theme import INK, MUTED, base_figure, colour
 from fedrot_core.records import RoundRecord
@@ -40,7 +40,11 @@ def learning(trace: Trace, view: View) -> go.Figure:
     if len(ranked) == 1:
         title = f"{best.label} reaches {percent(first.score)} by round {shown}{top}"
     elif percent(first.score) == percent(last.score):
-        title = f"All are at {percent(first.score)} in round {shown}{top}"
+        title = f"Round {shown}: all {len(ranked)} methods are at {percent(first.score)}{top}"
+    elif len(ranked) > 2:
+        span = f"{len(ranked)} methods from {percent(last.score)} to {percent(first.score)}"
+        best_of = f"{span}, the best {best.label}"
+        title = fitting(f"Round {shown}: {best_of}{top}", f"Round {shown}: {span}{top}")
     else:
         both = f"{best.label} {percent(first.score)}, {worst.label} {percent(last.score)}"
         title = fitting(
@@ -82,4 +86,4 @@ def learning(trace: Trace, view: View) -> go.Figure:
             ends.append((records[-1].score, percent(records[-1].score), label, colour(card, mode)))
     if trace.centralised:
         ends.append((trace.centralised[-1].score, percent(trace.centralised[-1].score), "centralised", INK[mode]))
-    return labelled(fig, ends, mode)
+    return ends_of_round(labelled(fig, ends, mode), trace.rounds_done - 1, shown, mode)

@@ -36,6 +36,12 @@ def error_curves(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
     over = over_seeds(runs, view)
     if high.exact:
         title = f"{'All of these methods are' if len(ranked) > 1 else f'{high_card.label} is'} exact, {over}"
+    elif len(ranked) > 2:
+        span = f"{percent(final(low.errors))} to {percent(final(high.errors))}"
+        others = f"{len(ranked)} methods from {span}"
+        if exact:
+            others = f"{len(exact)} of {len(ranked)} methods exact, the others {span}"
+        title = f"Relative error: {others}, {over}"
     else:
         worst = f"Relative error: {high_card.label} {percent(final(high.errors))}"
         least = f"{low_card.label} {percent(final(low.errors))}" if low is not high else ""

@@ -44,8 +44,12 @@ def learning_grid(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
     (best, first), (worst, last) = ranked[0], ranked[-1]
     top, bottom = percent(final(first.scores)), percent(final(last.scores))
     over = over_seeds(runs, view)
-    if len(ranked) == 1 or final(first.scores) - final(last.scores) < 0.005:
-        title = f"{best.label if len(ranked) == 1 else 'Every method'} ends at {top}, {over}"
+    if len(ranked) == 1 or top == bottom:
+        who = f"{best.label} ends" if len(ranked) == 1 else f"All {len(ranked)} methods end"
+        title = f"{who} at {top}, {over}"
+    elif len(ranked) > 2:
+        span = f"{len(ranked)} methods end from {bottom} to {top}"
+        title = fitting(f"{span}, the best is {best.label}, {over}", f"{span}, {over}")
     else:
         title = fitting(
             f"{best.label} ends at {top}, {worst.label} at {bottom}, {over}", f"Best {top}, worst {bottom}, {over}"

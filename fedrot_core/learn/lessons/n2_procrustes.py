@@ -301,7 +301,7 @@ register(
                 title="Turn it by hand",
                 text="A [[client]]'s columns of [[A]] resemble those of the [[reference]], the "
                 "server's last average, but differ in [[frame]] and scale. Dotted lines show the [[misfit]].",
-                do="Turn the client by hand until it fits, then predict.",
+                do="Turn the client with “Your hand” until it fits, then predict.",
                 predict=Estimate(
                     "By which angle must the client be turned?",
                     HAND_ANGLES[0],
@@ -338,7 +338,7 @@ register(
                 title="Keep the turn, drop the stretch",
                 text="The [[svd]] splits [[S]] into a turn, a stretch and a turn. A [[client]] may "
                 "only turn: a stretch would change its [[update]].",
-                do="Predict, then check it with the numbers below the figure.",
+                do="Predict, then check it under “The numbers, worked out”.",
                 predict=Choice(
                     "How does the cross matrix become a pure turn?",
                     ("Set both stretches to 1", "Set the smaller stretch to 0", "Leave out the last turn"),
@@ -430,7 +430,7 @@ register(
             Step(
                 title="Turn every client, then average",
                 text="Every [[client]] turns onto the [[reference]]; then the [[server]] averages.",
-                do="Predict, then allow reflections.",
+                do="Predict, then allow “rotations and reflections”.",
                 predict=Estimate(
                     "How large is the average's relative error once every client is turned?",
                     0,
