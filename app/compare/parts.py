@@ -141,7 +141,7 @@ def results_table(shown: Comparison, finished: bool) -> None:
                 "computed, perhaps earlier and on another machine; local training, the same for all, is not included"),
             "stopped": columns.TextColumn("Stopped?", help="Number of seeds on which the method ended early"),
             "trains": columns.TextColumn("Trains"),
-            "sends": columns.TextColumn("Sends"),
+            "sends": columns.TextColumn("Sends", width="large"),
             "paper": columns.TextColumn("Source"),
         },
     )  # fmt: skip

@@ -74,8 +74,7 @@ def show(trace: Trace, job: RunJob) -> None:
     record = trace.at(view.arm, round_index)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="transport"):
         transport(trace, job)
-        if record is not None:
-            selectors(trace, view, record)
+        selectors(trace, view, record)
         run_status(trace, job)
     came_out_again(job)
     for trouble in job.troubles:

@@ -22,12 +22,18 @@ def pick(kind: str, value: int) -> None:
         state.select(round_index=value)
 
 
-def selectors(trace: Trace, view: View, record: RoundRecord) -> None:
-    """Arm, layer, input column and client, behind one button that says what is selected."""
+def selectors(trace: Trace, view: View, record: RoundRecord | None) -> None:
+    """Arm, layer, input column and client, behind one button that says what is selected.
+
+    Args:
+        record: of the selected arm; without one, as of an arm that stopped at once, only another arm can be chosen.
+    """
     labels = {card.name: card.label for card in trace.arms}
     now = f"{labels[view.arm]} · {trace.task.layers[view.layer]} · client {view.client}"
     with st.popover(now, icon=":material/tune:", key="selectors", help="Choose what the figures show"):
         _one_of("Clients of which method", "arm", list(labels), view.arm, labels)
+        if record is None:
+            return
         layers = dict(enumerate(trace.task.layers))
         if len(layers) > 1:
             _one_of("Layer", "layer", list(layers), view.layer, layers)

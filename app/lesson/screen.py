@@ -70,7 +70,7 @@ def _stage(lesson: Lesson) -> None:
         prose, asking = st.columns([6, 5], gap="medium")
         picture = st.container()
     else:
-        prose, picture = st.columns([5, 8], gap="medium")
+        prose, picture = st.columns([5, 9] if place.present else [5, 8], gap="medium")
         asking = prose
     with prose, st.container(key="lesson_words"):
         _prose(lesson, step, scene)
@@ -83,6 +83,8 @@ def _stage(lesson: Lesson) -> None:
             st.progress(done, f"{step.title}: real runs are being computed")
         if drawn is not None:
             _picture(lesson, place.step, drawn)
+    if place.present:
+        component("present_fit")(key="present_fit")
     _dialog(lesson, drawn)
 
 

@@ -47,14 +47,16 @@ function build(parent) {
   card.append(head, plot);
   parent.replaceChildren(card);
   const state = { card, title, tools, plot, data: null, queue: Promise.resolve(), waiting: 0 };
-  new ResizeObserver(() => {
+  const watch = new ResizeObserver(() => {
     const width = Math.round(plot.clientWidth);
-    if (state.data && width > 0 && width !== state.drawnWidth) draw(state);
-  }).observe(plot);
+    const moved = state.data?.presented && roomBelow(plot) !== state.room;
+    if (state.data && width > 0 && (width !== state.drawnWidth || moved)) draw(state);
+  });
+  [plot, document.documentElement, plot.closest(".stMainBlockContainer")].forEach((node) => watch.observe(node));
   return state;
 }
 
-const SMALLEST_PRESENTED = 14;
+const SMALLEST_PRESENTED = 12;
 
 /* Every font size below the smallest one is raised to it, in place. */
 function enlarge(node) {
@@ -82,7 +84,7 @@ function simplify(traces) {
 
 function screenLayout(state) {
   const { spec, presented } = state.data;
-  const height = presented ? roomBelow(state.plot) : state.data.height;
+  const height = presented ? state.room = roomBelow(state.plot) : state.data.height;
   const width = Math.round(state.plot.clientWidth);
   state.drawnWidth = width;
   let layout = { ...spec.layout, title: undefined, autosize: false, width, height, uirevision: state.data.uirevision };

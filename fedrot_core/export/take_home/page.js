@@ -173,6 +173,7 @@ function line(arm, y, label) {
   };
 }
 const named = (arm) => D.methods[arm].label;
+const QUARTERS = [0, 0.25, 0.5, 0.75, 1];
 function drawLearning(s) {
   const c = theme(), rounds = D.rounds;
   const extra = [
@@ -189,7 +190,7 @@ function drawLearning(s) {
   for (const arm of ["naive", "aligned"])
     if (s[arm].score.length) ends.push({ height: s[arm].score.at(-1), text: `<b>${percent(s[arm].score.at(-1))}</b> ${named(arm)}`, colour: hue(arm) });
   series("plot-learning", s, [line("naive", s.naive.score, percent), line("aligned", s.aligned.score, percent)], wrapped(ends),
-    { title: D.score, range: [0, 1], tickformat: ".0%", dtick: 0.25 }, extra);
+    { title: D.score, range: [0, 1], tickvals: QUARTERS, ticktext: QUARTERS.map(percent) }, extra);
   return `${D.score[0].toUpperCase()}${D.score.slice(1)} by round. ${learningTitle(s)}; before training ${percent(s.run.start)}.`;
 }
 function wrapped(ends) {

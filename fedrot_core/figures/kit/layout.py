@@ -176,3 +176,13 @@ def labelled(fig: go.Figure, ends: list[tuple[float, str, str, str]], mode: str)
         meta={**fig.layout.meta, "narrow": narrow},
     )
     return fig
+
+
+def ends_of_round(fig: go.Figure, last: int, shown: int, mode: str) -> go.Figure:
+    """Say which round the numbers at the lines' ends are of, where the title tells of an earlier one."""
+    if shown < last:
+        fig.add_annotation(
+            xref="paper", yref="paper", x=1, y=1, xanchor="left", yanchor="bottom", xshift=6, showarrow=False,
+            text=f"in round {last}:", font={"size": 12, "color": MUTED[mode]},
+        )  # fmt: skip
+    return fig

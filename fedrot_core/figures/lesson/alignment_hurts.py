@@ -9,9 +9,10 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import fitting, plain
+from fedrot_core.figures.kit.numbers import hover, percent_ticks
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.records import Array
-from fedrot_core.wording import percent
+from fedrot_core.wording import percent, signed
 
 SAME_ERROR = 1e-9
 """Distances and errors at or below this are rounding."""
@@ -52,13 +53,14 @@ def pulls(rows: Sequence[Pull], mode: str, asked: str = "") -> go.Figure:
         title = f"No harm here: the error is {percent(error.before)} before alignment and {percent(error.after)} after"
         alt = f"Before and after alignment: {moves}. Alignment does no harm here."
     names = [row.name for row in rows]
+    short = {"title": {"text": "relative distance or error"}}
     fig = base_figure(
         mode, title, alt, margin={"l": 12, "r": 24, "b": 52}, dragmode=False,
         xaxis={"title": {"text": "relative distance or error (0\u00a0%: equal factors, no error)"},
-               "range": [-0.05, 1.04], "tickformat": ".0%", "dtick": 0.25, "fixedrange": True},
+               "range": [-0.05, 1.04], **percent_ticks(0, 1, 0.25), "fixedrange": True},
         yaxis={"range": [2.6, -0.6], "tickvals": [0, 1, 2], "ticktext": [f"<b>{n}</b>" for n in names],
                "tickfont": {"size": 14}, "fixedrange": True, "showgrid": False, "ticks": ""},
-        meta={"narrow": {"xaxis": {"dtick": 0.5}}},
+        meta={"narrow": {"xaxis": percent_ticks(0, 1, 0.5) | short}, "present": {"xaxis": short}},
     )  # fmt: skip
     notes: list[dict[str, Any]] = []
     for n, row in enumerate(rows):
@@ -70,7 +72,7 @@ def pulls(rows: Sequence[Pull], mode: str, asked: str = "") -> go.Figure:
         fig.add_scatter(
             x=[row.before], y=[n], mode="markers", uid=f"before-{n}", name=f"{row.name}, as sent", cliponaxis=False,
             marker={"symbol": "circle", "size": 15, "color": SURFACE[mode], "line": {"width": 3, "color": hue}},
-            hovertemplate="as sent: %{x:.1%}<extra></extra>",
+            **hover("as sent: %{hovertext}", [percent(row.before)]),
         )  # fmt: skip
         notes.append(_note(row.before, n, f"as sent {percent(row.before)}", hue, -20))
         if hidden:
@@ -84,7 +86,7 @@ def pulls(rows: Sequence[Pull], mode: str, asked: str = "") -> go.Figure:
             x=[row.after], y=[n], mode="markers", uid=f"after-{n}", name=f"{row.name}, aligned", cliponaxis=False,
             marker={"symbol": "triangle-right" if forward else "triangle-left", "size": 18, "color": hue,
                     "line": {"width": 1, "color": SURFACE[mode]}},
-            hovertemplate="aligned: %{x:.1%}<extra></extra>",
+            **hover("aligned: %{hovertext}", [percent(row.after)]),
         )  # fmt: skip
         notes.append(_note(row.after, n, f"<b>aligned {percent(row.after)}</b>", hue, 21))
     fig.update_layout(annotations=notes)
@@ -164,6 +166,6 @@ def harm_bars(harm: HarmByRound, mode: str, asked: str = "") -> go.Figure:
     for name, uid, change, marker in bars:
         fig.add_bar(
             x=plain(harm.rounds), y=plain(change), name=name, uid=uid, marker=marker,
-            hovertemplate=f"{name}, round %{{x}}: %{{y:+.1%}}<extra></extra>",
+            **hover(f"{name}, round %{{x}}: %{{hovertext}}", [f"{signed(100 * v)}\u00a0%" for v in change]),
         )  # fmt: skip
     return fig

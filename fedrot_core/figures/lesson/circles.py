@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import plain
+from fedrot_core.figures.kit.numbers import tip_hover
 from fedrot_core.figures.kit.planes import arrow, heading, plane
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, base_figure
 from fedrot_core.figures.lesson.plane_marks import F_SHAPE, axes_of, nothing, question
@@ -86,6 +87,6 @@ def stretch_and_turn(
             fig.add_trace(
                 arrow(tip, hue, 4, 14, reach, zorder=3, name=f"axis {c + 1}", uid=f"axis-{n}-{c}",
                       line={"color": hue, "width": 4, "dash": ("solid", "6px,3px")[c]},
-                      hovertemplate="(%{x:.2f}, %{y:.2f})<extra></extra>", **axes)
+                      **tip_hover("", tip), **axes)
             )  # fmt: skip
     return fig

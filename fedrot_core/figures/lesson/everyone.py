@@ -6,6 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from fedrot_core.figures.kit.numbers import hover, percent_ticks
 from fedrot_core.figures.kit.theme import GRID, HUES, INK, SURFACE, base_figure
 from fedrot_core.records import Array
 from fedrot_core.wording import percent
@@ -52,16 +53,17 @@ def everyone(
          "text": "○ as sent" if asked else "○ as sent &nbsp; ● turned", "showarrow": False,
          "font": {"size": 14, "color": INK[mode]}},
     ]  # fmt: skip
+    most = 1.25 * max(before)
     fig = base_figure(
         mode, title, alt, margin={"l": 76, "r": 20, "t": 26, "b": 52},
-        xaxis={"range": [-0.05 * max(before), 1.25 * max(before)], "tickformat": ".0%", "dtick": 0.5,
+        xaxis={"range": [-0.04 * most, most], **percent_ticks(0, most, 0.5),
                "fixedrange": True, "title": {"text": "misfit of clients, error of the average"}},
         yaxis={"range": [-1.0, K + 0.9], "tickvals": heights, "ticktext": names, "fixedrange": True, "showgrid": False,
                "ticks": ""},
         annotations=notes,
         shapes=[{"type": "line", "xref": "paper", "yref": "y", "x0": 0, "x1": 1, "y0": 0.35, "y1": 0.35,
                  "line": {"width": 1, "color": GRID[mode]}}],
-        meta={"narrow": {"xaxis": {"dtick": 1}}},
+        meta={"narrow": {"xaxis": percent_ticks(0, most, 1)}},
     )  # fmt: skip
     for n, (y, then, turned) in enumerate(zip(heights, before, now, strict=True)):
         average = n == K
@@ -76,7 +78,7 @@ def everyone(
             x=[then], y=[y], mode="markers+text", name=f"{rows[n]}, as sent", uid=f"before-{n}", cliponaxis=False,
             text=[percent(then)], textposition="middle right", textfont={"size": 13, "color": INK[mode]},
             marker={"size": 15, "color": SURFACE[mode], "line": {"width": 2.5, "color": hue}},
-            hovertemplate="as sent: %{x:.1%}<extra></extra>",
+            **hover("as sent: %{hovertext}", [percent(then)]),
         )  # fmt: skip
         if not asked:
             fig.add_scatter(
@@ -85,6 +87,6 @@ def everyone(
                 textposition="middle left" if turned > 0.5 * max(before) else "bottom center",
                 textfont={"size": 13, "color": INK[mode]},
                 marker={"size": 15, "color": end, "line": {"width": 1.5, "color": INK[mode]}},
-                hovertemplate="turned: %{x:.1%}<extra></extra>",
+                **hover("turned: %{hovertext}", [percent(turned)]),
             )  # fmt: skip
     return fig

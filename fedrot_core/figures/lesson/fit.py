@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import nice, plain
+from fedrot_core.figures.kit.numbers import degree_ticks, hover, percent_ticks
 from fedrot_core.figures.kit.planes import arrow, heading
 from fedrot_core.figures.kit.theme import HUES, INK, base_figure
 from fedrot_core.figures.lesson.plane_marks import bare_plane, nothing, question, reference_arrow, signed_degrees
@@ -55,10 +56,10 @@ def turned_by_hand(
         mode, title, alt, margin={"l": 8, "r": 20, "t": 8, "b": 56},
         xaxis=bare_plane(half, mode) | {"domain": [0, 0.4]},
         yaxis=bare_plane(half, mode) | {"domain": [0, 0.88], "scaleanchor": "x"},
-        xaxis2=right | {"range": [-184, 184], "dtick": 90, "tick0": 0, "ticksuffix": "°", "showgrid": False,
+        xaxis2=right | {"range": [-184, 184], **degree_ticks(-180, 180, 90), "showgrid": False,
                         "title": {"text": "angle of the turn"}},
-        yaxis2={"domain": [0, 0.93], "anchor": "x2", "range": [0, top], "tickformat": ".0%", "fixedrange": True,
-                "title": {"text": "misfit to the reference"}},
+        yaxis2={"domain": [0, 0.93], "anchor": "x2", "range": [0, top], "fixedrange": True,
+                **percent_ticks(0, top, 0.5 if top > 1 else 0.25), "title": {"text": "misfit to the reference"}},
         annotations=[
             heading(1, f"<b><span style='color:{blue}'>client {client}</span></b><br>dashed: reference", mode),
             question(2, mode) if asked else heading(2, "★ Procrustes &nbsp; ● your hand", mode),
@@ -66,7 +67,7 @@ def turned_by_hand(
         meta={"narrow": {
             "height": 640, "xaxis": {"domain": [0.1, 0.9]}, "yaxis": {"domain": [0.46, 0.92]},
             "xaxis2": {"domain": [0.02, 1]}, "yaxis2": {"domain": [0, 0.34]},
-        }, "present": {"xaxis2": {"domain": [0.58, 1], "dtick": 180}, "yaxis2": {"dtick": 0.5}}},
+        }, "present": {"xaxis2": {"domain": [0.58, 1], **degree_ticks(-180, 180, 180)}}},
     )  # fmt: skip
     x: list[float | None] = []
     y: list[float | None] = []
@@ -87,17 +88,17 @@ def turned_by_hand(
     axes: dict[str, Any] = {"xaxis": "x2", "yaxis": "y2"}
     fig.add_scatter(
         x=plain(angles), y=plain(misfits), mode="lines", name="misfit by angle", uid="curve",
-        line={"color": HUES[mode]["vermillion"], "width": 2.5}, hovertemplate="%{x:.0f}°: %{y:.0%}<extra></extra>",
-        **axes,
+        line={"color": HUES[mode]["vermillion"], "width": 2.5}, **axes,
+        **hover("%{hovertext}", [f"{signed_degrees(a)}: {percent(v)}" for a, v in zip(angles, misfits, strict=True)]),
     )  # fmt: skip
     fig.add_scatter(
         x=[best[0]], y=[best[1]], mode="markers", name="Procrustes", uid="best", cliponaxis=False,
         marker={"size": 18, "symbol": "star", "color": HUES[mode]["green"], "line": {"width": 1.5, "color": INK[mode]}},
-        hovertemplate="Procrustes, %{x:.1f}°: %{y:.1%}<extra></extra>", **axes,
+        **hover("Procrustes, %{hovertext}", [f"{signed_degrees(best[0])}: {percent(best[1])}"]), **axes,
     )  # fmt: skip
     fig.add_scatter(
         x=[hand], y=[misfit], mode="markers", name="your hand", uid="hand", cliponaxis=False,
         marker={"size": 16, "color": HUES[mode]["orange"], "line": {"width": 2, "color": INK[mode]}},
-        hovertemplate="your hand, %{x:.0f}°: %{y:.1%}<extra></extra>", **axes,
+        **hover("your hand, %{hovertext}", [f"{signed_degrees(hand)}: {percent(misfit)}"]), **axes,
     )  # fmt: skip
     return fig

@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import plain
+from fedrot_core.figures.kit.numbers import decimals, hover
 from fedrot_core.figures.kit.theme import GHOST, GRID, HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.records import Array
 
@@ -48,14 +49,19 @@ def product_of(panels: tuple[Panel, Panel, Panel], title: str, alt: str, mode: s
         limit: the scale ends at ± this value, whatever is shown.
     """
     texts = [note for n, p in enumerate(panels) for note in _texts(n, p, mode)]
-    tight = {**_scheme(panels), "annotations": [t for t in texts if t["text"] not in _signs(panels)]}
+    tight = {
+        **_scheme(panels),
+        "annotations": [t for t in texts if t["text"] not in _signs(panels)],
+        "font": {"size": 12},
+    }
     fig = base_figure(
         mode, title, alt, margin={"l": 12, "r": 12, "t": 12, "b": 12},
+        font={"size": 13},  # of the numbers, which have no other
         coloraxis={"cmin": -limit, "cmax": limit, "colorscale": signed_scale(mode), "showscale": False},
         annotations=texts, shapes=[_frame(n, p, mode) for n, p in enumerate(panels)],
         meta={
             "narrow": {**tight, "margin": {"t": 32}, "height": 400},
-            "present": {**tight, "margin": {"t": 28, "b": 6}},
+            "present": {**tight, "margin": {"t": 24, "b": 4}},
         },
         **_row(panels),
     )  # fmt: skip
@@ -63,10 +69,10 @@ def product_of(panels: tuple[Panel, Panel, Panel], title: str, alt: str, mode: s
         z = np.zeros_like(p.values) if p.hidden else p.values
         fig.add_heatmap(
             z=plain(np.round(z, 6)), name=p.name, uid=p.name, coloraxis="coloraxis", xgap=1.5, ygap=1.5,
-            xaxis=f"x{_tag(n)}", yaxis=f"y{_tag(n)}", textfont={"size": 13},
+            xaxis=f"x{_tag(n)}", yaxis=f"y{_tag(n)}",
             text=None if p.hidden else _numbers(p.values), texttemplate=None if p.hidden else "%{text}",
-            hoverinfo="skip" if p.hidden else None,
-            hovertemplate=None if p.hidden else f"{p.name}, row %{{y}}, column %{{x}}: %{{z:.3f}}<extra></extra>",
+            **({"hoverinfo": "skip"} if p.hidden else
+               hover(f"{p.name}, row %{{y}}, column %{{x}}: %{{hovertext}}", decimals(p.values, 3))),
         )  # fmt: skip
     return fig
 

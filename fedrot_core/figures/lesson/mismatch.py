@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import end_labels, fitting, plain, rgba
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents
 from fedrot_core.figures.kit.planes import arrow, heading
 from fedrot_core.figures.kit.theme import GRID, HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.records import Array
@@ -59,7 +60,6 @@ def dials(now: Pose, mode: str, was: Pose | None = None, asked: str = "") -> go.
     hue, quiet = HUES[mode]["orange"], MUTED[mode]
     layout: dict[str, Any] = {}
     narrow: dict[str, Any] = {"height": 660, "margin": {"l": 8, "r": 8, "b": 16}}
-    present: dict[str, Any] = {}
     for panel, column in ((1, [0.0, 0.47]), (2, [0.53, 1.0])):
         tag = "" if panel == 1 else "2"
         hidden = {"visible": False, "fixedrange": True, "constrain": "domain"}
@@ -68,17 +68,16 @@ def dials(now: Pose, mode: str, was: Pose | None = None, asked: str = "") -> go.
             "range": [-REACH, REACH], "domain": [0, 0.85], "anchor": f"x{tag}", "scaleanchor": f"x{tag}",
         }  # fmt: skip
         narrow[f"xaxis{tag}"] = {"domain": [0, 1]}
-        present[f"xaxis{tag}"] = {"range": [-REACH, REACH + 0.75]}  # room for large labels at the right
         narrow[f"yaxis{tag}"] = {"domain": [0.55, 0.92] if panel == 1 else [0, 0.37]}
     moved = "" if was is None else f"{degrees(was.rotation)} → "
     stood = "" if was is None else f"{degrees(was.principal)} → "
     fig = base_figure(
-        mode, title, alt, margin={"l": 12, "r": 56, "b": 12}, dragmode=False,
+        mode, title, alt, margin={"l": 12, "r": 12, "b": 12}, dragmode=False,
         annotations=[
             _dial_heading(1, "Frames, inside the span", "rotation angle", f"{moved}{turn}", hue, mode),
             _dial_heading(2, "Spans, edge on", "principal angle", f"{stood}{tilt}", INK[mode], mode),
         ],
-        meta={"narrow": narrow, "present": present}, **layout,
+        meta={"narrow": narrow}, **layout,
     )  # fmt: skip
     rows, lean = np.asarray(now.rows, dtype=float), np.radians(now.principal)
     left: dict[str, Any] = {"xaxis": "x", "yaxis": "y"}
@@ -119,12 +118,12 @@ def _names(tip: Array, colour: str, quiet: str, axes: dict[str, Any]) -> list[di
 
 
 def _name(angle: float, text: str, colour: str, axes: dict[str, Any]) -> dict[str, Any]:
-    """A label just outside the circle, in this direction."""
-    x, y = 1.06 * np.cos(np.radians(angle)), 1.06 * np.sin(np.radians(angle))
+    """A label at the end of a line in this direction: above it, and under a level one; within the plane."""
+    x, y = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     return {
         "xref": axes["xaxis"], "yref": axes["yaxis"], "x": float(x), "y": float(y), "text": text, "showarrow": False,
-        "xanchor": "center" if abs(x) < 0.2 else ("left" if x > 0 else "right"),
-        "yanchor": "middle" if abs(y) < 0.7 else ("bottom" if y > 0 else "top"),
+        "xanchor": "center" if abs(x) < 0.1 else ("right" if (x > 0) == (abs(x) > 0.75) else "left"),
+        "yanchor": "bottom" if y > 0 else "top", "yshift": 5 if y > 0 else -8,
         "font": {"size": 13, "color": colour},
     }  # fmt: skip
 
@@ -178,7 +177,7 @@ def spectrum(
         mode, title, alt, showlegend=True, barmode="overlay", bargap=0.3, margin={"b": 96},
         xaxis={"title": {"text": "direction of the ideal"}, "range": [0.4, count + 0.6], "dtick": 1, "tick0": 1,
                "fixedrange": True, "showgrid": False},
-        yaxis={"title": {"text": "strength (share of the norm)"}, "range": [0, 0.8], "tickformat": ".0%", "dtick": 0.2,
+        yaxis={"title": {"text": "strength (share of the norm)"}, "range": [0, 0.8], **percent_ticks(0, 0.8, 0.2),
                "fixedrange": True},
         legend={"itemclick": False, "itemdoubleclick": False},
         annotations=numbers,
@@ -186,11 +185,11 @@ def spectrum(
     inside, outside = list(range(1, rank + 1)), list(range(rank + 1, count + 1))
     fig.add_bar(
         x=inside, y=values[:rank], name=f"fits into rank {rank}", uid="fits", marker={"color": HUES[mode]["green"]},
-        hovertemplate="direction %{x}: %{y:.1%}<extra></extra>",
+        **hover("direction %{x}: %{hovertext}", percents(values[:rank])),
     )  # fmt: skip
     fig.add_bar(
         x=outside, y=values[rank:], name=f"beyond rank {rank}: the floor", uid="beyond", marker=_hatched(mode),
-        hovertemplate="direction %{x}: %{y:.1%}<extra></extra>",
+        **hover("direction %{x}: %{hovertext}", percents(values[rank:])),
     )  # fmt: skip
     return fig
 
@@ -247,7 +246,7 @@ def split_bars(split: Split, mode: str, asked: str = "") -> go.Figure:
         mode, title, alt, barmode="stack", bargap=0.25, margin={"l": 60, "r": 148},
         xaxis={"title": {"text": "tilt of client 1's span"}, "tickvals": tilts, "ticksuffix": "°", "fixedrange": True,
                "range": [tilts[0] - 6, tilts[-1] + 6], "showgrid": False},
-        yaxis={"title": {"text": "relative error"}, "range": [0, 1], "tickformat": ".0%", "dtick": 0.25,
+        yaxis={"title": {"text": "relative error"}, "range": [0, 1], **percent_ticks(0, 1, 0.25),
                "fixedrange": True},
         meta={"narrow": {"margin": {"l": 44, "r": 142}, "xaxis": {"tickvals": tilts[::2]},
                          "yaxis": {"title": {"text": ""}}}},
@@ -266,7 +265,7 @@ def split_bars(split: Split, mode: str, asked: str = "") -> go.Figure:
     for name, uid, height, marker, colour in bars:
         fig.add_bar(
             x=tilts, y=plain(height), name=name, uid=uid, marker=marker,
-            hovertemplate=f"{name}, tilt %{{x:.0f}}°: %{{y:.1%}}<extra></extra>",
+            **hover(f"{name}, tilt %{{x:.0f}}°: %{{hovertext}}", percents(height)),
         )  # fmt: skip
         ends.append((base + float(height[last]) / 2, "", name, colour))
         base += float(height[last])

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import plain
+from fedrot_core.figures.kit.numbers import decimals, hover, tip_hover
 from fedrot_core.figures.kit.planes import arrow, heading, plane, row_domain
 from fedrot_core.figures.kit.theme import GHOST, HUES, MUTED, base_figure
 from fedrot_core.figures.lesson.matrices import signed_scale
@@ -139,7 +140,7 @@ def pair_pictures(view: PairView, mode: str) -> go.Figure:
         fig.add_heatmap(
             z=plain(np.round(shown, 6)), name=f"picture, {name}", uid=f"picture-{n}", coloraxis="coloraxis", xgap=1.5,
             ygap=1.5, xaxis=f"x{_tag(n + 4)}", yaxis=f"y{_tag(n + 4)}",
-            hovertemplate=f"{name}, row %{{y}}, column %{{x}}: %{{z:.3f}}<extra></extra>",
+            **hover(f"{name}, row %{{y}}, column %{{x}}: %{{hovertext}}", decimals(shown, 3)),
         )  # fmt: skip
     return fig
 
@@ -232,7 +233,7 @@ def _arrows(
             tip, hue, width, head, half, zorder=zorder, name=name, uid=f"{panel}-{name}-{c}",
             line={"color": hue, "width": width, "dash": DASHES[c % 2]},
             xaxis=f"x{_tag(panel)}", yaxis=f"y{_tag(panel)}",
-            hovertemplate=f"{name}: (%{{x:.2f}}, %{{y:.2f}})<extra></extra>",
+            **tip_hover(name, tip),
         )
         for c, tip in enumerate(tips)
     ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import end_labels, fitting, plain
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.records import Array
 from fedrot_core.study.plotted import Axis
@@ -116,7 +117,7 @@ def gain_line(gain: Series, axis: Axis, over: str, mode: str, asked: str = "") -
         meta={"narrow": {"margin": {"l": 48, "r": 8}, "xaxis": _short(axis)}},
     )  # fmt: skip
     if not asked:
-        _whiskers(fig, gain, mode, "%{y:+.1f} points")
+        _whiskers(fig, gain, mode, lambda points: f"{signed(points)}\u00a0points")
         _numbers(fig, gain, [f"<b>{signed(g)}</b>" for g in gain.median], mode)
     return fig
 
@@ -145,15 +146,15 @@ def score_lines(lines: Sequence[Series], start: float, axis: Axis, over: str, mo
         alt = f"Test accuracy, median of {over}, {span}: {moves}. Before training {percent(start)}."
     fig = base_figure(
         mode, title, alt, xaxis=_positions(axis),
-        yaxis={"title": {"text": f"test accuracy, median of {over}"}, "range": [0, 1], "tickformat": ".0%",
-               "dtick": 0.25, "fixedrange": True},
+        yaxis={"title": {"text": f"test accuracy, median of {over}"}, "range": [0, 1],
+               **percent_ticks(0, 1, 0.25), "fixedrange": True},
         margin={"l": 60, "r": 148},
         meta={"narrow": {"margin": {"l": 44, "r": 142}, "xaxis": _short(axis), "yaxis": {"title": {"text": ""}}}},
     )  # fmt: skip
     _start_line(fig, start, len(axis.values), mode)
     labels = [(start, percent(start), "before training", MUTED[mode])]
     for n, line in enumerate([] if asked else lines):
-        _whiskers(fig, line, mode, "%{y:.1%}", 0.03 * n, below=n == 0)
+        _whiskers(fig, line, mode, percent, 0.03 * n, below=n == 0)
         labels.append((float(line.median[-1]), percent(line.median[-1]), line.name, HUES[mode][line.hue]))
     fig.update_layout(annotations=end_labels(labels, mode, gap=0.07))
     return fig
@@ -183,7 +184,7 @@ def error_lines(lines: Sequence[Series], axis: Axis, over: str, mode: str, asked
     for n, line in enumerate(lines):
         if asked and line is not floor:
             continue
-        _whiskers(fig, line, mode, "%{y:.2%}", 0.04 * (n - 1), below=n == 0)
+        _whiskers(fig, line, mode, percent, 0.04 * (n - 1), below=n == 0)
         height = (math.log10(float(line.median[-1])) - low) / (high - low)
         labels.append((height, percent(line.median[-1]), line.name, _hue(line, mode)))
     fig.update_layout(annotations=end_labels(labels, mode, gap=0.07))
@@ -214,10 +215,13 @@ def _hue(line: Series, mode: str) -> str:
     return MUTED[mode] if line.hue == "muted" else HUES[mode][line.hue]
 
 
-def _whiskers(fig: go.Figure, line: Series, mode: str, number: str, shift: float = 0.0, below: bool = False) -> None:
+def _whiskers(
+    fig: go.Figure, line: Series, mode: str, word: Callable[[float], str], shift: float = 0.0, below: bool = False
+) -> None:
     """Medians joined by a line, each with a whisker from the least to the greatest value.
 
     Args:
+        word: a median as text.
         shift: to the right, so that whiskers do not hide each other.
         below: another line may cover this one, so it is drawn broader.
     """
@@ -231,7 +235,7 @@ def _whiskers(fig: go.Figure, line: Series, mode: str, number: str, shift: float
         error_y={"type": "data", "symmetric": False, "array": plain(line.high - line.median),
                  "arrayminus": plain(line.median - line.low), "color": hue, "thickness": 1.5, "width": 6},
         customdata=plain(np.stack([line.low, line.high], 1)), cliponaxis=False,
-        hovertemplate=f"{line.name}: {number}<extra></extra>",
+        **hover(f"{line.name}: %{{hovertext}}", [word(v) for v in line.median]),
     )  # fmt: skip
 
 
@@ -269,7 +273,7 @@ class Way:
 
 def ways(rows: Sequence[Way], start: float, over: str, mode: str, asked: str = "") -> go.Figure:
     """A row a setting: naive and aligned score, and the gain as a number; with a question, empty rows."""
-    n = len(rows)
+    n, few = len(rows), percent_ticks(0.4, 1, 0.2)
     if asked:
         title, alt = asked, f"{asked} {n} settings; none of their scores is shown yet."
     else:
@@ -281,15 +285,18 @@ def ways(rows: Sequence[Way], start: float, over: str, mode: str, asked: str = "
         alt = f"{title}. Test accuracy, median of {over}: {each}."
     fig = base_figure(
         mode, title, alt, margin={"l": 12, "r": 130, "b": 84}, showlegend=not asked,
-        xaxis={"title": {"text": f"test accuracy, median of {over}"}, "range": [0.4, 1], "tickformat": ".0%",
-               "dtick": 0.1, "fixedrange": True},
+        xaxis={"title": {"text": f"test accuracy, median of {over}"}, "range": [0.4, 1],
+               **percent_ticks(0.4, 1, 0.1), "fixedrange": True},
         yaxis={"range": [n - 0.4, -0.6], "tickvals": list(range(n)),
                "ticktext": [f"<b>{w.group}</b><br>{w.name}" for w in rows],
                "tickfont": {"size": 13}, "fixedrange": True, "showgrid": False, "ticks": ""},
         legend={"itemclick": False, "itemdoubleclick": False},
         shapes=[{"type": "line", "xref": "x", "yref": "paper", "x0": start, "x1": start, "y0": 0, "y1": 1,
                  "layer": "below", "line": {"color": MUTED[mode], "width": 1.5, "dash": "2px,4px"}}],
-        meta={"narrow": {"margin": {"r": 114}, "xaxis": {"dtick": 0.2, "title": {"text": "test accuracy"}}}},
+        meta={
+            "narrow": {"margin": {"r": 114}, "xaxis": few | {"title": {"text": "test accuracy"}}},
+            "present": {"xaxis": few},
+        },
     )  # fmt: skip
     if asked:
         return fig
@@ -309,7 +316,7 @@ def ways(rows: Sequence[Way], start: float, over: str, mode: str, asked: str = "
             x=scores, y=list(range(n)), mode="markers", name=name, uid=name, cliponaxis=False,
             marker={"symbol": symbol, "size": size, "color": HUES[mode][hue], "line": {"width": 1.5, "color":
                     SURFACE[mode]}},
-            hovertemplate=f"{name}: %{{x:.1%}}<extra></extra>",
+            **hover(f"{name}: %{{hovertext}}", percents(scores)),
         )  # fmt: skip
     fig.update_layout(
         annotations=[

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from fedrot_core.figures.kit.layout import rgba
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents, tip_hover
 from fedrot_core.figures.kit.planes import arrow, heading, note, plane
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, base_figure
 from fedrot_core.records import Array
@@ -24,6 +26,14 @@ CLIENT_HEAD, MEAN_HEAD = 11.0, 14.0
 LABEL_GAP = 15.0
 """Degrees between the numbers of two clients."""
 
+TAG = {"clients": "", "server": "2", "error": "3"}
+"""Panel -> number of its axes."""
+
+PANELS = tuple(TAG)
+
+BARS_WIDTH = 0.6
+"""Of the bars' panel, where a plane's is 1."""
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -37,6 +47,7 @@ class Moment:
         errors: of the naive average, the turned average and the floor, or None before they are known.
         reach: half range of both planes, the same at every moment.
         column: which column of A is drawn; whole: whether the phase has ended, so that bars carry their numbers.
+        panels: which of :data:`PANELS` stand there, in their order; the same as long as arrows move.
     """
 
     phase: int
@@ -49,69 +60,122 @@ class Moment:
     reach: float
     column: int
     whole: bool
+    panels: tuple[str, ...]
 
 
 def slow_motion(moment: Moment, title: str, alt: str, mode: str) -> go.Figure:
     """Clients on the left, the server in the middle, error bars on the right; the phases above as a thread."""
-    hues, m = HUES[mode], moment
-    layout = plane(2, m.reach, m.reach, mode, top=0.8)
-    for n, domain in enumerate(([0, 0.34], [0.4, 0.74])):
-        tag = "" if n == 0 else "2"
-        layout[f"xaxis{tag}"] |= {"domain": domain, "title": {"text": "latent axis 1"}}
-        layout[f"yaxis{tag}"]["title"] = {"text": "latent axis 2" if n == 0 else ""}
-    bars = {
-        "domain": [0.8, 1], "anchor": "y3", "fixedrange": True, "range": [-0.6, 2.6], "showgrid": False,
-        "tickvals": [0, 1, 2], "ticktext": ["naive", "turned", "floor"], "tickangle": 0,
-    }  # fmt: skip
-    height = {
-        "domain": [0, 0.8], "anchor": "x3", "fixedrange": True, "range": [0, 1.12], "tickformat": ".0%",
-        "tickvals": [0, 0.5, 1],
-    }  # fmt: skip
+    m = moment
     heads = [
-        heading(1, f"<b>Clients</b><br>column {m.column} of A", mode),
-        heading(2, _server(m, mode), mode),
-        heading(3, _error(m), mode),
+        text
+        for panel, text in (
+            ("clients", heading(1, f"<b>Clients</b><br>column {m.column} of A", mode)),
+            ("server", heading(2, _server(m, mode), mode)),
+            ("error", heading(3, _error(m), mode)),
+        )
+        if panel in m.panels
     ]
-    thread, remark = (
-        _thread(m.phase, mode),
-        "Each arrow is one column of A on both latent axes. Dashed: the broadcast.",
-    )
-    narrow = {
-        "height": 640,
-        "margin": {"l": 44, "r": 8, "t": 30, "b": 76},
-        "xaxis": {"domain": [0.1, 0.9], "title": {"text": ""}},
-        "yaxis": {"domain": [0.5, 0.91], "title": {"text": ""}},
-        "xaxis2": {"domain": [0, 0.5], "title": {"text": ""}},
-        "yaxis2": {"domain": [0, 0.35], "showticklabels": True},
-        "xaxis3": {"domain": [0.61, 1]},
-        "yaxis3": {"domain": [0, 0.35]},
-        "annotations": [
-            *heads,
-            thread | {"font": thread["font"] | {"size": 12}, "x": 0.45},
-            note(remark.replace(". D", ".<br>D"), mode, xshift=-36, yshift=-30),
-        ],
-    }  # fmt: skip
-    present = {
-        "margin": {"t": 2, "b": 34},
-        "annotations": heads,
-        "xaxis": {"title": {"text": ""}},
-        "xaxis2": {"title": {"text": ""}},
-        "xaxis3": {"domain": [0.7, 1]},
-    } | {name: {"domain": [0, 0.76]} for name in ("yaxis", "yaxis2", "yaxis3")}
+    thread = _thread(m.phase, mode)
+    remark = "Each arrow is one column of A on both latent axes. Dashed: the broadcast."
     fig = base_figure(
         mode, title, alt, margin={"l": 52, "r": 12, "t": 34, "b": 72}, transition=TWEEN,
-        annotations=[*heads, thread, note(remark, mode)], xaxis3=bars, yaxis3=height, bargap=0.3,
-        meta={"narrow": narrow, "present": present}, **layout,
+        annotations=[*heads, thread, note(remark, mode)], bargap=0.3,
+        meta={
+            "narrow": _stacked(m.panels) | {"annotations": [
+                *heads, thread | {"font": thread["font"] | {"size": 12}, "x": 0.45},
+                note(remark.replace(". D", ".<br>D"), mode, xshift=-36, yshift=-30),
+            ]},
+            "present": _large(m.panels) | {"annotations": heads},
+        },
+        **_in_a_row(m, mode),
     )  # fmt: skip
-    fig.add_traces([*_client_arrows(m, mode), *_server_arrows(m, mode)])
-    shown = m.errors or (0.0, 0.0, 0.0)
-    fig.add_bar(
-        x=[0, 1, 2], y=list(shown), uid="errors", name="relative error", xaxis="x3", yaxis="y3", cliponaxis=False,
-        marker={"color": [hues["vermillion"], hues["blue"], GHOST[mode]], "line": {"width": 1, "color": INK[mode]}},
-        text=[percent(v) if m.errors and m.whole else "" for v in shown], textposition="outside", textangle=0,
-        textfont={"size": 14}, constraintext="none", hovertemplate="%{y:.1%}<extra></extra>",
-    )  # fmt: skip
+    if "clients" in m.panels:
+        fig.add_traces(_client_arrows(m, mode))
+    if "server" in m.panels:
+        fig.add_traces(_server_arrows(m, mode))
+    if "error" in m.panels:
+        fig.add_trace(_bars(m, mode))
     return fig
+
+
+def _in_a_row(m: Moment, mode: str) -> dict[str, Any]:
+    """Axes of the panels that stand there, side by side; both planes have one scale."""
+    planes, domains = plane(2, m.reach, m.reach, mode, top=0.8), _domains(m.panels)
+    first = m.panels[0]
+    layout: dict[str, Any] = {}
+    for panel in m.panels:
+        tag = TAG[panel]
+        if panel == "error":
+            layout["xaxis3"] = {
+                "domain": domains[panel], "anchor": "y3", "fixedrange": True, "range": [-0.6, 2.6], "showgrid": False,
+                "tickvals": [0, 1, 2], "ticktext": ["naive", "turned", "floor"], "tickangle": 0,
+            }  # fmt: skip
+            layout["yaxis3"] = {
+                "domain": [0, 0.8], "anchor": "x3", "fixedrange": True, "range": [0, 1.12],
+                **percent_ticks(0, 1, 0.5),
+            }  # fmt: skip
+            continue
+        layout[f"xaxis{tag}"] = planes[f"xaxis{tag}"] | {
+            "domain": domains[panel], "title": {"text": "latent axis 1"},
+        }  # fmt: skip
+        layout[f"yaxis{tag}"] = planes[f"yaxis{tag}"] | {
+            "title": {"text": "latent axis 2" if panel == first else ""}, "showticklabels": panel == first,
+        }  # fmt: skip
+    return layout
+
+
+def _domains(panels: tuple[str, ...], gap: float = 0.06) -> dict[str, list[float]]:
+    """Where each panel stands from left to right; bars are narrower than planes."""
+    widths = [BARS_WIDTH if panel == "error" else 1.0 for panel in panels]
+    share = (1 - gap * (len(panels) - 1)) / sum(widths)
+    found, left = {}, 0.0
+    for panel, width in zip(panels, widths, strict=True):
+        found[panel] = [left, min(1.0, left + share * width)]
+        left += share * width + gap
+    return found
+
+
+def _stacked(panels: tuple[str, ...]) -> dict[str, Any]:
+    """On narrow screens, one panel below the other."""
+    layout: dict[str, Any] = {"height": 110 + 320 * len(panels), "margin": {"l": 44, "r": 8, "t": 30, "b": 76}}
+    for row, panel in enumerate(reversed(panels)):
+        low, high = row / len(panels), (row + 1) / len(panels)
+        layout[f"xaxis{TAG[panel]}"] = {"domain": [0, 1], "title": {"text": ""}}
+        layout[f"yaxis{TAG[panel]}"] = {
+            "domain": [low + (0.1 if row else 0.0) / len(panels), high - 0.17 / len(panels)],
+            "title": {"text": ""}, "showticklabels": True,
+        }  # fmt: skip
+    return layout
+
+
+def _large(panels: tuple[str, ...]) -> dict[str, Any]:
+    """In the presenter's mode arrows take all the room: no axis titles, no numbers at planes."""
+    bare = {"title": {"text": ""}, "showticklabels": False, "ticks": ""}
+    domains = _domains(panels, 0.03 if "error" not in panels else 0.07 if len(panels) < 3 else 0.1)
+    layout: dict[str, Any] = {"margin": {"l": 12, "r": 12, "t": 2, "b": 34 if "error" in panels else 8}}
+    for panel in panels:
+        tag = TAG[panel]
+        layout[f"xaxis{tag}"] = {"domain": domains[panel]}
+        layout[f"yaxis{tag}"] = {"domain": [0, 0.86]}
+        if panel != "error":
+            layout[f"xaxis{tag}"] |= bare
+            layout[f"yaxis{tag}"] |= bare
+        elif len(panels) > 2:
+            layout["xaxis3"]["ticktext"] = ["naive", "<br>turned", "floor"]  # in two rows, where there is little room
+    return layout
+
+
+def _bars(m: Moment, mode: str) -> dict[str, Any]:
+    """The three errors."""
+    hues, shown = HUES[mode], m.errors or (0.0, 0.0, 0.0)
+    return {
+        "type": "bar", "x": [0, 1, 2], "y": list(shown), "uid": "errors", "name": "relative error", "xaxis": "x3",
+        "yaxis": "y3", "cliponaxis": False,
+        "marker": {"color": [hues["vermillion"], hues["blue"], GHOST[mode]], "line": {"width": 1, "color": INK[mode]}},
+        "text": [percent(v) if m.errors and m.whole else "" for v in shown], "textposition": "outside", "textangle": 0,
+        "textfont": {"size": 14}, "constraintext": "none",
+        **hover("%{hovertext}", percents(shown)),
+    }  # fmt: skip
 
 
 def _server(m: Moment, mode: str) -> str:
@@ -201,8 +265,8 @@ def _server_arrows(m: Moment, mode: str) -> list[dict[str, Any]]:
     turned, naive = (zero if tip is None else tip for tip in (m.turned, m.naive))
     return [
         _broadcast(m, 2, mode),
-        _arrow(turned, hues["blue"], 8, MEAN_HEAD + 4, m.reach, "turned mean", "turned", 2, 3),
-        _arrow(naive, hues["vermillion"], 3.5, MEAN_HEAD, m.reach, "naive mean", "naive", 2, 4),
+        _arrow(turned, rgba(hues["blue"], 0.45), 16, MEAN_HEAD / 2, m.reach, "turned mean", "turned", 2, 3),
+        _arrow(naive, hues["vermillion"], 4, MEAN_HEAD, m.reach, "naive mean", "naive", 2, 4),
     ]
 
 
@@ -214,7 +278,7 @@ def _broadcast(m: Moment, panel: int, mode: str) -> dict[str, Any]:
         "line": {"color": MUTED[mode], "width": 3, "dash": "6px,4px"},
         "marker": {"symbol": "diamond", "size": [0, 11], "color": MUTED[mode], "opacity": 1},
         "xaxis": f"x{tag}", "yaxis": f"y{tag}",
-        "hovertemplate": "broadcast: (%{x:.3f}, %{y:.3f})<extra></extra>",
+        **tip_hover("broadcast", m.broadcast, 3),
     }  # fmt: skip
 
 
@@ -224,7 +288,7 @@ def _arrow(
     tag = "" if panel == 1 else str(panel)
     shown = arrow(
         tip, colour, width, head, reach, zorder=zorder, name=name, uid=uid, xaxis=f"x{tag}", yaxis=f"y{tag}",
-        hovertemplate=f"{name}: (%{{x:.3f}}, %{{y:.3f}})<extra></extra>",
+        **tip_hover(name, tip, 3),
     )  # fmt: skip
     if not np.any(tip):
         shown["marker"]["size"] = [0.0, 0.0]

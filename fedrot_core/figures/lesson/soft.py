@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import plain
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents
 from fedrot_core.figures.kit.planes import heading
 from fedrot_core.figures.kit.theme import HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.figures.lesson.plane_marks import nothing, question
@@ -65,7 +66,7 @@ def soft_strength(
         heading(2, OF_ERROR, mode),
         {"x": 0, "y": 180, "xanchor": "left", "yanchor": "top", "showarrow": False, "align": "left",
          "text": "dashed: λθ" + ("" if asked else "<br>solid: soft turn"),
-         "font": {"size": 13, "color": MUTED[mode]}},
+         "font": {"size": 13, "color": MUTED[mode]}, "bgcolor": SURFACE[mode]},
         *([question(2, mode)] if asked else []),
     ]  # fmt: skip
     fig = base_figure(
@@ -73,7 +74,7 @@ def soft_strength(
         xaxis=axis | {"domain": [0, 0.45]}, xaxis2=axis | {"domain": [0.56, 1], "anchor": "y2"},
         yaxis={"range": [-5, 185], "dtick": 45, "ticksuffix": "°", "fixedrange": True, "domain": [0, 0.92],
                "title": {"text": "angle turned"}},
-        yaxis2={"range": [0, 1.05], "tickformat": ".0%", "dtick": 0.25, "fixedrange": True, "anchor": "x2",
+        yaxis2={"range": [0, 1.05], **percent_ticks(0, 1, 0.25), "fixedrange": True, "anchor": "x2",
                 "domain": [0, 0.92], "title": {"text": "error of the average"}},
         annotations=notes,
         shapes=[] if asked else [_rule(strength, "", sky), _rule(strength, "2", sky)],
@@ -96,23 +97,23 @@ def soft_strength(
     )  # fmt: skip
     fig.add_scatter(
         x=plain(strengths), y=plain(errors), mode="lines", name="error", uid="error", line={"color": hue, "width": 3},
-        hovertemplate="λ = %{x:.2f}: %{y:.1%}<extra></extra>", **second,
+        **hover("λ = %{x:.2f}: %{hovertext}", percents(errors)), **second,
     )  # fmt: skip
     fig.add_scatter(
         x=[float(strengths[best])], y=[float(errors[best])], mode="markers", name="least error", uid="best",
         marker={"size": 19, "symbol": "star", "color": HUES[mode]["green"], "line": {"width": 1.5, "color": INK[mode]}},
-        cliponaxis=False, hovertemplate="least, λ = %{x:.2f}: %{y:.1%}<extra></extra>", **second,
+        cliponaxis=False, **hover("least, λ = %{x:.2f}: %{hovertext}", [percent(errors[best])]), **second,
     )  # fmt: skip
     middle = theta / 2 if np.isnan(now) else float(now)
-    for axes, y, uid, lost in (
-        ({}, middle, "now", bool(np.isnan(now))),
-        (second, float(errors[at]), "now-error", False),
+    for axes, y, uid, lost, text in (
+        ({}, middle, "now", bool(np.isnan(now)), "arbitrary" if np.isnan(now) else degrees(now)),
+        (second, float(errors[at]), "now-error", False, percent(errors[at])),
     ):
         fig.add_scatter(
             x=[float(strength)], y=[y], mode="markers", name=lam, uid=uid, cliponaxis=False,
             marker={"size": 15, "symbol": "x" if lost else "circle", "color": sky,
                     "line": {"width": 2, "color": INK[mode]}},
-            hovertemplate="arbitrary<extra></extra>" if lost else None, **axes,
+            **hover(f"{lam}: %{{hovertext}}", [text]), **axes,
         )  # fmt: skip
     fig.add_annotation(
         xref="x2", yref="y2", x=float(strengths[best]), y=float(errors[best]), yshift=24, showarrow=False,
@@ -212,6 +213,7 @@ def _line_name(angle: float, polar: Array, strengths: Array, mode: str, last: bo
         return {
             "x": 0.48, "y": float(angle) - 4, "xanchor": "right", "yanchor": "top", "showarrow": False,
             "text": f"<b>θ = {degrees(angle)}</b>", "font": {"size": 14, "color": HUES[mode]["sky"]},
+            "bgcolor": SURFACE[mode],
         }  # fmt: skip
     n = round(0.78 * (len(strengths) - 1))
     return {

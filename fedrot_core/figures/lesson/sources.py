@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import end_labels
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents
 from fedrot_core.figures.kit.planes import note
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.records import Array
@@ -121,7 +122,7 @@ def gains(scores: list[Score], start: float, score_name: str, title: str, alt: s
     fig = _columns(
         [s.label for s in scores], [_from_to(s, mode) for s in scores], title, alt, mode,
         "Squares: naive. Circles: turned first. One mark per seed, medians below. Dashed: before training.",
-        {"title": {"text": f"final {score_name}"}, "range": [0.4, 1.02], "tickformat": ".0%"},
+        {"title": {"text": f"final {score_name}"}, "range": [0.4, 1.02], **percent_ticks(0.4, 1, 0.2)},
     )  # fmt: skip
     fig.add_shape(
         type="line", xref="paper", x0=0, x1=1, yref="y", y0=start, y1=start, layer="below",
@@ -141,7 +142,7 @@ def gains(scores: list[Score], start: float, score_name: str, title: str, alt: s
                 cliponaxis=False,
                 marker={"size": 11, "symbol": symbol, "color": HUES[mode][hue], "opacity": 0.85,
                         "line": {"width": 1, "color": SURFACE[mode]}},
-                hovertemplate=f"{score.label}, {what}: %{{y:.1%}}<extra></extra>",
+                **hover(f"{score.label}, {what}: %{{hovertext}}", percents(found)),
             )  # fmt: skip
     return fig
 
@@ -152,7 +153,7 @@ def _from_to(score: Score, mode: str) -> str:
         f"<span style='color:{HUES[mode][hue]}'><b>{'?' if v is None else percent(np.median(v))}</b></span>"
         for hue, v in (("vermillion", score.naive), ("blue", score.aligned))
     ]
-    return "→".join(texts).replace("\u00a0", "")
+    return " → ".join(texts)
 
 
 def _columns(
@@ -167,10 +168,16 @@ def _columns(
     return base_figure(
         mode, title, alt, margin={"l": 64, "r": 24, "t": 12, "b": 88}, xaxis=axis, yaxis=height | {"fixedrange": True},
         annotations=[note(remark, mode, yshift=-56)],
-        meta={"narrow": {
-            "margin": {"l": 52, "r": 8, "b": 104}, "xaxis": {"tickfont": {"size": 12}},
-            "annotations": [note(_wrapped(remark), mode, yshift=-52, xshift=-44)],
-        }},
+        meta={
+            "narrow": {
+                "margin": {"l": 52, "r": 8, "b": 104}, "xaxis": {"tickfont": {"size": 12}},
+                "annotations": [note(_wrapped(remark), mode, yshift=-52, xshift=-44)],
+            },
+            "present": {
+                "margin": {"r": 4, "t": 4, "b": 76}, "xaxis": {"tickfont": {"size": 12}},
+                "annotations": [note(_wrapped(remark), mode, yshift=-44)],
+            },
+        },
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from fedrot_core.figures.kit.numbers import hover, percent_ticks
 from fedrot_core.figures.kit.planes import arrow, heading
 from fedrot_core.figures.kit.theme import GHOST, GRID, HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.records import Array
@@ -58,7 +59,7 @@ def spun_client(
     fig = base_figure(
         mode, title, alt, margin={"l": 8, "r": 24, "t": 8, "b": 56},
         xaxis=plane | {"domain": [0, 0.38]}, yaxis=plane | {"domain": [0, 0.9], "scaleanchor": "x"},
-        xaxis2={"domain": [0.46, 1], "anchor": "y2", "range": [0, 1.05], "tickformat": ".0%", "dtick": 0.25,
+        xaxis2={"domain": [0.46, 1], "anchor": "y2", "range": [0, 1.05], **percent_ticks(0, 1, 0.25),
                 "title": {"text": "relative aggregation error"}, "fixedrange": True},
         yaxis2={"domain": [0, 0.86], "anchor": "x2", "range": [-0.6, 1.75], "visible": False, "fixedrange": True},
         annotations=notes,
@@ -66,8 +67,10 @@ def spun_client(
             "height": 640, "xaxis": {"domain": [0.1, 0.9]}, "yaxis": {"domain": [0.5, 0.94]},
             "xaxis2": {"domain": [0.02, 1]}, "yaxis2": {"domain": [0, 0.38]},
         }, "present": {
-            "xaxis": {"domain": [0, 0.34]}, "xaxis2": {"dtick": 0.5}, "annotations": [
-                heading(1, "<b>columns of A</b>", mode), *notes[1:],
+            "xaxis": {"domain": [0, 0.32]}, "xaxis2": {"domain": [0.36, 1], **percent_ticks(0, 1, 0.5)},
+            "annotations": [
+                heading(1, "<b>columns of A</b>", mode),
+                *(n | {"font": n["font"] | {"size": 14}} for n in notes[1:]),
             ],
         }},
     )  # fmt: skip
@@ -86,13 +89,13 @@ def spun_client(
         fig.add_bar(
             x=[now], y=[row], orientation="h", width=0.42, name=f"{NAMES[n]}, now", uid=f"bar-{n}",
             marker={"color": hue},
-            hovertemplate=f"{NAMES[n]}: %{{x:.1%}}<extra></extra>", **axes,
+            **hover(f"{NAMES[n]}: %{{hovertext}}", [percent(now)]), **axes,
         )  # fmt: skip
         fig.add_scatter(
             x=[then], y=[row], mode="markers", name=f"{NAMES[n]}, before the spin", uid=f"before-{n}", cliponaxis=False,
             marker={"size": 15, "symbol": "diamond", "color": SURFACE[mode],
                     "line": {"width": 2.5, "color": INK[mode]}},
-            hovertemplate="before the spin: %{x:.1%}<extra></extra>", visible=bool(angle), **axes,
+            **hover("before the spin: %{hovertext}", [percent(then)]), visible=bool(angle), **axes,
         )  # fmt: skip
     return fig
 

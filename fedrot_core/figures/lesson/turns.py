@@ -9,10 +9,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import end_labels, rgba
+from fedrot_core.figures.kit.numbers import hover
 from fedrot_core.figures.kit.planes import heading
 from fedrot_core.figures.kit.theme import GHOST, HUES, MUTED, base_figure
 from fedrot_core.records import Array
-from fedrot_core.wording import degrees
+from fedrot_core.wording import amount, degrees
 
 HUE = {"sgd": "ink", "adam": "yellow"}
 DASH = {"sgd": "solid", "adam": "6px,3px"}
@@ -71,9 +72,21 @@ def turning(shown: Turning, title: str, alt: str, mode: str) -> go.Figure:
         "xaxis2": {"domain": [0, 1]}, "yaxis2": {"domain": [0, 0.36]},
         "annotations": [*heads, *[end | {"y": end["y"] * 0.4} for end in ends]],
     }  # fmt: skip
+    still_open = "" if medians else "<br>shown later"
+    present = {
+        "margin": {"l": 36, "r": 4, "t": 4, "b": 40},
+        "xaxis": {"domain": [0.04, 0.52]},
+        "xaxis2": {"domain": [0.62, 0.99 if still_open else 0.82]},
+        "yaxis": {"domain": [0, 0.84]}, "yaxis2": {"domain": [0, 0.84], "title": {"text": ""}},
+        "annotations": [
+            heading(1, "<b>one step</b><br>each client, plane", mode),
+            heading(2, f"<b>all steps</b>{still_open or '<br>angle turned'}", mode),
+            *[end | {"x": 0.82, "y": end["y"] * 0.84 / 0.9} for end in ends],
+        ],
+    }  # fmt: skip
     fig = base_figure(
         mode, title, alt, margin={"l": 64, "r": 96, "t": 8, "b": 52}, annotations=[*heads, *ends],
-        meta={"narrow": narrow}, **plane,
+        meta={"narrow": narrow, "present": present}, **plane,
     )  # fmt: skip
     fig.add_scatter(
         x=[-limit, limit], y=[limit, -limit], mode="lines", uid="cancel", name="sum 0", hoverinfo="skip",
@@ -85,7 +98,7 @@ def turning(shown: Turning, title: str, alt: str, mode: str) -> go.Figure:
     fig.add_scatter(
         x=[chosen[1]], y=[chosen[2]], mode="markers", uid="chosen", name=chosen[0], visible=shown.chosen is not None,
         marker={"size": 20, "symbol": "circle-open", "color": hues["green"], "line": {"width": 3}},
-        hovertemplate=f"{chosen[0]}: A %{{x:+.3f}}, B %{{y:+.3f}}<extra></extra>",
+        **hover(f"{chosen[0]}: %{{hovertext}}", _parts([chosen[1:]])),
     )  # fmt: skip
     for name in HUE:
         _lines(fig, name, shown.angles.get(name), mode)
@@ -106,6 +119,11 @@ def _on_the_line(mode: str, limit: float) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _parts(found: Any) -> list[str]:
+    """Each dot's two parts, in words."""
+    return [f"A {amount(a, '', 3)}, B {amount(b, '', 3)}" for a, b in found]
+
+
 def _dots(name: str, parts: Array | None, mode: str) -> dict[str, Any]:
     """One optimiser's dots; at the origin and hidden before they are shown."""
     found = np.zeros((0, 2)) if parts is None else parts
@@ -115,7 +133,7 @@ def _dots(name: str, parts: Array | None, mode: str) -> dict[str, Any]:
         "x": found[:, 0].tolist(), "y": found[:, 1].tolist(), "cliponaxis": False,
         "marker": {"size": 7 if name == "sgd" else 8, "symbol": SYMBOL[name], "color": rgba(hue, 0.75),
                    "line": {"width": 1, "color": hue}},
-        "hovertemplate": f"{LABEL[name]}: A %{{x:+.3f}}, B %{{y:+.3f}}<extra></extra>",
+        **hover(f"{LABEL[name]}: %{{hovertext}}", _parts(found)),
     }  # fmt: skip
 
 

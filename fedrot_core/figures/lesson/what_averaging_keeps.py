@@ -9,11 +9,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import plain
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents
 from fedrot_core.figures.kit.theme import FONT, HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.records import Array
 from fedrot_core.wording import degrees, percent
 
-SHARE_AXIS = {"range": [-0.03, 1.03], "tickformat": ".0%", "dtick": 0.25, "fixedrange": True}
+SHARE_AXIS = {"range": [-0.03, 1.03], **percent_ticks(0, 1, 0.25), "fixedrange": True}
 
 
 def cosine_law(
@@ -71,7 +72,7 @@ def cosine_law(
         fig.add_scatter(
             x=plain(fine), y=plain(y), mode="lines", name=name, uid=uid,
             line={"color": colour, "width": 2.5, "dash": dash},
-            hovertemplate=f"{name}, %{{x:.0f}}°: %{{y:.1%}}<extra></extra>",
+            **hover(f"{name}, %{{x:.0f}}°: %{{hovertext}}", percents(y)),
         )  # fmt: skip
     for name, uid, y, colour, symbol in (
         ("error, averaged factors", "errors", errors, MUTED[mode], "diamond"),
@@ -80,14 +81,14 @@ def cosine_law(
         fig.add_scatter(
             x=plain(angles), y=plain(y), mode="markers", name=name, uid=uid, cliponaxis=False,
             marker={"size": 10, "symbol": symbol, "color": SURFACE[mode], "line": {"width": 2.5, "color": colour}},
-            hovertemplate=f"{name}, %{{x:.0f}}°: %{{y:.1%}}<extra></extra>",
+            **hover(f"{name}, %{{x:.0f}}°: %{{hovertext}}", percents(y)),
         )  # fmt: skip
     fig.add_scatter(
         x=[angle], y=[kept], mode="markers+text", name="now", uid="now", cliponaxis=False,
         text=[f"<b>{percent(kept)}</b>"],
         textposition="middle right" if angle < 150 else "top left", textfont={"size": 18, "color": INK[mode]},
         marker={"size": 18, "color": theta, "line": {"width": 2, "color": INK[mode]}},
-        hovertemplate="%{x:.0f}°: %{y:.1%} kept<extra></extra>",
+        **hover("%{x:.0f}°: %{hovertext} kept", [percent(kept)]),
     )  # fmt: skip
     return fig
 
@@ -122,18 +123,19 @@ def crowd_keeps(counts: Array, kept: Array, mean: Array, chosen: int, mode: str,
     fig.add_scatter(
         x=[float(counts[n] + s) for n in shown for s in spread], y=[float(v) for n in shown for v in kept[n]],
         mode="markers", name="one draw of frames", uid="draws", cliponaxis=False,
-        marker={"size": 4, "color": MUTED[mode], "opacity": 0.45}, hovertemplate="%{y:.0%} kept<extra></extra>",
+        marker={"size": 4, "color": MUTED[mode], "opacity": 0.45},
+        **hover("%{hovertext} kept", percents([v for n in shown for v in kept[n]])),
     )  # fmt: skip
     if asked:
         return fig
     fig.add_scatter(
         x=plain(counts), y=plain(1 / counts), mode="lines", name="theory: 1 / clients", uid="theory",
-        line={"color": hue, "width": 2.5}, hovertemplate="theory: %{y:.1%}<extra></extra>",
+        line={"color": hue, "width": 2.5}, **hover("theory: %{hovertext}", percents(1 / counts)),
     )  # fmt: skip
     fig.add_scatter(
         x=plain(counts), y=plain(mean), mode="markers", name="mean of the draws", uid="mean", cliponaxis=False,
         marker={"size": 10, "color": SURFACE[mode], "line": {"width": 2.5, "color": hue}},
-        hovertemplate="%{x} clients: %{y:.1%} on average<extra></extra>",
+        **hover("%{x} clients: %{hovertext} on average", percents(mean)),
     )  # fmt: skip
     fig.add_scatter(
         x=[chosen], y=[float(mean[at])], mode="markers", name="now", uid="now", cliponaxis=False, hoverinfo="skip",

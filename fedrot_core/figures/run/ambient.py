@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import View, figure
 from fedrot_core.figures.kit.layout import fitting, layer_of, of_clients, shown_clients, waiting
+from fedrot_core.figures.kit.numbers import tip_hover
 from fedrot_core.figures.kit.planes import arrow, heading, note, plane
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, base_figure, card_of, colour
 from fedrot_core.records import Array
@@ -90,13 +91,13 @@ def ambient(trace: Trace, view: View) -> go.Figure:
                 arrow(
                     rows[s], INK[mode] if chosen else GHOST[mode], 2 if chosen else 1.25, 9 if chosen else 7,
                     zorder=2 if chosen else 1, name=f"client {k}", uid=f"{panel}-{k}", meta={"client": k},
-                    hovertemplate=f"client {k}: (%{{x:.2f}}, %{{y:.2f}})<extra></extra>", **axes,
+                    **tip_hover(f"client {k}", rows[s]), **axes,
                 )
             )  # fmt: skip
         traces.append(
             arrow(
                 rows.mean(0), means[panel - 1], 4, 14, zorder=3, name="mean of each row", uid=f"mean-{panel}",
-                hovertemplate="mean of a row: (%{x:.2f}, %{y:.2f})<extra></extra>", **axes,
+                **tip_hover("mean of a row", rows.mean(0)), **axes,
             )
         )  # fmt: skip
     return fig.add_traces(traces)

@@ -7,11 +7,12 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import View, figure
 from fedrot_core.figures.kit.layout import client_ticks, layer_of, plain, waiting
+from fedrot_core.figures.kit.numbers import hover
 from fedrot_core.figures.kit.planes import heading, note
 from fedrot_core.figures.kit.theme import GHOST, GRID, HUES, INK, MUTED, base_figure, card_of, colour
 from fedrot_core.records import Array
 from fedrot_core.trace import Trace
-from fedrot_core.wording import degrees
+from fedrot_core.wording import amount, degrees
 
 BIN = 4.0
 """Dots within this many degrees are stacked outwards, so that all can be seen."""
@@ -91,7 +92,10 @@ def clock(trace: Trace, view: View) -> go.Figure:
             customdata=plain(np.stack([owner, flat], 1)[which]), cliponaxis=False,
             marker={"size": size, "color": ink, "symbol": plain(symbols[which]), "opacity": 0.85,
                     "line": {"width": 2, "color": ink}},
-            hovertemplate="client %{customdata[0]}: %{customdata[1]:.0f}°<extra></extra>",
+            **hover(
+                "client %{hovertext}",
+                [f"{k}: {amount(a, '°')}" for k, a in zip(owner[which], flat[which], strict=True)],
+            ),
         )  # fmt: skip
     ends = np.array([k == view.client for k in ids])
     fig.add_bar(
@@ -113,7 +117,8 @@ def _hours(mode: str) -> list[dict[str, object]]:
     return [
         {
             "xref": "x", "yref": "y", "x": 0.8 * np.cos(np.radians(a)), "y": 0.8 * np.sin(np.radians(a)),
-            "text": f"{a if a <= 180 else a - 360}°", "showarrow": False, "font": {"size": 12, "color": MUTED[mode]},
+            "text": amount(a if a <= 180 else a - 360, "°"), "showarrow": False,
+            "font": {"size": 12, "color": MUTED[mode]},
         }
         for a in range(0, 360, 30)
     ]  # fmt: skip

@@ -6,7 +6,8 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import View, figure
 from fedrot_core.figures.kit.error_axis import error_axis
-from fedrot_core.figures.kit.layout import end_of_line, fitting, labelled, markers, round_axis, waiting
+from fedrot_core.figures.kit.layout import end_of_line, ends_of_round, fitting, labelled, markers, round_axis, waiting
+from fedrot_core.figures.kit.numbers import hover, percents
 from fedrot_core.figures.kit.theme import MUTED, base_figure, colour
 from fedrot_core.figures.run.learning import latest
 from fedrot_core.trace import Trace
@@ -35,14 +36,17 @@ def errors(trace: Trace, view: View) -> go.Figure:
     if len(ranked) == 1:
         title = f"Round {shown}: {best.label} has a relative error of {percent(small)}"
     elif large <= ROUNDING:
-        title = f"Round {shown}: all are exact"
+        title = f"Round {shown}: all {len(ranked)} methods are exact"
+    elif percent(large) == percent(small):
+        title = f"Round {shown}: all {len(ranked)} methods have a relative error of {percent(large)}"
+    elif len(ranked) > 2:
+        least = "0" if small <= ROUNDING else percent(small)
+        title = f"Round {shown}, relative error: {len(ranked)} methods from {least} to {percent(large)}"
     elif small <= ROUNDING:
         title = fitting(
             f"Round {shown}: {best.label} is exact, {worst.label} has a relative error of {percent(large)}",
             f"Round {shown}: {best.label} is exact, {worst.label} {percent(large)} off",
         )
-    elif large < 1.05 * small:
-        title = f"Round {shown}: all have a relative error of about {percent(large)}"
     else:
         pair = f"{worst.label} {percent(large)}, {best.label} {percent(small)}"
         title = fitting(f"Round {shown}, relative error: {pair}", f"Relative error: {pair}", f"Error: {pair}")
@@ -66,12 +70,12 @@ def errors(trace: Trace, view: View) -> go.Figure:
         fig.add_scatter(
             x=x, y=[v if v > ROUNDING else None for v in floor], mode="lines", name=f"{card.label}: rank-r floor",
             line={"color": hue, "width": 1.5, "dash": "1px,3px"}, uid=f"floor-{card.name}", showlegend=False,
-            hovertemplate=f"{card.label}, rank-r floor, round %{{x}}: %{{y:.2%}}<extra></extra>",
+            **hover(f"{card.label}, rank-r floor, round %{{x}}: %{{hovertext}}", percents(floor)),
         )  # fmt: skip
         fig.add_scatter(
             x=x, y=[v if v > ROUNDING else axis.edge for v in own], name=card.label, uid=card.name,
-            customdata=[percent(v) for v in own], meta={"round": True},
-            hovertemplate=f"{card.label}, round %{{x}}: %{{customdata}}<extra></extra>", **markers(card, mode, rounds),
+            meta={"round": True},
+            **hover(f"{card.label}, round %{{x}}: %{{hovertext}}", percents(own)), **markers(card, mode, rounds),
         )  # fmt: skip
         if records:
             value = "exactly 0" if own[-1] <= ROUNDING else percent(own[-1])
@@ -81,4 +85,4 @@ def errors(trace: Trace, view: View) -> go.Figure:
         xref="paper", yref="paper", x=0, y=1, xanchor="left", yanchor="bottom", showarrow=False,
         text="dotted: rank-r floor of the same method", align="left", font={"size": 12, "color": MUTED[mode]},
     )  # fmt: skip
-    return fig
+    return ends_of_round(fig, trace.rounds_done - 1, shown, mode)

@@ -7,13 +7,17 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import View, figure
 from fedrot_core.figures.kit.layout import fitting, labelled, markers, nice, plain, rgba, round_axis, waiting
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents, tick_step
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, SURFACE, base_figure, card_of, colour
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
-from fedrot_core.wording import percent
+from fedrot_core.wording import ROUNDING, percent
 
 SAME_ERROR = 1e-4
 """Relative errors and differences below this are not worth a sentence."""
+
+LEAST_TOP = 0.01
+"""Upper end of the axis where all errors are zero."""
 
 
 def rungs(ladder: np.ndarray) -> dict[str, float]:
@@ -35,6 +39,11 @@ def finding(now: dict[str, float], rank: int) -> str:
     return fitting(f"Turning can remove {percent(removed)} of the naive error here; {floor}")
 
 
+def _exact(errors: np.ndarray) -> np.ndarray:
+    """The same without what is rounding, which is zero."""
+    return np.where(errors <= ROUNDING, 0.0, errors)
+
+
 @figure(
     "ladder",
     "Error ladder",
@@ -50,19 +59,20 @@ def ladder(trace: Trace, view: View) -> go.Figure:
     mode, card, rank = view.mode, card_of(trace, view.arm), trace.config.lora.rank
     records = trace.arm(view.arm)
     x = [r.round_index for r in records]
-    by = {name: np.array([rungs(r.errors.ladder)[name] for r in records]) for name in RUNGS}
-    own = np.array([float(r.errors.own[-1]) for r in records])
+    by = {name: _exact(np.array([rungs(r.errors.ladder)[name] for r in records])) for name in RUNGS}
+    own = _exact(np.array([float(r.errors.own[-1]) for r in records]))
     now = rungs(record.errors.ladder)
     alt = (
         f"Relative errors on the factors of {card.label} in round {record.round_index}: naive {percent(now['naive'])}, "
         f"aligned to the reference, alternating, {percent(now['alternate'])}, best turn found {percent(now['gpa'])}, "
         f"rank-{rank} floor {percent(now['floor'])}; {card.label} itself has {percent(float(record.errors.own[-1]))}."
     )
-    top = nice(max(float(v.max()) for v in (*(by[n] for n in ("naive", "alternate", "gpa")), own)) * 1.02)
+    highest = max(float(v.max()) for v in (*(by[n] for n in ("naive", "alternate", "gpa")), own))
+    top = nice(highest * 1.02) if highest else LEAST_TOP
     fig = base_figure(
         mode, finding(now, rank), alt, **round_axis(trace, view, record), barmode="stack",
         bargap=0.08 if trace.config.train.rounds <= 30 else 0,
-        yaxis={"title": {"text": "relative error"}, "range": [0, top], "tickformat": "~%", "nticks": 6,
+        yaxis={"title": {"text": "relative error"}, "range": [0, top], **percent_ticks(0, top, tick_step(top)),
                "fixedrange": True},
     )  # fmt: skip
     line = {"line": {"width": 1, "color": SURFACE[mode]}}
@@ -83,7 +93,7 @@ def ladder(trace: Trace, view: View) -> go.Figure:
     for label, uid, height, marker in bands:
         fig.add_bar(
             x=x, y=plain(height), name=label, uid=uid, marker=marker, meta={"round": True},
-            hovertemplate=f"{label}, round %{{x}}: %{{y:.2%}}<extra></extra>",
+            **hover(f"{label}, round %{{x}}: %{{hovertext}}", percents(height)),
         )  # fmt: skip
     reference = next((c.hue for c in trace.arms if c.name == "fedrot"), "blue")
     names = [
@@ -99,11 +109,11 @@ def ladder(trace: Trace, view: View) -> go.Figure:
         fig.add_scatter(
             x=x, y=plain(by["alternate"]), mode="lines", name="aligned to the reference", uid="alternate",
             line={"color": HUES[mode][reference], "width": 2, "dash": "dot"}, meta={"round": True},
-            hovertemplate="aligned to the reference, round %{x}: %{y:.2%}<extra></extra>",
+            **hover("aligned to the reference, round %{x}: %{hovertext}", percents(by["alternate"])),
         )  # fmt: skip
     fig.add_scatter(
         x=x, y=plain(own), name=f"{card.label} itself", uid="own", meta={"round": True},
-        hovertemplate=f"{card.label}, round %{{x}}: %{{y:.2%}}<extra></extra>",
+        **hover(f"{card.label}, round %{{x}}: %{{hovertext}}", percents(own)),
         **markers(card, mode, trace.config.train.rounds),
     )  # fmt: skip
     return labelled(fig, [(float(height) / top, "", name, hue) for height, name, hue in names], mode)

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import View, figure
 from fedrot_core.figures.kit.layout import fitting, layer_of, of_clients, shown_clients, waiting
+from fedrot_core.figures.kit.numbers import tip_hover, tip_texts
 from fedrot_core.figures.kit.planes import arrow, arrow_points, heading, note, plane
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, MUTED, base_figure, card_of, colour
 from fedrot_core.figures.run.arrows import Arrows, arrows, half_ranges
@@ -138,7 +139,7 @@ def latent(trace: Trace, view: View) -> go.Figure:
                     a.clients[step, s], INK[mode] if chosen else quiet, 3 if chosen and panel == 1 else 1.75,
                     HEAD + 2 * chosen, zorder=3 if chosen else 1, name=f"client {k}", uid=f"{panel}-{k}",
                     meta={"client": k},
-                    hovertemplate=f"client {k}: (%{{x:.3f}}, %{{y:.3f}})<extra></extra>", **shared,
+                    **tip_hover(f"client {k}", a.clients[step, s], 3), **shared,
                 )
             )  # fmt: skip
         if panel > 1:
@@ -147,8 +148,10 @@ def latent(trace: Trace, view: View) -> go.Figure:
                 arrow(
                     a.mean[step], turned_colour if panel == 3 else HUES[mode]["vermillion"], 5, MEAN_HEAD,
                     zorder=4, name="turned mean" if panel == 3 else "naive mean", uid=f"mean-{panel}",
-                    hovertemplate=f"mean: (%{{x:.3f}}, %{{y:.3f}}), {percent(share)} of the clients' mean length over "
-                    f"{axes_text(record)}<extra></extra>", **shared,
+                    **tip_hover(
+                        "mean", a.mean[step], 3,
+                        f", {percent(share)} of the clients' mean length over {axes_text(record)}",
+                    ), **shared,
                 )
             )  # fmt: skip
     fig.add_traces(traces)
@@ -184,7 +187,10 @@ def _frames(traces: int, a: Arrows, chosen: list[bool], reach: float) -> list[di
             "name": f"turn {p}",
             "traces": list(range(traces)),
             "data": still
-            + [{"type": "scatter", **arrow_points(tip, head, reach)} for tip, head in zip(step, heads, strict=True)],
+            + [
+                {"type": "scatter", **arrow_points(tip, head, reach), "hovertext": tip_texts(tip, 3)}
+                for tip, head in zip(step, heads, strict=True)
+            ],
         }
         for p, step in enumerate(tips)
     ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import View, figure
-from fedrot_core.figures.kit.layout import end_of_line, fitting, labelled, markers, round_axis, waiting
+from fedrot_core.figures.kit.layout import end_of_line, ends_of_round, fitting, labelled, markers, round_axis, waiting
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents
 from fedrot_core.figures.kit.theme import INK, MUTED, base_figure, colour
 from fedrot_core.records import RoundRecord
 from fedrot_core.trace import ArmCard, Trace
@@ -39,7 +40,11 @@ def learning(trace: Trace, view: View) -> go.Figure:
     if len(ranked) == 1:
         title = f"{best.label} reaches {percent(first.score)} by round {shown}{top}"
     elif percent(first.score) == percent(last.score):
-        title = f"All are at {percent(first.score)} in round {shown}{top}"
+        title = f"Round {shown}: all {len(ranked)} methods are at {percent(first.score)}{top}"
+    elif len(ranked) > 2:
+        span = f"{len(ranked)} methods from {percent(last.score)} to {percent(first.score)}"
+        best_of = f"{span}, the best {best.label}"
+        title = fitting(f"Round {shown}: {best_of}{top}", f"Round {shown}: {span}{top}")
     else:
         both = f"{best.label} {percent(first.score)}, {worst.label} {percent(last.score)}"
         title = fitting(
@@ -51,7 +56,7 @@ def learning(trace: Trace, view: View) -> go.Figure:
     layout = round_axis(trace, view, now[0][1])
     fig = base_figure(
         mode, title, alt, **layout,
-        yaxis={"title": {"text": name}, "range": [0, 1], "tickformat": ".0%", "dtick": 0.25, "fixedrange": True},
+        yaxis={"title": {"text": name}, "range": [0, 1], **percent_ticks(0, 1, 0.25), "fixedrange": True},
     )  # fmt: skip
     rounds = trace.config.train.rounds
     fig.add_scatter(
@@ -63,7 +68,8 @@ def learning(trace: Trace, view: View) -> go.Figure:
         mode="lines+markers" if len(trace.centralised) == 1 else "lines", name="centralised",
         marker={"symbol": "line-ew-open", "size": 9, "color": INK[mode]},
         line={"color": INK[mode], "width": 2, "dash": "dot"}, uid="centralised",
-        hovertemplate="centralised, round %{x}: %{y:.1%}<extra></extra>", meta={"round": True},
+        **hover("centralised, round %{x}: %{hovertext}", percents([c.score for c in trace.centralised])),
+        meta={"round": True},
     )  # fmt: skip
     stopped = {s.arm for s in trace.stopped}
     ends: list[tuple[float, str, str, str]] = []
@@ -71,7 +77,8 @@ def learning(trace: Trace, view: View) -> go.Figure:
         records = trace.arm(card.name)
         fig.add_scatter(
             x=[r.round_index for r in records], y=[r.score for r in records], name=card.label, uid=card.name,
-            hovertemplate=f"{card.label}, round %{{x}}: %{{y:.1%}}<extra></extra>", meta={"round": True},
+            **hover(f"{card.label}, round %{{x}}: %{{hovertext}}", percents([r.score for r in records])),
+            meta={"round": True},
             **markers(card, mode, rounds),
         )  # fmt: skip
         if records:
@@ -79,4 +86,4 @@ def learning(trace: Trace, view: View) -> go.Figure:
             ends.append((records[-1].score, percent(records[-1].score), label, colour(card, mode)))
     if trace.centralised:
         ends.append((trace.centralised[-1].score, percent(trace.centralised[-1].score), "centralised", INK[mode]))
-    return labelled(fig, ends, mode)
+    return ends_of_round(labelled(fig, ends, mode), trace.rounds_done - 1, shown, mode)

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import View, figure
 from fedrot_core.figures.kit.layout import layer_of, plain, waiting
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents
 from fedrot_core.figures.kit.planes import note
 from fedrot_core.figures.kit.theme import GHOST, HUES, SURFACE, base_figure, card_of
 from fedrot_core.trace import Trace
@@ -60,19 +61,19 @@ def retention(trace: Trace, view: View) -> go.Figure:
         mode, title, alt, barmode="stack", bargap=0.25, showlegend=True, margin={"b": 104},
         xaxis={"title": {"text": "direction (by σ of the mean rotation M)"}, "range": [0.4, rank + 0.6],
                "fixedrange": True, "dtick": 1 if rank <= 16 else 4, "tick0": 1, "showgrid": False},
-        yaxis={"title": {"text": "share of the direction, σ(M)²"}, "range": [0, 1], "tickformat": ".0%",
+        yaxis={"title": {"text": "share of the direction, σ(M)²"}, "range": [0, 1], **percent_ticks(0, 1, 0.2),
                "fixedrange": True},
         legend={"traceorder": "normal", "itemclick": False, "itemdoubleclick": False},
         annotations=[*numbers, note(remark, mode, yshift=-50)],
     )  # fmt: skip
     fig.add_bar(
         x=x, y=plain(kept), name="kept", uid="kept", marker={"color": HUES[mode]["vermillion"]},
-        hovertemplate="direction %{x}: %{y:.1%} kept<extra></extra>",
+        **hover("direction %{x}: %{hovertext} kept", percents(kept)),
     )  # fmt: skip
     fig.add_bar(
         x=x, y=plain(1 - kept), name="lost", uid="lost",
         marker={"color": SURFACE[mode], "line": {"width": 1, "color": GHOST[mode]},
                 "pattern": {"shape": "/", "fgcolor": GHOST[mode], "fillmode": "replace", "size": 8, "solidity": 0.2}},
-        hovertemplate="direction %{x}: %{y:.1%} lost<extra></extra>",
+        **hover("direction %{x}: %{hovertext} lost", percents(1 - kept)),
     )  # fmt: skip
     return fig

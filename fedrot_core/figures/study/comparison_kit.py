@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import fitting, markers, plain, rgba
+from fedrot_core.figures.kit.numbers import hover, percents
 from fedrot_core.figures.kit.theme import colour, empty_figure
 from fedrot_core.study.summary import ArmStatistics, RunSummary, statistics
 from fedrot_core.trace import ArmCard
@@ -78,7 +79,7 @@ def with_gaps(values: Any) -> list[Any]:
 
 
 def banded_line(
-    fig: go.Figure, card: ArmCard, q: Any, x: list[int], mode: str, number: str, axes: dict[str, str], edge: float = 0.0
+    fig: go.Figure, card: ArmCard, q: Any, x: list[int], mode: str, axes: dict[str, str], edge: float = 0.0
 ) -> None:
     """Median with markers on a band between the quartiles; nothing is drawn below ``edge``."""
     hue = colour(card, mode)
@@ -93,7 +94,7 @@ def banded_line(
         style["marker"]["size"], style["line"]["width"] = 4, 2
     fig.add_scatter(
         x=x, y=median, name=card.label, uid=card.name,
-        hovertemplate=f"{card.label}, round %{{x}}: {number}<extra></extra>", **style, **axes,
+        **hover(f"{card.label}, round %{{x}}: %{{hovertext}}", percents(q.median)), **style, **axes,
     )  # fmt: skip
 
 

@@ -36,6 +36,12 @@ def error_curves(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
     over = over_seeds(runs, view)
     if high.exact:
         title = f"{'All of these methods are' if len(ranked) > 1 else f'{high_card.label} is'} exact, {over}"
+    elif len(ranked) > 2:
+        span = f"{percent(final(low.errors))} to {percent(final(high.errors))}"
+        others = f"{len(ranked)} methods from {span}"
+        if exact:
+            others = f"{len(exact)} of {len(ranked)} methods exact, the others {span}"
+        title = f"Relative error: {others}, {over}"
     else:
         worst = f"Relative error: {high_card.label} {percent(final(high.errors))}"
         least = f"{low_card.label} {percent(final(low.errors))}" if low is not high else ""
@@ -56,12 +62,12 @@ def error_curves(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
         if s.exact:
             fig.add_scatter(
                 x=x, y=[edge if math.isfinite(v) else None for v in s.errors.median], name=card.label, uid=card.name,
-                hovertemplate=f"{card.label}, round %{{x}}: exactly 0 (below {EXACT_BELOW:.0e})<extra></extra>",
+                hovertemplate=f"{card.label}, round %{{x}}: exactly 0 (below {percent(EXACT_BELOW)})<extra></extra>",
                 **markers(card, mode, rounds),
             )  # fmt: skip
             labels.append((axis.share(edge), "exactly 0", end_of_line(card, bool(s.stopped)), colour(card, mode)))
             continue
-        banded_line(fig, card, s.errors, x, mode, "%{y:.2%}", {}, edge)
+        banded_line(fig, card, s.errors, x, mode, {}, edge)
         value = final(s.errors)
         labels.append((axis.share(value), percent(value), end_of_line(card, bool(s.stopped)), colour(card, mode)))
     narrow = {"margin": {"l": 44, "r": 142}, "yaxis": {"title": {"text": ""}}}

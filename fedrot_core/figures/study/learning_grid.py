@@ -12,6 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.layout import end_of_line, fitting
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents
 from fedrot_core.figures.kit.theme import FONT, GHOST, INK, MUTED, base_figure, colour
 from fedrot_core.figures.study.comparison_kit import (
     CompareView,
@@ -43,8 +44,12 @@ def learning_grid(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
     (best, first), (worst, last) = ranked[0], ranked[-1]
     top, bottom = percent(final(first.scores)), percent(final(last.scores))
     over = over_seeds(runs, view)
-    if len(ranked) == 1 or final(first.scores) - final(last.scores) < 0.005:
-        title = f"{best.label if len(ranked) == 1 else 'Every method'} ends at {top}, {over}"
+    if len(ranked) == 1 or top == bottom:
+        who = f"{best.label} ends" if len(ranked) == 1 else f"All {len(ranked)} methods end"
+        title = f"{who} at {top}, {over}"
+    elif len(ranked) > 2:
+        span = f"{len(ranked)} methods end from {bottom} to {top}"
+        title = fitting(f"{span}, the best is {best.label}, {over}", f"{span}, {over}")
     else:
         title = fitting(
             f"{best.label} ends at {top}, {worst.label} at {bottom}, {over}", f"Best {top}, worst {bottom}, {over}"
@@ -74,10 +79,10 @@ def learning_grid(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
         )  # fmt: skip
         fig.add_scatter(
             x=x, y=with_gaps(ceiling), mode="lines", name="centralised", line={"color": INK[mode], "width": 1.5,
-            "dash": "dot"}, hovertemplate="centralised, round %{x}: %{y:.1%}<extra></extra>",
+            "dash": "dot"}, **hover("centralised, round %{x}: %{hovertext}", percents(ceiling)),
             meta={} if n == 1 else {"ghost": True}, uid=f"centralised-{card.name}", **axes,
         )  # fmt: skip
-        banded_line(fig, card, s.scores, x, mode, "%{y:.1%}", axes)
+        banded_line(fig, card, s.scores, x, mode, axes)
     return fig
 
 
@@ -118,7 +123,7 @@ def _panels(
             **({"matches": "x"} if n else {}),
         }  # fmt: skip
         layout[f"yaxis{n + 1 if n else ''}"] = {
-            "domain": domain_y, "anchor": x, "range": [0, 1], "tickformat": ".0%", "dtick": 0.25 if most > 2 else 0.5,
+            "domain": domain_y, "anchor": x, "range": [0, 1], **percent_ticks(0, 1, 0.25 if most > 2 else 0.5),
             "fixedrange": True, "showticklabels": outer, "ticks": "outside" if outer else "",
             **({"matches": "y"} if n else {}),
         }  # fmt: skip

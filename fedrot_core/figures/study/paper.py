@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import Drawing
 from fedrot_core.figures.kit.layout import fitting, labelled, markers
+from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents
 from fedrot_core.figures.kit.theme import INK, MUTED, base_figure, colour
 from fedrot_core.study import paper
 from fedrot_core.study.plotted import Line, Ratios, Table, gaps
@@ -109,8 +110,7 @@ def curves(
         xaxis={"title": {"text": x_title}, "range": [-0.35, len(x) - 0.65], "tickvals": list(range(len(x))),
                "ticktext": [f"{at:g}" for at in x], "fixedrange": True, "showgrid": False},
         yaxis={"title": {"text": "accuracy"}, "range": list(span),
-               "dtick": STEP if span[1] - span[0] < 0.31 else 2 * STEP,
-               "tickformat": ".0%", "fixedrange": True},
+               **percent_ticks(*span, STEP if span[1] - span[0] < 0.31 else 2 * STEP), "fixedrange": True},
     )  # fmt: skip
     ends: list[tuple[float, str, str, str]] = []
     for line in lines:
@@ -124,8 +124,9 @@ def curves(
         y = [v if math.isfinite(v) else None for v in line.values]
         fig.add_scatter(
             x=list(range(len(x))), y=y, name=line.card.label, uid=line.card.name, error_y=bars,
-            customdata=[f"{at:g}" for at in x], hovertemplate=f"{line.card.label}, {x_title} %{{customdata}}: "
-            "%{y:.1%}<extra></extra>", **markers(line.card, mode, len(x)),
+            customdata=[f"{at:g}" for at in x],
+            **hover(f"{line.card.label}, {x_title} %{{customdata}}: %{{hovertext}}", percents(line.values)),
+            **markers(line.card, mode, len(x)),
         )  # fmt: skip
         last = next((v for v in reversed(line.values) if math.isfinite(v)), None)
         if last is not None:
@@ -173,6 +174,6 @@ def error_ratios(mode: str, groups: Sequence[Ratios]) -> go.Figure:
             text=["" if v is None else times(v) for v in values], textposition="middle right",
             textfont={"size": 13, "color": INK[mode]},
             marker={"symbol": group.card.symbol, "size": 11, "color": hue},
-            hovertemplate=f"{group.card.label}: %{{x:.3g}}<extra></extra>",
+            **hover(f"{group.card.label}: %{{hovertext}}", ["" if v is None else times(v) for v in values]),
         )  # fmt: skip
     return fig

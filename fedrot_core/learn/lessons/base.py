@@ -175,7 +175,7 @@ class Step:
         runs: the runs that the scene needs; none where it is small enough to compute at once.
         whole: whether it needs whole traces, or summaries (cheaper, and batched over seeds) are enough.
         play: key of the knob that Play moves from low to high.
-        wide: the figure has several panels side by side, so the presenter mode puts it below the words, full width.
+        wide: the figure has many panels in a row, so the presenter mode puts it below the words, full width.
         notes: what a lecturer may say, for the speaker's notes; may hold facts.
     """
 

@@ -239,10 +239,9 @@ register(
             ),
             Step(
                 title="Two clients, two frames",
-                wide=True,
                 text="Two [[client|clients]] hold the same [[update]]. Client 1 wrote it in a "
                 "[[frame]] turned by [[theta]], so its arrows, the columns of [[A]], point in other directions.",
-                do="Predict, then drag the angle.",
+                do="Predict, then drag “Turn [[theta]]”.",
                 predict=Estimate(
                     "How long is the mean of the two clients' arrows, in percent of one arrow?",
                     0,
@@ -288,7 +287,7 @@ register(
                 title="The law: cosine squared of half the angle",
                 text="The same two [[client|clients]] once more. How fast does averaging lose "
                 "their common [[update]] as their [[frame|frames]] turn apart?",
-                do="Draw your curve, lock it in, then drag the angle.",
+                do="Draw your curve, lock it in, then drag “Turn [[theta]]”.",
                 predict=Curve(
                     "How much of the update does the naive average keep?",
                     "angle",
@@ -334,10 +333,9 @@ register(
             ),
             Step(
                 title="Spin a client",
-                wide=True,
                 text="These four [[client|clients]] were really trained, so their "
                 "[[update|updates]] differ a little. A secret [[rotation]] spins one of them.",
-                do="Predict, then spin the client again and again.",
+                do="Predict, then press “Spin client 1” again and again.",
                 predict=Choice(
                     "One client is spun by a secret angle. Which average gets worse?",
                     ("The naive one", "The aligned one", "Both", "Neither"),

@@ -301,7 +301,7 @@ register(
                 title="Turn it by hand",
                 text="A [[client]]'s columns of [[A]] resemble those of the [[reference]], the "
                 "server's last average, but differ in [[frame]] and scale. Dotted lines show the [[misfit]].",
-                do="Turn the client by hand until it fits, then predict.",
+                do="Turn the client with “Your hand” until it fits, then predict.",
                 predict=Estimate(
                     "By which angle must the client be turned?",
                     HAND_ANGLES[0],
@@ -336,10 +336,9 @@ register(
             ),
             Step(
                 title="Keep the turn, drop the stretch",
-                wide=True,
                 text="The [[svd]] splits [[S]] into a turn, a stretch and a turn. A [[client]] may "
                 "only turn: a stretch would change its [[update]].",
-                do="Predict, then check it with the numbers below the figure.",
+                do="Predict, then check it under “The numbers, worked out”.",
                 predict=Choice(
                     "How does the cross matrix become a pure turn?",
                     ("Set both stretches to 1", "Set the smaller stretch to 0", "Leave out the last turn"),
@@ -384,7 +383,6 @@ register(
             ),
             Step(
                 title="Turn only part of the way",
-                wide=True,
                 text="A soft turn goes part of the way: it mixes no turn with the full [[R]] by "
                 "[[lambda]] and takes the nearest [[rotation]].",
                 do="Draw, lock in, then move both sliders.",
@@ -411,7 +409,6 @@ register(
             ),
             Step(
                 title="The cliff at half a turn",
-                wide=True,
                 text="Let the full turn [[R]] be half a turn, 180°. No turn and [[R]] then point "
                 "in opposite directions.",
                 do="Predict, then press Play.",
@@ -433,7 +430,7 @@ register(
             Step(
                 title="Turn every client, then average",
                 text="Every [[client]] turns onto the [[reference]]; then the [[server]] averages.",
-                do="Predict, then allow reflections.",
+                do="Predict, then allow “rotations and reflections”.",
                 predict=Estimate(
                     "How large is the average's relative error once every client is turned?",
                     0,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fedrot_core.figures.lesson.slow import PHASES, Moment, slow_motion
+from fedrot_core.figures.lesson.slow import PANELS, PHASES, Moment, slow_motion
 from fedrot_core.learn.examples.slow_round import CLIENTS, PARTS, ROUNDS, SlowRound, slow_rounds
 from fedrot_core.learn.lessons.base import Choice, Estimate, Knob, Lesson, Runs, Scene, Step, Values, register
 from fedrot_core.records import Array
@@ -36,7 +36,11 @@ def _round(values: Values) -> SlowRound:
     return slow_rounds(float(values["apart"]))[int(values["round"])]
 
 
-def moment(shown: SlowRound, at: float) -> Moment:
+SHOWN = {AVERAGE: ("clients", "server"), ERROR: ("server", "error")}
+"""Panels of a step about one phase; those before the average are about clients alone."""
+
+
+def moment(shown: SlowRound, at: float, panels: tuple[str, ...] = PANELS) -> Moment:
     """The round at ``at``: phase n is complete at n, and under way between n - 1 and n."""
     n = math.ceil(at)
     part = at - n + 1  # of phase n, in (0, 1]
@@ -62,6 +66,7 @@ def moment(shown: SlowRound, at: float) -> Moment:
         reach=REACH,
         column=shown.column,
         whole=part == 1,
+        panels=panels,
     )
 
 
@@ -106,8 +111,9 @@ def _scene(
     title: str,
     facts: dict[str, str] | None = None,
     worked: tuple[tuple[str, str], ...] = (),
+    panels: tuple[str, ...] = PANELS,
 ) -> Scene:
-    now = moment(shown, at)
+    now = moment(shown, at, panels)
     about = f"Round {shown.round_index} in slow motion, phase {PHASES[now.phase]}. {title}"
     alt = about if about[-1] in ".?" else f"{about}."
     return Scene(lambda mode: slow_motion(now, title, alt, mode), facts or {}, worked)
@@ -115,7 +121,8 @@ def _scene(
 
 def _before(phase: int) -> Callable[[Values, Runs], Scene]:
     """The phase before, under a question."""
-    return lambda values, runs: _scene(_round(values), phase - 1, QUESTIONS[phase])
+    panels = SHOWN.get(phase, ("clients",))
+    return lambda values, runs: _scene(_round(values), phase - 1, QUESTIONS[phase], panels=panels)
 
 
 def _after(phase: int) -> Callable[[Values, Runs], Scene]:
@@ -123,9 +130,8 @@ def _after(phase: int) -> Callable[[Values, Runs], Scene]:
 
     def scene(values: Values, runs: Runs) -> Scene:
         shown = _round(values)
-        return _scene(
-            shown, phase, finding(shown, phase), facts_of(shown, float(values["apart"])), _worked(shown, phase)
-        )
+        facts, panels = facts_of(shown, float(values["apart"])), SHOWN.get(phase, ("clients",))
+        return _scene(shown, phase, finding(shown, phase), facts, _worked(shown, phase), panels)
 
     return scene
 
@@ -215,7 +221,6 @@ register(
         steps=(
             Step(
                 title="Broadcast",
-                wide=True,
                 text="The [[server]] sends every [[client]] the same pair of [[factors]], [[B]] "
                 "and [[A]]: the [[broadcast]]. Each arrow is one column of [[A]], drawn on the two [[latent]]; "
                 "all {clients} coincide.",
@@ -229,7 +234,6 @@ register(
             ),
             Step(
                 title="Train",
-                wide=True,
                 text="Each [[client]] takes its local steps alone, on its own data. No client "
                 "knows what the others do.",
                 do="Predict the widest angle between two clients' arrows after training.",
@@ -252,7 +256,6 @@ register(
             ),
             Step(
                 title="Upload",
-                wide=True,
                 text="An [[update]] can be written in any [[frame]]: [[gauge|(B R, Rᵀ A)]], with "
                 "any orthogonal [[R]]. Here the [[client|clients]] form two halves whose frames are [[theta]] "
                 "apart.",
@@ -272,7 +275,6 @@ register(
             ),
             Step(
                 title="Turn",
-                wide=True,
                 text="Each [[client]] finds the [[rotation]] [[R]] that brings one of its factors "
                 "closest to the [[broadcast]] it received ([[procrustes]]), and turns both factors by it.",
                 do="Predict, then set [[theta]] to 0° and see what is left to turn.",
@@ -293,7 +295,6 @@ register(
             ),
             Step(
                 title="Average",
-                wide=True,
                 text="The [[server]] averages all [[A]] and all [[B]] separately. Arrows that "
                 "point in different directions cancel. Compare the [[naive|naive mean]], as sent, with the "
                 "[[aligned|turned mean]].",
@@ -315,7 +316,6 @@ register(
             ),
             Step(
                 title="Error",
-                wide=True,
                 text="The [[server]] would like the [[ideal]], the average of the products [[BA]]. "
                 "The [[error]] is how far its own product is from that; at this rank none is below the "
                 "[[floor]].",
@@ -337,7 +337,6 @@ register(
             ),
             Step(
                 title="The whole round",
-                wide=True,
                 text="All phases of one [[round]], one after another. Thin lines show where the "
                 "arrows were when a phase began.",
                 do="Press Play; pause anywhere, or step with the slider.",

@@ -404,7 +404,6 @@ register(
             ),
             Step(
                 title="The loss cannot feel a turn",
-                wide=True,
                 text="The loss sees only [[BA]]: no turn of the [[frame]] changes it. The gradient "
                 "along a turn has a part from [[A]] and one from [[B]]; each dot is one [[client]] and plane.",
                 do="Predict, then pick another plane.",
@@ -428,7 +427,6 @@ register(
             ),
             Step(
                 title="Plain SGD",
-                wide=True,
                 text="All [[client|clients]] start from one [[broadcast]] and take {steps} local [[sgd]] steps, each "
                 "on its own data. How far has the [[frame]] turned from the start?",
                 do="Predict, then try other step sizes.",
@@ -451,7 +449,6 @@ register(
             ),
             Step(
                 title="Adam",
-                wide=True,
                 text="[[adam|Adam]] rescales every coordinate on its own. Coordinates depend on "
                 "the [[frame]], so the balance between the parts of [[A]] and [[B]] can break.",
                 do="Predict, then try other step sizes.",
@@ -515,7 +512,6 @@ register(
             ),
             Step(
                 title="Does it matter?",
-                wide=True,
                 text="The final score after {rounds} rounds, on {seeds} seeds: of the [[naive]], "
                 "and when [[client|clients]] are [[aligned|turned first]] by FedRot-LoRA.",
                 do="Predict, then change the optimiser.",

@@ -492,7 +492,8 @@ register(
                 scene=_ways_scene,
                 before=_ways_before,
                 after="Sent [[trained]], alignment gains {low} to {high} points; re-factorised by [[svd]], at least "
-                "{least}. Skew still costs: as trained, {even} becomes {skewed}.",
+                "{least}. Skew itself still costs: as trained, the aligned score falls from {even} at the least skew "
+                "to {skewed} at the strongest.",
                 predict=Choice(
                     "Under which condition does alignment make no difference?",
                     (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fedrot_core.figures.kit.theme import HUES
-from fedrot_core.figures.lesson.slow import LABEL_GAP, PHASES, Moment, apart, numbers, slow_motion
+from fedrot_core.figures.lesson.slow import LABEL_GAP, PANELS, PHASES, Moment, apart, numbers, slow_motion
 
 TIPS = np.array([[0.2, 0.1], [0.1, 0.22], [-0.2, 0.05], [0.0, -0.2]])
 
@@ -28,6 +28,7 @@ def at(phase: int, **more: Any) -> Moment:
         reach=0.34,
         column=3,
         whole=True,
+        panels=PANELS,
     )
     return dataclasses.replace(start, **more)
 
@@ -55,6 +56,22 @@ def test_arrows_keep_their_identity_and_axes_never_move(mode: str) -> None:
     widths = [np.ptp(first[a].domain) for a in ("xaxis", "xaxis2")]
     assert widths[0] == pytest.approx(widths[1])
     assert (first.yaxis.scaleanchor, first.yaxis2.scaleanchor) == ("x", "x2")
+
+
+@pytest.mark.parametrize("panels", [("clients",), ("clients", "server"), ("server", "error"), PANELS])
+def test_no_panel_stands_empty(panels: tuple[str, ...]) -> None:
+    """What is drawn, on a screen of any kind, are the panels that were asked for, with their headings."""
+    numbers_of = {"clients": "", "server": "2", "error": "3"}
+    figure = drawn(at(5, panels=panels))
+    wanted = {numbers_of[panel] for panel in panels}
+    assert {(t.xaxis or "x")[1:] for t in figure.data} == wanted
+    axes = figure.layout.to_plotly_json()
+    assert {key.removeprefix("xaxis") for key in axes if key.startswith("xaxis")} == wanted
+    for size in ("narrow", "present"):
+        patch = figure.layout.meta[size]
+        assert {key.removeprefix("xaxis") for key in patch if key.startswith("xaxis")} == wanted
+        heads = [a["text"] for a in patch["annotations"] if str(a["xref"]).endswith("domain")]
+        assert len(heads) == len(panels)
 
 
 def test_every_arrow_ends_where_it_was_told_and_averages_wait_at_the_origin() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -178,3 +179,44 @@ def test_arms_that_read_differently_are_not_called_equal(plain: Trace, edited: C
     assert "All are at" not in title
     assert "87\u00a0%" in title
     assert "86\u00a0%" in title
+
+
+@pytest.mark.parametrize("shown", range(3))
+def test_a_title_speaks_of_every_method_and_rounds_as_the_labels_do(shown: int, traces: dict[str, Trace]) -> None:
+    """Two are named; of more the title gives the number and the span, in the words of alternative text and hovers."""
+    trace = traces["four arms"]
+    scores = {card.name: trace.at(card.name, shown).score for card in trace.arms}  # type: ignore[union-attr]
+    figure = drawn("learning", trace, View("fedit", shown))
+    title = figure.layout.title.text
+    assert "4 methods" in title
+    assert {percent(min(scores.values())), percent(max(scores.values()))} <= set(
+        re.findall(r"[\d.]+\u00a0%", title.split(";")[0])
+    )
+    by = series(figure)
+    for name, score in scores.items():
+        assert by[name].hovertext[shown] == percent(score)
+        assert percent(score) in figure.layout.meta["alt"]
+    about_the_end = [a.text for a in figure.layout.annotations if a.text == "in round 2:"]
+    assert len(about_the_end) == (shown < 2), "the labels' numbers are of the last round"
+    errors = drawn("errors", trace, View("fedit", shown)).layout.title.text
+    assert "4 methods" in errors
+
+
+@pytest.mark.parametrize("value", [0.9449, 0.9451])
+def test_scores_are_called_equal_just_where_their_labels_are(
+    value: float, plain: Trace, edited: Callable[..., Trace]
+) -> None:
+    trace = edited(edited(plain, "fedrot", lambda r: {"score": 0.9452}), "fedit", lambda r: {"score": value})
+    title = drawn("learning", trace, View("fedit", 2)).layout.title.text
+    assert ("all 2 methods" in title) == (percent(value) == percent(0.9452))
+
+
+def test_errors_of_rounding_are_drawn_as_zero(plain: Trace, edited: Callable[..., Trace]) -> None:
+    nothing = dict.fromkeys(RUNGS, 3e-16)
+    trace = edited(plain, "fedit", lambda r: {**ladder_of(r, **nothing), "error": np.full_like(r.errors.own, 2e-16)})
+    figure = drawn("ladder", trace, View("fedit", 2))
+    assert figure.layout.yaxis.ticktext[0] == percent(0)
+    assert figure.layout.yaxis.range[1] >= 0.01
+    for line in figure.data:
+        assert set(line.y) == {0}
+        assert set(line.hovertext) == {percent(0)}
