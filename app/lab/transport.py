@@ -153,7 +153,7 @@ def run_status(trace: Trace, job: RunJob) -> None:
 
     with st.container(horizontal=True, vertical_alignment="bottom", width="stretch", horizontal_alignment="right"):
         if not job.finished.is_set():
-            now = f"Cancel (round {min(done + 1, total)} of {total})"
+            now = f"Cancel (round {min(done + 1, total)} of {total}, {job.left})"
             st.button(
                 now,
                 key="cancel",

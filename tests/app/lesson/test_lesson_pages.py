@@ -34,7 +34,7 @@ def opened(name: str, **query: str) -> AppTest:
 def ready(at: AppTest) -> AppTest:
     """Run again until the step's runs are there: AppTest has no timer."""
     deadline = time.monotonic() + 60
-    while any("being computed" in str(p.proto.text) for p in at.get("progress")):
+    while any(str(p.proto.text).startswith("Training") for p in at.get("progress")):
         assert time.monotonic() < deadline
         time.sleep(0.1)
         at.run()

@@ -153,3 +153,13 @@ def test_a_caller_who_stops_listening_ends_the_runs_under_way(monkeypatch: pytes
     while working:
         assert time.monotonic() < deadline, "runs go on that nobody listens to"
         time.sleep(0.05)
+
+
+def test_a_sweep_tells_of_every_round_also_of_arms_that_do_not_run() -> None:
+    small = FederationConfig().with_values({"rounds": 3, "steps": 2, "clients": 3, "arms": ("fedit", "fedrot")})
+    impossible = small.with_values({"clients": 200, "min": 32})
+    told: list[int] = []
+    found = list(sweep([small, small.with_values({"seed": 1}), impossible], on_rounds=told.append))
+    assert [bool(run.error) for run in sorted(found, key=lambda run: bool(run.error))] == [False, False, True]
+    assert sum(told) == 3 * 3 * 2
+    assert len(told) > 3
