@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.errors import StoreError
-from fedrot_core.finished import arm_key, arm_row, pack_row, pack_run, run_key, sha256, unpack_row
-from fedrot_core.study.summary import RunSummary
+from fedrot_core.finished import pack_row, pack_run, run_key, sha256, unpack_row
 from fedrot_core.trace import Trace
 
 MANIFEST = "manifest.json"
-ARMS = "arms"
-"""The file that holds all arms together, since each is small and pages need many at once."""
+
+Rows = Mapping[str, Any]
+"""Plain data by the key under which it is found."""
 
 log = logging.getLogger(__name__)
 
 
 class _Manifest(NamedTuple):
     runs: Mapping[str, str]  # file of each run by key
-    arms: frozenset[str]
+    rows: Mapping[str, str]  # file that holds each row by key
     sha256: Mapping[str, str]  # of each file
 
 
 class Shipped:
-    """The runs and arms in a folder that :func:`write` made. Nothing is read before it is asked for.
+    """The runs and rows in a folder that :func:`write` made. Nothing is read before it is asked for.
 
     Args:
         folder: the folder. If it is missing, damaged or made by another version of the engine, it is not used, and the
@@ -38,7 +38,7 @@ class Shipped:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._rows: dict[str, Any] | None = None
+        self._opened: dict[str, Rows] = {}
 
     @cached_property
     def _manifest(self) -> _Manifest:
@@ -49,15 +49,20 @@ class Shipped:
                     "the shipped runs are of engine %s, this is %s: they are not used; make them anew by "
                     "python -m app.ship", found["engine"], ENGINE_VERSION,
                 )  # fmt: skip
-                return _Manifest({}, frozenset(), {})
-            return _Manifest(dict(found["runs"]), frozenset(found["arms"]), dict(found["sha256"]))
+                return _Manifest({}, {}, {})
+            rows = {key: name for name, keys in found["rows"].items() for key in keys}
+            return _Manifest(dict(found["runs"]), rows, dict(found["sha256"]))
         except Exception as error:  # a damaged file can hold anything
             log.warning("no shipped runs: %r", error)
-            return _Manifest({}, frozenset(), {})
+            return _Manifest({}, {}, {})
 
-    def has_arm(self, key: str) -> bool:
-        """Whether an arm is shipped."""
-        return key in self._manifest.arms
+    def has_run(self, key: str) -> bool:
+        """Whether a run is shipped."""
+        return key in self._manifest.runs
+
+    def has_row(self, key: str) -> bool:
+        """Whether a row is shipped."""
+        return key in self._manifest.rows
 
     def run(self, key: str) -> bytes | None:
         """The bytes of a run's trace; None if it is not shipped.
@@ -68,17 +73,18 @@ class Shipped:
         name = self._manifest.runs.get(key)
         return None if name is None else self._read(name)
 
-    def arm(self, key: str) -> dict[str, Any] | None:
-        """An arm as plain data; None if it is not shipped.
+    def row(self, key: str) -> Any:
+        """A row; None if it is not shipped.
 
         Raises:
             StoreError: if the file is missing or was changed.
         """
-        if not self.has_arm(key):
+        name = self._manifest.rows.get(key)
+        if name is None:
             return None
-        if self._rows is None:
-            self._rows = dict(unpack_row(self._read(ARMS)))
-        return self._rows.get(key)
+        if name not in self._opened:
+            self._opened[name] = dict(unpack_row(self._read(name)))
+        return self._opened[name].get(key)
 
     def _read(self, name: str) -> bytes:
         try:
@@ -91,23 +97,22 @@ class Shipped:
         return content
 
 
-def write(folder: Path, traces: list[Trace], runs: list[RunSummary], made_with: Mapping[str, str]) -> int:
+def write(folder: Path, traces: Sequence[Trace], rows: Mapping[str, Rows], made_with: Mapping[str, str]) -> int:
     """Write a folder for :class:`Shipped`, replacing everything in it, and return its size in bytes.
 
     Args:
         folder: the folder.
         traces: the runs to ship.
-        runs: the runs whose arms to ship.
+        rows: the rows to ship, by the name of the file that holds them; a page reads the whole file for one of them.
         made_with: the software and processor that made the numbers, for people.
     """
     files = {trace.config.hash: pack_run(trace) for trace in traces}
-    rows = {arm_key(run.config, name): arm_row(run, name) for run in runs for name in run.arms}
-    files[ARMS] = pack_row(rows)
+    files |= {name: pack_row(dict(found)) for name, found in rows.items()}
     manifest = {
         "engine": ENGINE_VERSION,
         "made_with": dict(made_with),
         "runs": {run_key(trace.config): trace.config.hash for trace in traces},
-        "arms": sorted(rows),
+        "rows": {name: sorted(found) for name, found in rows.items()},
         "sha256": {name: sha256(content) for name, content in files.items()},
     }
     files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()

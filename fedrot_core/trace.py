@@ -234,7 +234,7 @@ class Trace:
             n, name = key.split(".", 1)
             by_record.setdefault(int(n), {})[name] = value
         records = [
-            RoundRecord.of_stored({**row, "flags": tuple(row["flags"]), **by_record[n]})
+            RoundRecord.of_stored({**row, "flags": tuple(row["flags"]), **by_record.get(n, {})})
             for n, row in enumerate(header["records"])
         ]
         return cls(

@@ -80,6 +80,20 @@ def size(count: float) -> str:
     raise AssertionError("unreachable")
 
 
+def time_left(seconds: float | None) -> str:
+    """How long something will still take as text, no finer than an estimate can be: ``about 4 s left``, ``about 20 s
+    left``, ``about 2 min left``.
+
+    Args:
+        seconds: None if that cannot be told yet.
+    """
+    if seconds is None:
+        return "estimating the time left"
+    if seconds >= 57.5:
+        return f"about {max(1, round(seconds / 60))}\u00a0min left"
+    return f"about {max(1, round(seconds)) if seconds < 9.5 else 5 * round(seconds / 5)}\u00a0s left"
+
+
 def signed(points: float, decimals: int | None = None) -> str:
     """Points as text, with their sign: ``+42``, ``+2.2``, ``−0.4``, ``0``.
 

@@ -16,6 +16,7 @@ from app.widgets.live_figure import data_dialog, figure_card
 from app.widgets.page import follow, frame, warn
 from app.widgets.terms import theme_mode
 from app.widgets.text import plain
+from app.widgets.waiting import under_way
 from fedrot_core.figures import View
 from fedrot_core.learn.mistakes.evidence import method_note
 from fedrot_core.trace import Trace
@@ -79,8 +80,7 @@ def _progress(job: RunJob, done: int) -> None:
         st.error(plain(job.error))
     elif not job.finished.is_set():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(done / total, f"Round {min(done + 1, total)} of {total} …", width=280)
-            st.button("Cancel", icon=":material/close:", on_click=job.cancel)
+            under_way(done / total, f"Training: {done} of {total}\u00a0rounds done", job.left, "bug_cancel", job.cancel)
     elif job.cancelled:
         st.caption("Cancelled. Choose another mistake or case to run again.")
     else:

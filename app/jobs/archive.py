@@ -13,6 +13,7 @@ import streamlit as st
 from fedrot_core import finished
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError, StoreError
+from fedrot_core.export.run.excerpt import Excerpt, Reads, excerpt_key, excerpt_of
 from fedrot_core.shipped import Shipped
 from fedrot_core.store import Store
 from fedrot_core.study.summary import RunSummary
@@ -31,10 +32,15 @@ log = logging.getLogger(__name__)
 
 
 class Archive:
-    """Shipped and stored results, and where new ones go; safe to use from several threads."""
+    """Shipped and stored results, and where new ones go; safe to use from several threads.
+
+    Attributes:
+        excerpts: those that were read, by key; few, and small.
+    """
 
     def __init__(self, shipped: Shipped, store: Store) -> None:
         self.shipped, self.store = shipped, store
+        self.excerpts: dict[str, Excerpt] = {}
 
     def asker(self) -> Asker:
         """One who reads, and hears what was damaged."""
@@ -43,8 +49,16 @@ class Archive:
     def ships(self, config: FederationConfig, name: str) -> bool:
         """Whether the arm ``name`` of ``config`` comes with the project."""
         try:
-            return self.shipped.has_arm(finished.arm_key(config, name))
+            return self.shipped.has_row(finished.arm_key(config, name))
         except ConfigError:  # no such device here
+            return False
+
+    def has_run(self, config: FederationConfig) -> bool:
+        """Whether the whole run of ``config`` is finished."""
+        try:
+            key = finished.run_key(config)
+            return self.shipped.has_run(key) or self.store.get(key) is not None
+        except (ConfigError, StoreError):  # no such device here, or a damaged value, which is then computed again
             return False
 
     def keep_run(self, trace: Trace) -> None:
@@ -57,7 +71,7 @@ class Archive:
             self.store.put(finished.arm_key(run.config, name), finished.pack_row(finished.arm_row(run, name)))
 
     def row(self, key: str) -> Any:
-        """Plain data from the store; None if it is not there, or damaged."""
+        """Plain data under ``key``; None if it is not there, or damaged."""
         return self.asker().row(key)
 
     def keep_row(self, key: str, row: Any) -> None:
@@ -97,11 +111,26 @@ class Asker:
         key = self._tried(partial(finished.arm_key, config, name))
         if key is None:
             return None
-        row = self._tried(partial(self._archive.shipped.arm, key)) or self.row(key)
+        row = self.row(key)
         return None if row is None else self._tried(partial(finished.arm_of, row, config, name))
 
+    def excerpt(self, config: FederationConfig, reads: Reads) -> Excerpt | None:
+        """What a lesson reads of the run of ``config``, where that comes with the project."""
+        key = self._tried(partial(excerpt_key, config, reads))
+        if key is None:
+            return None
+        known = self._archive.excerpts
+        if key not in known and (row := self.row(key)) is not None:
+            found = self._tried(partial(excerpt_of, row, config))
+            if found is not None:
+                known[key] = found
+        return known.get(key)
+
     def row(self, key: str) -> Any:
-        """Plain data from the store; None if it is not there."""
+        """Plain data under ``key``; None if it is not there."""
+        shipped = self._tried(partial(self._archive.shipped.row, key))
+        if shipped is not None:
+            return shipped
         content = self._tried(partial(self._archive.store.get, key))
         return None if content is None else self._tried(partial(finished.unpack_row, content))
 

@@ -14,7 +14,9 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import torch
 
+from app.jobs.progress import Progress
 from fedrot_core.errors import Cancelled, FedRotError
+from fedrot_core.wording import time_left
 
 PATIENCE_SECONDS = 10.0
 """How long the end of the process waits for each thread: torch aborts a process whose interpreter ends under it."""
@@ -56,6 +58,8 @@ class Job(ABC):
         cancelled: it was ended early.
         finished: set when it has ended, for whatever reason.
         begun_by: the session that asked first; empty for a job that was never begun.
+        at_work: it has begun to work; until then it waits for its turn.
+        progress: how far it is.
     """
 
     kind: ClassVar[str]
@@ -66,6 +70,8 @@ class Job(ABC):
         self.cancelled = False
         self.finished = threading.Event()
         self.begun_by = ""
+        self.at_work = False
+        self.progress = Progress()
         self._viewers: dict[str, float] = {}
 
     @abstractmethod
@@ -85,6 +91,11 @@ class Job(ABC):
     def running(self) -> bool:
         """Whether it is still under way, and nobody has called it off."""
         return not self.finished.is_set() and not self.cancelled
+
+    @property
+    def left(self) -> str:
+        """About how long it will still take, or what it waits for, in words."""
+        return time_left(self.progress.seconds_left) if self.at_work else "waiting for other work on this server"
 
     def start(self, session: str, slots: threading.Semaphore | None = None) -> Self:
         """Begin for ``session``, as soon as there is a free slot."""
@@ -126,6 +137,7 @@ class Job(ABC):
                 self._go_on()
             try:
                 self._go_on()
+                self.at_work = True
                 self.work()
             finally:
                 slots.release()

@@ -18,6 +18,7 @@ from fedrot_core.export.lecture.outlines import comparison_outline, run_outline
 from fedrot_core.export.lecture.pack import Options, build
 from fedrot_core.export.lecture.pack_runs import ShouldStop, Tell, runs_of, trained
 from fedrot_core.export.lecture.slides import Outline
+from fedrot_core.export.run.excerpt import Excerpt, Reads
 from fedrot_core.figures import View
 from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.study.comparison import Comparison
@@ -36,9 +37,18 @@ class _Known:
         found = self._archive.asker().run(config)
         return None if found is None else found[0]
 
+    def excerpt(self, config: FederationConfig, reads: Reads) -> Excerpt | None:
+        return self._archive.asker().excerpt(config, reads)
+
     def summary(self, config: FederationConfig) -> RunSummary | None:
         parts, missing = split(config, self._archive.asker())
         return merged(config, parts) if missing is None else None
+
+    def has(self, config: FederationConfig, whole: bool, reads: Reads | None) -> bool:
+        """Whether a step of a lesson finds what it asks for."""
+        if not whole:
+            return self.summary(config) is not None
+        return (reads is not None and self.excerpt(config, reads) is not None) or self._archive.has_run(config)
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,17 @@ class LessonSource:
 
     name: str
     values: dict[str, Any]
+
+    def missing(self) -> int:
+        """How many runs that its steps ask for are not known yet."""
+        known = _Known(archive())
+        asked = {
+            (config, step.whole, step.reads)
+            for step in LESSONS[self.name].steps
+            if step.runs is not None
+            for config in step.runs(self.values)
+        }
+        return sum(not known.has(*run) for run in asked)
 
     def outline(self, should_stop: ShouldStop, tell: Tell) -> Outline:
         """Trains what its steps ask for."""
@@ -85,7 +106,7 @@ class PackJob(Job):
     """One making of a pack, for the session that asked.
 
     Attributes:
-        done, total, what: how far it is, and what is being made.
+        what: what is being made.
         content: the zip, once it is made; name: of the zip, without ending.
     """
 
@@ -95,7 +116,7 @@ class PackJob(Job):
     def __init__(self, source: Source, options: Options) -> None:
         super().__init__()
         self.source, self.options = source, options
-        self.done, self.total, self.what = 0, 1, "Waiting for another pack"
+        self.what = "The pack"
         self.content: bytes | None = None
         self.name = ""
 
@@ -113,7 +134,8 @@ class PackJob(Job):
     def _tell(self, done: int, total: int, what: str) -> None:
         if self.should_stop():
             raise Cancelled("The lecture pack was cancelled.")
-        self.done, self.total, self.what = done, max(total, 1), what
+        self.progress.told(done, max(total, 1))
+        self.what = what
 
 
 @st.cache_resource(show_spinner=False)

@@ -103,8 +103,11 @@ class RunJob(Job):
     def work(self) -> None:
         federation = Federation(self.config, self._methods)
         self._trace = trace = federation.new_trace()
+        self.progress.told(0, self.config.train.rounds)
         for event in federation.rounds(self.should_stop):
             trace.add(event)
+            if trace.rounds_done > self.progress.done:
+                self.progress.told(trace.rounds_done, self.config.train.rounds)
             with self._progress:
                 self._progress.notify_all()
             if trace.rounds_done == 1 and not self._painted.is_set():

@@ -61,7 +61,6 @@ class SpinJob(Job):
 
     Attributes:
         question: what was asked.
-        rounds_done: of ``question.round_index + 1`` rounds that must be trained again.
         result: the answer, once there is one.
     """
 
@@ -71,7 +70,6 @@ class SpinJob(Job):
     def __init__(self, question: Question, rounds: _Rounds) -> None:
         super().__init__()
         self.question = question
-        self.rounds_done = 0
         self.result: Spin | None = None
         self._rounds = rounds
         self._begun = time.monotonic()
@@ -88,12 +86,13 @@ class SpinJob(Job):
         asked = self.question
         found = self._rounds.get(asked.round_key)
         if found is None:
+            self._count(0)
             found = replay(asked.config, asked.arm, asked.round_index, self.should_stop, self._count)
             self._rounds.add(asked.round_key, found)
         return found
 
     def _count(self, done: int) -> None:
-        self.rounds_done = done
+        self.progress.told(done, self.question.round_index + 1)
 
 
 class Spins:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import streamlit as st
@@ -33,15 +34,24 @@ class SweepJob(Job):
         self.configs = configs
         self._keep = keep
         self.results: dict[str, RunSummary] = {}
+        self._rounds, self._all_rounds = 0, sum(c.train.rounds * len(c.methods) for c in configs)
+        self._counting = threading.Lock()
 
     def result(self, config: FederationConfig) -> RunSummary | None:
         """The summary of ``config``, or None while it is missing."""
         return self.results.get(config.hash)
 
     def work(self) -> None:
-        for summary in sweep(self.configs, self.should_stop):
+        self._count(0)
+        for summary in sweep(self.configs, self.should_stop, on_rounds=self._count):
             self.results[summary.config.hash] = summary
             self._keep(summary)
+
+    def _count(self, rounds: int) -> None:
+        """Note that so many rounds of single arms are done; called from the threads that train."""
+        with self._counting:
+            self._rounds += rounds
+            self.progress.told(self._rounds, self._all_rounds)
 
 
 class Sweeps:

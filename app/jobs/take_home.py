@@ -7,6 +7,7 @@ import streamlit as st
 from app.jobs.archive import archive
 from app.jobs.background import Job, Jobs
 from fedrot_core.export.take_home.build import GRID_OF_PAGE, Grid, build
+from fedrot_core.export.take_home.known import KnownRows
 from fedrot_core.export.take_home.runs import Rows
 
 KEPT_PAGES = 4
@@ -19,7 +20,6 @@ class PageJob(Job):
         rows: where trained settings are found and kept.
 
     Attributes:
-        done, total: settings trained, and in all.
         page: the file, once it is made.
     """
 
@@ -29,7 +29,6 @@ class PageJob(Job):
     def __init__(self, grid: Grid, rows: Rows) -> None:
         super().__init__()
         self.grid, self._rows = grid, rows
-        self.done, self.total = 0, len(grid.settings)
         self.page: bytes | None = None
 
     @property
@@ -37,22 +36,23 @@ class PageJob(Job):
         return self.cancelled or bool(self.error)
 
     def work(self) -> None:
-        self.page = build(self.grid, self.should_stop, self._count, self._rows)
-
-    def _count(self, done: int, total: int) -> None:
-        self.done, self.total = done, total
+        self.page = build(self.grid, self.should_stop, self.progress.told, self._rows)
 
 
 class Pages:
     """All take-home pages of this server, one in the making at a time."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: KnownRows) -> None:
         self._rows = rows
         self._jobs: Jobs[Grid, PageJob] = Jobs(KEPT_PAGES, 1)
 
     def job(self, grid: Grid) -> PageJob | None:
         """The page over ``grid``, made or in the making; None if nobody has asked for it."""
         return self._jobs.known(grid)
+
+    def ships(self, grid: Grid) -> bool:
+        """Whether all settings of the page over ``grid`` come with the project, so that it is made in no time."""
+        return self._rows.ships(grid)
 
     def start(self, grid: Grid, session: str) -> PageJob:
         """The page over ``grid``, begun if it has not been, or again if it was cancelled or failed."""
@@ -62,7 +62,7 @@ class Pages:
 @st.cache_resource(show_spinner=False)
 def pages() -> Pages:
     """The server's pages."""
-    return Pages(archive())
+    return Pages(KnownRows(archive()))
 
 
 def grid() -> Grid:

@@ -14,6 +14,7 @@ from app.lab.spin_table import concluded, table
 from app.session.parts import mine, session_id
 from app.widgets.page import again
 from app.widgets.text import plain
+from app.widgets.waiting import under_way
 from fedrot_core.figures import FIGURES, View
 from fedrot_core.study.spin import what_is_done
 from fedrot_core.trace import Trace
@@ -135,12 +136,12 @@ def _body(trace: Trace, mode: str) -> None:
 
 
 def _progress(job: SpinJob, asked: Asked) -> None:
-    done, total = job.rounds_done, asked.question.round_index + 1
-    st.progress(done / total, f"Round {min(done, total - 1)}: {asked.label} is training again, on its own")
-    st.caption(
-        f"A run does not keep the clients' factors, so {asked.label} trains once more, up to round {total - 1}. That "
-        "takes as long as this method took in the run. Close this dialog to cancel."
-    )
+    total = asked.question.round_index + 1
+    words = f"Training {asked.label} again: {job.progress.done:.0f} of {total}\u00a0rounds done"
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        if under_way(job.progress.share, words, job.left, "spin_cancel", _close):
+            st.rerun()
+    st.caption(f"A run does not keep the clients' factors, so {asked.label} trains once more, up to round {total - 1}.")
 
 
 def _answer(job: SpinJob, asked: Asked, trace: Trace, mode: str) -> None:

@@ -25,6 +25,9 @@ TICK_SECONDS = 0.7
 POLL_SECONDS = 0.2
 """How often the page looks for new rounds while a run is computing."""
 
+TOLD_FROM_SECONDS = 2.0
+"""A shorter rest is not told: its words would be gone before anybody has read them."""
+
 
 @dataclass
 class Scrubber:
@@ -153,7 +156,8 @@ def run_status(trace: Trace, job: RunJob) -> None:
 
     with st.container(horizontal=True, vertical_alignment="bottom", width="stretch", horizontal_alignment="right"):
         if not job.finished.is_set():
-            now = f"Cancel (round {min(done + 1, total)} of {total})"
+            long = (job.progress.seconds_left or 0) >= TOLD_FROM_SECONDS
+            now = f"Cancel (round {min(done + 1, total)} of {total}{f', {job.left}' if long else ''})"
             st.button(
                 now,
                 key="cancel",

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.lesson import taken as lessons
+from app.lesson.runs import Needed, needed, run_again, sweep_name
 from app.lesson.taken import PLAY_SECONDS, Taken
 from app.navigation import lesson_file
 from app.session import link
@@ -16,6 +17,8 @@ from app.session.lesson_place import link_of
 from app.session.parts import mine
 from app.widgets.live_figure import ask_table, chart, numbers_dialog, table_wanted
 from app.widgets.page import component, follow, presenting, title, warn
+from app.widgets.sweep_progress import progress
+from app.widgets.sweep_progress import run_again as sweeps_again
 from app.widgets.terms import rich, theme_mode
 from app.widgets.text import plain
 from fedrot_core.errors import FedRotError
@@ -54,15 +57,22 @@ def _interval(lesson: Lesson) -> float | None:
     """How often the stage redraws itself: while Play moves, or while runs are under way."""
     if lessons.playing():
         return PLAY_SECONDS
-    runs, _, failed = lessons.needed(lesson, lesson.steps[lessons.place(lesson).step])
-    return None if runs is not None or failed else WAIT_SECONDS
+    watch = _needed(lesson).watch
+    return WAIT_SECONDS if watch is not None and watch.running else None
+
+
+def _needed(lesson: Lesson) -> Needed:
+    """What the step on screen waits for."""
+    place = lessons.place(lesson)
+    return needed(lesson, lesson.steps[place.step], place.values)
 
 
 def _stage(lesson: Lesson) -> None:
     """The whole lesson below the warnings."""
     place = lessons.place(lesson)
     step = lesson.steps[place.step]
-    runs, done, failed = lessons.needed(lesson, step)
+    need = _needed(lesson)
+    runs = need.runs
     _take_prediction(lesson, step, runs)
     _head(lesson, step)
     scene, drawn, trouble = _scene(lesson, step, runs)
@@ -77,10 +87,10 @@ def _stage(lesson: Lesson) -> None:
     with asking, st.container(key="lesson_asking"):
         _asking(lesson, step, scene, runs)
     with picture, st.container(key="lesson_picture"):
-        if failed or trouble:
-            st.error(plain(failed or trouble))
-        elif drawn is None:
-            st.progress(done, f"{step.title}: real runs are being computed")
+        if need.failed or trouble:
+            st.error(plain(need.failed or trouble))
+        elif need.watch is not None and runs is None:
+            progress(sweep_name(lesson), need.watch, "runs", again=run_again if step.whole else sweeps_again)
         if drawn is not None:
             _picture(lesson, place.step, drawn)
     if place.present:

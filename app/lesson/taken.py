@@ -1,4 +1,4 @@
-"""What one session holds of its lessons: where it is in each, what it predicted, and the runs a step waits for."""
+"""What one session holds of its lessons: where it is in each, and what it predicted."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.jobs.runs import runner
 from app.session import link
 from app.session.lesson_place import KnobPlay, Place, from_query, link_of, stop_play
-from app.session.parts import mine, session_id
-from app.widgets.sweep_progress import followed
-from fedrot_core.learn.lessons.base import Choice, Curve, Estimate, Lesson, Runs, Scene, Step
+from app.session.parts import mine
+from fedrot_core.learn.lessons.base import Choice, Curve, Estimate, Lesson, Runs, Scene
 from fedrot_core.wording import amount, gap_unit, rough
 
 PLAY_SECONDS = 0.6
@@ -105,21 +103,6 @@ def revealed(lesson: Lesson, step: int) -> bool:
         or guess(lesson, step) is not None
         or (lesson.name, step) in mine(Taken).uncovered
     )
-
-
-def needed(lesson: Lesson, step: Step) -> tuple[Runs | None, float, str]:
-    """The runs that a step needs, if they are complete; how much of them is done; and what went wrong, in words."""
-    if step.runs is None:
-        return (), 1.0, ""
-    configs = step.runs(place(lesson).values)
-    if not step.whole:
-        watch = followed(f"lesson_{lesson.name}", configs)
-        failed = watch.error or next((run.error for run in watch.runs if run.error), "")
-        return (watch.runs if len(watch.runs) == len(configs) else None), len(watch.runs) / len(configs), failed
-    jobs = [runner().job(config, session_id()) for config in configs]
-    traces = [trace for job in jobs if job.finished.is_set() and (trace := job.trace()) is not None]
-    failed = next((job.error for job in jobs if job.error), "")
-    return (traces if len(traces) == len(jobs) else None), len(traces) / len(jobs), failed
 
 
 def playing() -> bool:

@@ -14,10 +14,11 @@ from app.session.parts import mine, session_id
 from app.session.run import Watched
 from app.widgets.selected import current_view
 from app.widgets.text import plain
+from app.widgets.waiting import under_way
 from fedrot_core.export.lecture.pack import Options
 from fedrot_core.export.lecture.worksheet import MOST
 from fedrot_core.export.picture.browser import REMEDY, chrome_available
-from fedrot_core.export.picture.sizes import STYLES
+from fedrot_core.export.picture.sizes import FORMATS, STYLES
 from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.learn.quiz.base import SEEDS
 from fedrot_core.methods import METHODS
@@ -85,9 +86,15 @@ def form() -> None:
 
 
 def _note(what: str) -> None:
-    """What making this pack takes, where that is more than drawing."""
-    if what in LESSONS and any(step.runs is not None for step in LESSONS[what].steps):
-        st.caption("Some steps of this lesson show real runs; the first time, training them takes a minute or two.")
+    """What making the pack of a lesson takes."""
+    made_from = source(what)
+    if isinstance(made_from, LessonSource):
+        missing, figures = made_from.missing(), counted(len(LESSONS[what].steps), "figure")
+        formats = f"{figures} in {len(FORMATS)}\u00a0formats"
+        if missing:
+            st.caption(f"{counted(missing, 'run')} must be trained first; then {formats} are drawn.")
+        else:
+            st.caption(f"No run has to be trained, so the time goes into drawing {formats}.")
     if not chrome_available():
         st.warning(
             plain(f"This server makes no SVG, PDF or PNG files, so slides say in words what figures show. {REMEDY}")
@@ -127,8 +134,7 @@ def stage() -> None:
     if job.running:
         job.seen_by(session_id())
         with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="progress_pack"):
-            st.progress(min(job.done / job.total, 1.0), plain(job.what), width=420)
-            st.button("Cancel", key="pack_cancel", icon=":material/close:", on_click=job.cancel)
+            under_way(job.progress.share, job.what, job.left, "pack_cancel", job.cancel)
         return
     if job.content is not None:
         with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="progress_pack"):

@@ -17,6 +17,4 @@ def page() -> None:
     with st.container(border=True, width=900, key="pack_card"):
         form()
         follow(stage, pace)
-    st.caption(
-        "A pack with ten figures takes about 10\u00a0seconds on two idle cores. This server makes one pack at a time."
-    )
+    st.caption("Once all runs are there, most of the time goes into the figures. This server makes one pack at a time.")

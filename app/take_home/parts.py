@@ -10,6 +10,7 @@ from app.jobs import take_home
 from app.jobs.take_home import PageJob
 from app.session.parts import mine, session_id
 from app.widgets.text import plain
+from app.widgets.waiting import under_way
 from fedrot_core.export.take_home.build import Grid
 from fedrot_core.wording import counted, size
 
@@ -56,6 +57,9 @@ def _waiting(job: PageJob | None) -> bool:
 
 def stage() -> None:
     """Make, follow, cancel, download; redrawn alone while the page is made."""
+    grid = take_home.grid()
+    if _job() is None and take_home.pages().ships(grid):
+        _make()
     job = _job()
     moving = _waiting(job)
     if job is not None and moving:
@@ -68,18 +72,22 @@ def stage() -> None:
             )  # fmt: skip
             st.caption(f"{size(len(job.page))}, one file.", width="content")
         elif job is not None and moving:
-            st.progress(job.done / job.total, f"{job.done} of {job.total}\u00a0settings trained", width=420)
-            st.button("Cancel", key="take_home_cancel", icon=":material/close:", on_click=_leave, args=(job,))
+            under_way(job.progress.share, f"Training: {_done(job)} done", job.left, "take_home_cancel", _leave, job)
         else:
             st.button(
                 "Make the page", key="take_home_make", icon=":material/home_work:", type="primary", on_click=_make
             )
             if job is not None and (job.cancelled or mine(Left).on):
-                st.caption(f"Cancelled after {job.done} of {job.total}\u00a0settings.", width="content")
+                st.caption(f"Cancelled after {_done(job)}.", width="content")
             else:
-                st.caption("The first time, this takes a minute or two on two idle cores.", width="content")
+                runs = counted(len(grid.settings) * len(grid.lams), "run")
+                st.caption(f"{runs} are trained for it, once for all who use this server.", width="content")
     if job is not None and job.error:
         st.error(plain(job.error))
+
+
+def _done(job: PageJob) -> str:
+    return f"{job.progress.done:.0f} of {len(job.grid.settings)}\u00a0settings"
 
 
 def _make() -> None:

@@ -19,6 +19,7 @@ from app.session.parts import mine, session_id
 from app.widgets.page import again, component
 from app.widgets.terms import theme_mode
 from app.widgets.text import plain
+from app.widgets.waiting import under_way
 from fedrot_core.export.picture.browser import REMEDY, chrome_available
 from fedrot_core.export.picture.files import Draw, styled
 from fedrot_core.export.picture.sizes import FORMATS, SCALES, SIZES, STYLES, Size
@@ -31,9 +32,6 @@ POLL_SECONDS = 0.25
 
 FIRST_WAIT = 0.15
 """How long it waits before it shows progress: most files take less."""
-
-USUAL_SECONDS = 5.0
-"""How long the first picture takes, about, since it starts the browser."""
 
 PREVIEW_ROWS = 6
 
@@ -243,8 +241,7 @@ def _progress(job: SaveJob) -> None:
         st.rerun()
     job.seen_by(session_id())
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        st.progress(min(0.95, job.seconds / USUAL_SECONDS), f"{job.step} … {job.seconds:.0f}\u00a0s", width=380)
-        if st.button("Cancel", key="save_cancel", icon=":material/close:", on_click=_forget_job):
+        if under_way(job.share, job.step, job.left, "save_cancel", _forget_job, width=380):
             st.rerun()
 
 

@@ -5,7 +5,9 @@ Sessions that ask for the same runs share one job. What a session does to its vi
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import streamlit as st
 
@@ -14,11 +16,33 @@ from app.jobs.known_arms import KnownArms, known_arms, merged, split
 from app.jobs.sweeps import SweepJob, sweeps
 from app.session.parts import mine, session_id
 from app.widgets.text import plain
+from app.widgets.waiting import over, under_way
 from fedrot_core.config import FederationConfig
 from fedrot_core.study.summary import RunSummary
 
 POLL_SECONDS = 0.6
 """How often a page looks for new results while a sweep runs."""
+
+
+class Followed(Protocol):
+    """Runs that a session waits for, as :func:`progress` shows them; see :class:`Watch`."""
+
+    configs: tuple[FederationConfig, ...]
+    troubles: Sequence[str]
+
+    @property
+    def runs(self) -> Sequence[Any]: ...
+    @property
+    def running(self) -> bool: ...
+    @property
+    def cancelled(self) -> bool: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def share(self) -> float: ...
+    @property
+    def left(self) -> str: ...
+    def cancel(self) -> None: ...
 
 
 class Watch:
@@ -36,7 +60,7 @@ class Watch:
         self.cancelled = False
         asker = archive().asker()
         self._parts = {config: split(config, known_arms(), mine(Sweeping).left_over, asker) for config in configs}
-        self.troubles = tuple(asker.troubles)
+        self.troubles: Sequence[str] = tuple(asker.troubles)
         missing = tuple(rest for _, rest in self._parts.values() if rest is not None)
         self.job: SweepJob | None = sweeps().job(missing, session_id()) if missing else None
         self._runs: dict[FederationConfig, RunSummary] = {}
@@ -57,6 +81,17 @@ class Watch:
         return not self.cancelled and not self._ended
 
     @property
+    def share(self) -> float:
+        """How much of the work is done, known runs included."""
+        known = sum(rest is None for _, rest in self._parts.values()) / len(self.configs)
+        return known + (1 - known) * (1.0 if self.job is None else self.job.progress.share)
+
+    @property
+    def left(self) -> str:
+        """About how long it will still take, in words."""
+        return "" if self.job is None else self.job.left
+
+    @property
     def error(self) -> str:
         """What went wrong with the sweep as a whole, in words."""
         return "" if self.job is None else self.job.error
@@ -67,12 +102,13 @@ class Watch:
             return
         if self.job is not None:
             self.job.seen_by(session_id())
-        self._ended = self.job is None or self.job.finished.is_set()  # asked before results are taken: none is missed
+        ended = self.job is None or self.job.finished.is_set()  # asked before results are taken: none is missed
         for config, (known, rest) in self._parts.items():
             if config not in self._runs:
                 found = None if rest is None or self.job is None else self.job.result(rest)
                 if rest is None or found is not None:
                     self._runs[config] = merged(config, known if found is None else [*known, found])
+        self._ended = ended or len(self._runs) == len(self.configs)
         if self._ended:  # not earlier: a session that comes meanwhile shall ask for the same runs and so join the job
             known_arms().add(self._runs.values())
 
@@ -144,11 +180,12 @@ def pace(*names: str) -> float | None:
     return POLL_SECONDS if any(name in watches and watches[name].running for name in names) else None
 
 
-def progress(name: str, watch: Watch, unit: str, note: str = "") -> None:
+def progress(name: str, watch: Followed, unit: str, note: str = "", again: Callable[[str], None] = run_again) -> None:
     """How far a sweep is: a row that keeps its place and height, with Cancel or Run again where there is a choice.
 
     Args:
-        unit: what is counted, in the plural; note: what the page shows before they are done, where that needs a word.
+        unit: what is counted, in the plural, each of which is trained; note: what the page shows before they are done,
+            where that needs a word; again: takes it up again, by its name.
     """
     if watch.error:
         st.error(watch.error)
@@ -158,12 +195,11 @@ def progress(name: str, watch: Watch, unit: str, note: str = "") -> None:
     count, rest = f"{done} of {total}\u00a0{unit}", f"; {note}" if note else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key=f"progress_{name}"):
         if watch.running:
-            st.progress(done / total, f"{count} done{rest}", width=420)
-            st.button("Cancel", key=f"cancel_{name}", icon=":material/close:", on_click=watch.cancel)
+            under_way(watch.share, f"Training: {count} done", f"{watch.left}{rest}", f"cancel_{name}", watch.cancel)
         elif done < total:
             how = "Cancelled" if watch.cancelled else "Stopped"
             st.caption(f"{how} after {count}{rest}.", width="content")
             if not watch.error:
-                st.button("Run again", key=f"again_{name}", icon=":material/refresh:", on_click=run_again, args=(name,))
+                st.button("Run again", key=f"again_{name}", icon=":material/refresh:", on_click=again, args=(name,))
         else:
-            st.caption(f"{count} done.", width="content")
+            over(f"{count} done.")

@@ -10,6 +10,7 @@ from fedrot_core.cli.flags import Teaching
 from fedrot_core.cli.output import check_out, progress, quiet_option, write_file
 from fedrot_core.cli.program import group
 from fedrot_core.export.take_home.build import GRID_OF_PAGE, build
+from fedrot_core.export.take_home.known import KnownRows
 
 EPILOG = """\b
 Examples:
@@ -26,4 +27,5 @@ def take_home(out: Path, quiet: bool) -> None:
     """Make an offline page for students without Python, as on the page Take home."""
     check_out(out, (".html",))
     with progress(len(GRID_OF_PAGE.settings), "Training the page's settings", quiet) as bar:
-        write_file(out, build(GRID_OF_PAGE, on_progress=lambda done, total: bar.update(done - bar.pos)))
+        page = build(GRID_OF_PAGE, on_progress=lambda done, total: bar.update(done - bar.pos), rows=KnownRows())
+        write_file(out, page)

@@ -42,6 +42,10 @@ CANCEL_SECONDS = 0.1
 """Seconds between two checks whether a sweep should stop."""
 
 
+OnRounds = Callable[[int], None]
+"""Is told that so many rounds are over."""
+
+
 @dataclass(frozen=True)
 class RoundNumbers:
     """What a sweep keeps of one round of one arm. The fields mean the same as in :class:`ArmSummary`."""
@@ -71,7 +75,11 @@ class RoundNumbers:
         )
 
 
-def summarise(configs: Sequence[FederationConfig], should_stop: Callable[[], bool] = lambda: False) -> list[RunSummary]:
+def summarise(
+    configs: Sequence[FederationConfig],
+    should_stop: Callable[[], bool] = lambda: False,
+    on_rounds: OnRounds | None = None,
+) -> list[RunSummary]:
     """Run ``configs`` as one batch and summarise each run.
 
     A config that cannot run does not disturb the others: its summary holds the error message.
@@ -79,6 +87,8 @@ def summarise(configs: Sequence[FederationConfig], should_stop: Callable[[], boo
     Args:
         configs: configs that differ in seed and methods only.
         should_stop: asked before each local step whether to cancel.
+        on_rounds: told how many more rounds of single arms are over; all together, the rounds of every arm that
+            ``configs`` name, also where an arm stops early.
 
     Returns:
         One summary per config, in the same order.
@@ -86,6 +96,7 @@ def summarise(configs: Sequence[FederationConfig], should_stop: Callable[[], boo
     Raises:
         Cancelled: once ``should_stop()`` returns true.
     """
+    tell = on_rounds or (lambda rounds: None)
     able: dict[int, Federation] = {}
     found: dict[int, RunSummary] = {}
     for n, config in enumerate(configs):
@@ -93,6 +104,7 @@ def summarise(configs: Sequence[FederationConfig], should_stop: Callable[[], boo
             able[n] = Federation(config)
         except FedRotError as error:
             found[n] = RunSummary(config, {}, float("nan"), np.zeros(0), str(error))
+            tell(config.train.rounds * len(config.methods))
     numbers: dict[int, dict[str, list[RoundNumbers]]] = {
         n: {m.card.name: [] for m in f.methods} for n, f in able.items()
     }
@@ -104,10 +116,12 @@ def summarise(configs: Sequence[FederationConfig], should_stop: Callable[[], boo
             n = order[place]
             if isinstance(event, RoundNumbers):
                 numbers[n][event.arm].append(event)
+                tell(1)
             elif isinstance(event, CentralisedRecord):
                 ceilings[n].append(event.score)
             else:
                 stops[n][event.arm] = event.message
+                tell(configs[n].train.rounds - len(numbers[n][event.arm]))
     for n, federation in able.items():
         arms = {name: _arm(rounds, stops[n].get(name, "")) for name, rounds in numbers[n].items()}
         start = federation.task.evaluate(Factors(federation.start_A[:, :1], federation.zero_B[:, None]))[1]
@@ -147,7 +161,10 @@ def batches(configs: Sequence[FederationConfig], jobs: int) -> list[list[Federat
 
 
 def sweep(
-    configs: Sequence[FederationConfig], should_stop: Callable[[], bool] = lambda: False, jobs: int | None = None
+    configs: Sequence[FederationConfig],
+    should_stop: Callable[[], bool] = lambda: False,
+    jobs: int | None = None,
+    on_rounds: OnRounds | None = None,
 ) -> Iterator[RunSummary]:
     """Run all ``configs`` and yield their summaries as they are done.
 
@@ -158,6 +175,7 @@ def sweep(
         jobs: how many batches run at once, each in one thread. The default is the number of cores, at most
             :data:`MOST_JOBS`, or 1 if runs use an accelerator. For many cores or several machines, select processes
             with ``joblib.parallel_config``.
+        on_rounds: see :func:`summarise`; called from the threads that train. Processes must be able to pickle it.
 
     Yields:
         One summary per config, in order of completion.
@@ -180,7 +198,8 @@ def sweep(
         watcher = threading.Thread(target=watch, daemon=True, name="sweep-cancel")
         watcher.start()
         try:
-            for found in parallel(joblib.delayed(_one_thread)(batch, going) for batch in batches(configs, jobs)):
+            one = joblib.delayed(_one_thread)
+            for found in parallel(one(batch, going, on_rounds) for batch in batches(configs, jobs)):
                 yield from found
         finally:  # a caller who stopped listening ends the runs under way too
             over.set()
@@ -188,7 +207,7 @@ def sweep(
             going.unlink(missing_ok=True)
 
 
-def _one_thread(configs: Sequence[FederationConfig], going: Path) -> list[RunSummary]:
+def _one_thread(configs: Sequence[FederationConfig], going: Path, on_rounds: OnRounds | None) -> list[RunSummary]:
     """:func:`summarise` with one torch thread, until the file ``going`` is gone; a file reaches other processes too."""
     torch.set_num_threads(1)
-    return summarise(configs, lambda: not going.exists())
+    return summarise(configs, lambda: not going.exists(), on_rounds)

@@ -60,3 +60,27 @@ def test_no_width_scrolls_sideways(open_page: Opened, app_url: str, width: int, 
     rested(page, 3, 3)
     over = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth")
     assert over <= 0
+
+
+TOGETHER = r"""
+  window.together = [];
+  const look = () => {
+    const row = document.querySelector('.st-key-progress_compare');
+    const cancel = row && [...row.querySelectorAll('button')].some(b => b.innerText.includes('Cancel'));
+    if (cancel && /(\d+) of \1\s/.test(row.innerText)) window.together.push(row.innerText);
+  };
+  new MutationObserver(look).observe(document, {subtree: true, childList: true, characterData: true});
+"""
+"""Notes whenever the row says that all seeds are done while Cancel stands beside it."""
+
+
+def test_all_done_never_stands_beside_cancel(page: Page, app_url: str) -> None:
+    page.add_init_script(TOGETHER)
+    page.goto(f"{app_url}/{LINK}&seed=900")
+    expect(page.locator(".st-key-progress_compare")).to_contain_text("3 of 3\u00a0seeds done.")
+    rested(page, 3, 3)
+    page.locator(".st-key-compare_arms input").click()
+    page.get_by_role("option", name="FFA-LoRA").click()
+    page.keyboard.press("Escape")
+    rested(page, 3, 4)
+    assert page.evaluate("window.together") == []

@@ -7,12 +7,13 @@ import pickle
 import zlib
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from fedrot_core import finished, shipped
+from fedrot_core import finished
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError, StoreError
 from fedrot_core.federation import Federation
@@ -96,9 +97,16 @@ def test_a_trace_of_another_config_is_refused(trace: Trace) -> None:
         unpack_run(pack_run(trace), CONFIG.with_values({"seed": 9}))
 
 
+ARMS = "arms"
+
+
+def rows_of(run: RunSummary) -> dict[str, Any]:
+    return {arm_key(run.config, name): arm_row(run, name) for name in run.arms}
+
+
 @pytest.fixture
 def folder(tmp_path: Path, trace: Trace, run: RunSummary) -> Path:
-    write(tmp_path / "shipped", [trace], [run], {"python": "3"})
+    write(tmp_path / "shipped", [trace], {ARMS: rows_of(run)}, {"python": "3"})
     return tmp_path / "shipped"
 
 
@@ -107,15 +115,15 @@ def test_what_is_shipped_is_found_by_key(folder: Path, trace: Trace, run: RunSum
     content = found.run(run_key(CONFIG))
     assert content is not None
     assert unpack_run(content, CONFIG).checksum == trace.checksum
-    assert found.arm(arm_key(CONFIG, "flora")) == arm_row(run, "flora")
+    assert found.row(arm_key(CONFIG, "flora")) == arm_row(run, "flora")
     other = CONFIG.with_values({"seed": 1})
     assert found.run(run_key(other)) is None
-    assert found.arm(arm_key(other, "flora")) is None
+    assert found.row(arm_key(other, "flora")) is None
 
 
 def test_writing_again_leaves_nothing_old(folder: Path, run: RunSummary) -> None:
-    write(folder, [], [run], {})
-    assert {file.name for file in folder.iterdir()} == {shipped.ARMS, MANIFEST}
+    write(folder, [], {ARMS: rows_of(run)}, {})
+    assert {file.name for file in folder.iterdir()} == {ARMS, MANIFEST}
 
 
 def test_shipped_results_of_another_engine_are_not_used_and_the_log_says_so(
@@ -125,7 +133,7 @@ def test_shipped_results_of_another_engine_are_not_used_and_the_log_says_so(
     (folder / MANIFEST).write_text(json.dumps(manifest | {"engine": "0"}))
     found = Shipped(folder)
     assert found.run(run_key(CONFIG)) is None
-    assert found.arm(arm_key(CONFIG, "flora")) is None
+    assert found.row(arm_key(CONFIG, "flora")) is None
     assert "of engine 0" in caplog.text
 
 
@@ -136,19 +144,19 @@ def test_a_missing_or_damaged_manifest_ships_nothing(folder: Path, content: byte
     else:
         (folder / MANIFEST).write_bytes(content)
     assert Shipped(folder).run(run_key(CONFIG)) is None
-    assert Shipped(folder).arm(arm_key(CONFIG, "flora")) is None
+    assert Shipped(folder).row(arm_key(CONFIG, "flora")) is None
 
 
 def test_changed_files_are_told(folder: Path, trace: Trace) -> None:
     run_file = folder / trace.config.hash
     run_file.write_bytes(run_file.read_bytes()[:-1] + b"x")
-    (folder / shipped.ARMS).unlink()
+    (folder / ARMS).unlink()
     found = Shipped(folder)
     with pytest.raises(StoreError, match="was damaged"):
         found.run(run_key(CONFIG))
     with pytest.raises(StoreError, match="was damaged"):
-        found.arm(arm_key(CONFIG, "flora"))
-    assert found.arm(arm_key(CONFIG.with_values({"seed": 1}), "flora")) is None
+        found.row(arm_key(CONFIG, "flora"))
+    assert found.row(arm_key(CONFIG.with_values({"seed": 1}), "flora")) is None
 
 
 def test_a_device_that_is_missing_has_no_key() -> None:

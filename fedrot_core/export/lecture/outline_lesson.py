@@ -11,7 +11,7 @@ from fedrot_core.errors import Cancelled
 from fedrot_core.export.lecture.outlines import as_json
 from fedrot_core.export.lecture.slides import BESIDE, Outline, Picture, Slide
 from fedrot_core.export.provenance import Provenance, line
-from fedrot_core.export.run import run_file
+from fedrot_core.export.run.excerpt import file_of
 from fedrot_core.learn.lessons.base import Choice, Lesson, Prediction, Runs, Step
 from fedrot_core.learn.lessons.glossary import unmarked
 from fedrot_core.trace import Trace
@@ -59,7 +59,7 @@ def lesson_outline(
     }  # fmt: skip
     data = {"facts.json": as_json({"lesson": lesson.name, "values": dict(values), "facts": facts})}
     own = [t for t in {t.config.hash: t for t in traces}.values() if t.rounds_done]
-    data |= {f"run_{t.config.hash}.json": run_file.write(t) for t in own}
+    data |= {f"run_{t.config.hash}.json": file_of(t) for t in own}
     how = "run.json holds the lesson's settings; fedrot pack --lesson " + lesson.name + " makes the pack again"
     return Outline(
         "lesson", f"fedrot-{lesson.name}", lesson.title, tuple(slides), lesson.name, as_json(content), how, data,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from fedrot_core.config import FederationConfig
+from fedrot_core.export.run.excerpt import Excerpt, Reads
 from fedrot_core.federation import Federation
 from fedrot_core.learn.lessons.base import Runs, Step
 from fedrot_core.study.summary import RunSummary
@@ -22,6 +23,9 @@ class Known(Protocol):
 
     def trace(self, config: FederationConfig) -> Trace | None:
         """The run of ``config``; None if it is not known."""
+
+    def excerpt(self, config: FederationConfig, reads: Reads) -> Excerpt | None:
+        """The arrays ``reads`` of the run of ``config``; None if they are not known."""
 
     def summary(self, config: FederationConfig) -> RunSummary | None:
         """The summary of the run of ``config``; None if it is not known."""
@@ -64,17 +68,18 @@ def runs_of(
         tell: told of the progress.
         known: where finished runs are found and kept; with None all runs are trained.
     """
-    traces: dict[str, Trace] = {}
+    traces: dict[tuple[str, Reads | None], Trace] = {}
     summaries: dict[str, RunSummary] = {}
 
     def runs(step: Step) -> Runs:
         configs = step.runs(values) if step.runs else ()
         if step.whole:
             for n, config in enumerate(configs, 1):
-                if config.hash not in traces:
+                if (config.hash, step.reads) not in traces:
                     before = f"{step.title}: run {n} of {len(configs)}"
-                    traces[config.hash] = trained(config, should_stop, tell, before, known)
-            return [traces[config.hash] for config in configs]
+                    found = known.excerpt(config, step.reads) if known is not None and step.reads is not None else None
+                    traces[config.hash, step.reads] = found or trained(config, should_stop, tell, before, known)
+            return [traces[config.hash, step.reads] for config in configs]
         if known is not None:
             asked = [known.summary(config) for config in configs if config.hash not in summaries]
             summaries.update({run.config.hash: run for run in asked if run is not None})

@@ -173,7 +173,9 @@ class Step:
         predict: asked before the reveal. While it is open, the step shows ``before`` instead of ``scene``.
         before: the scene that does not give the answer away; needed where ``predict`` is set.
         runs: the runs that the scene needs; none where it is small enough to compute at once.
-        whole: whether it needs whole traces, or summaries (cheaper, and batched over seeds) are enough.
+        whole: whether it needs traces, or summaries (cheaper, and batched over seeds) are enough.
+        reads: the arrays of the traces' records that the scene reads, such as ``errors.own``, where these are few: a
+            trace that lacks all others is then enough. None if it may read any.
         play: key of the knob that Play moves from low to high.
         wide: the figure has many panels in a row, so the presenter mode puts it below the words, full width.
         notes: what a lecturer may say, for the speaker's notes; may hold facts.
@@ -190,6 +192,7 @@ class Step:
     before: Callable[[Values, Runs], Scene] | None = None
     runs: Callable[[Values], tuple[FederationConfig, ...]] | None = None
     whole: bool = True
+    reads: tuple[str, ...] | None = None
     play: str | None = None
     wide: bool = False
     notes: str = ""

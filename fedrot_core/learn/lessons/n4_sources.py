@@ -53,6 +53,8 @@ SCORE_TIE = 0.02
 
 # Runs
 
+READS = ("turns.angles", "turns.reflected")
+
 
 def _configs(values: Values, seeds: int = 1) -> tuple[FederationConfig, ...]:
     """One run for each source and seed; the first of all is the lab's default where the optimiser is Adam."""
@@ -399,6 +401,7 @@ register(
                 predict=Choice("Which of these turns the median client's frame furthest?", WAYS, _furthest),
                 before=_strip_before("Four sources of turned frames. Which one turns furthest?", hidden=True),
                 runs=_configs,
+                reads=READS,
                 notes="The angle is that of the best turn onto the clients' common mean, so it needs no reference and "
                 "works in round 0 too. Training from a shared start turns the median client by {trained}.",
             ),
@@ -491,6 +494,7 @@ register(
                 ),
                 before=_own_before,
                 runs=_configs,
+                reads=READS,
                 notes="Round 0 has no usable reference, since its broadcast has B = 0. Only "
                 "generalised Procrustes could help there.",
             ),
@@ -506,6 +510,7 @@ register(
                 predict=Estimate("What share of the clients does the SVD mirror?", 0, 100, 1, "%", _share_mirrored),
                 before=_strip_before("An SVD leaves signs to chance. Which of these dots are mirrored?", hidden=False),
                 runs=_configs,
+                reads=READS,
                 notes="Each sign is a coin toss, so half of the clients are expected to be "
                 "mirrored. Rotations alone then sacrifice the weakest direction; orthogonal turns, which may "
                 "mirror, do not have to.",

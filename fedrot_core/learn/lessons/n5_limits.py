@@ -434,6 +434,7 @@ register(
                     _raised,
                 ),
                 runs=_harm_runs,
+                reads=("errors.ladder",),
                 notes="Accuracy at the end: {naive_score} naive, {aligned_score} with FedRot-LoRA. "
                 "From a shared start there is hardly any turn to remove, so alignment can do little but "
                 "disturb.",

@@ -394,6 +394,7 @@ register(
                     _top_percent,
                 ),
                 runs=_holding_runs,
+                reads=(),
                 notes="A small α means strong skew. Columns are clients; an empty cell is a digit "
                 "that this client never sees in training, although the test asks for all {all}.",
             ),
@@ -481,6 +482,7 @@ register(
                     _naive_over_rank,
                 ),
                 runs=_error_runs,
+                reads=("errors.own", "errors.ladder"),
                 notes="One seed; whiskers run over rounds. A higher rank makes room, but only "
                 "factors in one common frame can use it.",
             ),

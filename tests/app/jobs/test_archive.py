@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -19,17 +20,23 @@ from streamlit.testing.v1 import AppTest
 
 from app import ship
 from app.jobs import archive as place
-from app.jobs import packs
+from app.jobs import packs, take_home
 from app.jobs.archive import SHIPPED, Archive
 from app.jobs.known_arms import split
-from app.jobs.runs import Runner
+from app.jobs.runs import Runner, runner
 from app.jobs.sweeps import Sweeps
+from app.navigation import lesson_file
 from fedrot_core import finished
 from fedrot_core.config import FederationConfig
 from fedrot_core.export.lecture.pack_runs import runs_of
 from fedrot_core.export.run.link_check import link_check, read_check
+from fedrot_core.export.take_home import check, known
+from fedrot_core.export.take_home import runs as take_home_runs
+from fedrot_core.export.take_home.build import GRID_OF_PAGE, Grid
 from fedrot_core.federation import Federation
 from fedrot_core.learn.lessons import LESSONS
+from fedrot_core.learn.lessons.base import Lesson, Scene, Step
+from fedrot_core.records import Array
 from fedrot_core.shipped import MANIFEST, Shipped
 from fedrot_core.store import FOLDER, Store
 from fedrot_core.study import when
@@ -123,8 +130,119 @@ def test_everything_that_pages_ask_for_at_first_is_shipped() -> None:
     assert not asker.troubles
 
 
+@pytest.mark.parametrize("name", LESSONS)
+def test_no_step_of_a_lesson_waits_for_a_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sweeps, "job", lambda *_: pytest.fail("a sweep was started"))
+    monkeypatch.setattr(Federation, "rounds", lambda *_: pytest.fail("a run was started"))
+    for n, step in enumerate(LESSONS[name].steps):
+        if step.runs is not None:
+            at = opened(f"../pages/{lesson_file(name)}", step=str(n + 1), skip="1")
+            for config in step.runs(LESSONS[name].defaults()) if step.whole and step.reads is None else ():
+                assert runner().job(config, "").finished.wait(30)  # recalled off the script thread
+            at.run()
+            assert not at.get("progress")
+            assert 'fedrot-answer"' in prose(at)
+
+
+def test_runs_of_every_position_of_a_lessons_knobs_are_shipped() -> None:
+    known = Archive(Shipped(SHIPPED), Store(None))
+    asker = known.asker()
+    positions = list(ship.positions())
+    assert len(positions) > sum(step.runs is not None for lesson in LESSONS.values() for step in lesson.steps)
+    for step, configs in positions:
+        for config in configs:
+            if not step.whole:
+                assert split(config, asker)[1] is None
+            elif step.reads is None:
+                assert known.has_run(config)
+            else:
+                assert asker.excerpt(config, step.reads) is not None
+    assert not asker.troubles
+
+
+READING = [(lesson, step) for lesson in LESSONS.values() for step in lesson.steps if step.reads is not None]
+
+
+@pytest.mark.parametrize(
+    ("lesson", "step"), READING, ids=lambda item: getattr(item, "name", getattr(item, "title", ""))
+)
+def test_a_step_shows_the_same_from_what_is_shipped_as_from_runs_made_now(lesson: Lesson, step: Step) -> None:
+    """So it reads no more than it says, and what is shipped is what comes out now."""
+    assert step.runs is not None
+    assert step.reads is not None
+    values = lesson.defaults()
+    asker = Archive(Shipped(SHIPPED), Store(None)).asker()
+    made = [Federation(config).run() for config in step.runs(values)]
+    kept = [asker.excerpt(config, step.reads) for config in step.runs(values)]
+    there = [excerpt for excerpt in kept if excerpt is not None]
+    ours, theirs = step.scene(values, made), step.scene(values, there)
+    assert ours.facts == theirs.facts
+    assert step.predict is not None
+    np.testing.assert_allclose(step.predict.answer(values, made), step.predict.answer(values, there), rtol=1e-6)
+    for a, b in zip(drawn(ours), drawn(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
+    if step.before is not None:
+        assert len(drawn(step.before(values, there))) == len(drawn(step.before(values, made)))
+
+
+def drawn(scene: Scene) -> list[Array]:
+    """All numbers of a scene's figure."""
+    traces = [trace.to_plotly_json() for trace in scene.draw("light").data]
+    found = [np.asarray(trace[axis]) for trace in traces for axis in ("x", "y", "z") if trace.get(axis) is not None]
+    return [values.astype(float) for values in found if values.dtype.kind in "fiu"]
+
+
+def test_the_take_home_page_is_made_from_what_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Federation, "rounds", lambda *_: pytest.fail("a run was started"))
+    monkeypatch.setattr(take_home_runs, "measured", lambda *_: pytest.fail("a setting was trained"))
+    at = opened("../pages/30_take_home.py")
+    job = take_home.pages().job(take_home.grid())
+    assert job is not None
+    assert job.finished.wait(60)
+    at.run()
+    assert not at.exception
+    assert job.page is not None
+    assert check.read_page(job.page)[0] == GRID_OF_PAGE
+    assert [str(d.proto.label) for d in at.get("download_button")]
+
+
+def test_a_sample_of_the_take_home_page_comes_out_again() -> None:
+    """Every printed digit, up to the last one's rounding."""
+    setting = random.Random(9).choice(GRID_OF_PAGE.settings)
+    row = known.KnownRows().row(take_home_runs.row_key(GRID_OF_PAGE, setting))
+    fresh = take_home_runs.measured(GRID_OF_PAGE, setting, lambda: False)
+    assert list(check.differences(row, json.loads(json.dumps(fresh)))) == []
+
+
+@pytest.mark.parametrize("change", [{"engine": "1"}, {"sha256": {"settings": "0"}}])
+def test_settings_of_another_engine_or_damaged_ones_are_not_used(tmp_path: Path, change: dict[str, Any]) -> None:
+    manifest = json.loads((known.SHIPPED / MANIFEST).read_text())
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest | change))
+    (tmp_path / "settings").write_bytes((known.SHIPPED / "settings").read_bytes())
+    rows = known.KnownRows(folder=tmp_path)
+    assert rows.row(known.keys_of(GRID_OF_PAGE)[0]) is None
+    assert rows.ships(GRID_OF_PAGE) == ("sha256" in change)
+
+
+def test_other_settings_of_the_take_home_page_are_not_shipped() -> None:
+    longer = Grid(base=FederationConfig().with_values({"rounds": 16}))
+    assert not known.KnownRows().ships(longer)
+
+
+@pytest.mark.parametrize("name", [name for name, lesson in LESSONS.items() if any(step.runs for step in lesson.steps)])
+def test_the_pack_of_a_lesson_trains_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Federation, "rounds", lambda *_: pytest.fail("a run was started"))
+    source = packs.LessonSource(name, LESSONS[name].defaults())
+    assert source.missing() == 0
+    outline = source.outline(lambda: False, lambda *_: None)
+    listed = json.loads(outline.run)["runs"]
+    files = {file: content for file, content in outline.data.items() if file.startswith("run_")}
+    assert {json.loads(content)["checksum"] for content in files.values()} == {run["checksum"] for run in listed}
+
+
 def test_shipped_files_stay_small() -> None:
-    assert sum(file.stat().st_size for file in SHIPPED.iterdir()) < 8_000_000
+    files = [*SHIPPED.iterdir(), *known.SHIPPED.iterdir()]
+    assert sum(file.stat().st_size for file in files) < 11_000_000
 
 
 def test_a_sample_of_what_is_shipped_comes_out_again() -> None:
@@ -286,10 +404,10 @@ def test_lecture_packs_take_runs_that_are_known(own: Archive, monkeypatch: pytes
     assert step.runs is not None
     configs = tuple(c.with_values({"rounds": 1, "steps": 1}) for c in step.runs(lesson.defaults())[:2])
     small = dataclasses.replace(step, runs=lambda values: configs)
-    known = packs._Known(own)
-    first = runs_of({}, lambda: False, lambda *_: None, known)(small)
+    finds = packs._Known(own)
+    first = runs_of({}, lambda: False, lambda *_: None, finds)(small)
     monkeypatch.setattr(Federation, "__init__", lambda *_: pytest.fail("a run was started"))
-    again = runs_of({}, lambda: False, lambda *_: None, known)(small)
+    again = runs_of({}, lambda: False, lambda *_: None, finds)(small)
     assert [run.config for run in again] == [run.config for run in first] == list(configs)
 
 

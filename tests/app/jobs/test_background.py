@@ -11,6 +11,7 @@ import pytest
 
 from app.jobs import background
 from app.jobs.background import Job, Jobs
+from app.jobs.progress import Progress
 from fedrot_core.errors import Cancelled, ConfigError
 
 WAIT = 10.0
@@ -52,6 +53,21 @@ def test_it_ends_when_the_last_session_leaves_and_not_before() -> None:
     assert not job.running
     assert job.finished.wait(WAIT)
     assert job.cancelled
+
+
+def test_it_says_that_it_waits_for_its_turn_and_then_how_long_it_will_take() -> None:
+    slots = threading.Semaphore(1)
+    first = Task().start("a", slots)
+    assert first.working.wait(WAIT)
+    second = Task().start("a", slots)
+    assert (first.left, second.left) == ("estimating the time left", "waiting for other work on this server")
+    first.progress = Progress(iter((0.0, 4.0, 4.0)).__next__)
+    first.progress.told(0, 10)
+    first.progress.told(2, 10)
+    assert first.left == "about 15\u00a0s left"
+    for job in (first, second):
+        job.cancel()
+        assert job.finished.wait(WAIT)
 
 
 def test_it_ends_when_no_page_asks_any_more(monkeypatch: pytest.MonkeyPatch) -> None:

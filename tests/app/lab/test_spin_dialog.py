@@ -197,8 +197,8 @@ def test_another_turn_of_a_kept_round_trains_nothing(jobs: Spins, monkeypatch: p
     first = done(jobs.job(Question(SMALL, "fedit", 1, 0), "a"))
     monkeypatch.setattr(spins_module, "replay", lambda *_: pytest.fail("it trained again"))
     second = done(jobs.job(Question(SMALL, "fedit", 1, 2, seed=4), "a"))
-    assert first.rounds_done == 2
-    assert second.rounds_done == 0
+    assert first.progress.done == 2
+    assert second.progress.done == 0
     assert second.result is not None
     assert (second.result.client, second.result.seed) == (2, 4)
 

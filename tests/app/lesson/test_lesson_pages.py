@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import html
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app.jobs import archive
 from app.lesson.taken import Guess, Taken, feedback
 from app.navigation import lesson_file
 from app.session import lesson_place
 from app.session.lesson_place import Place
 from fedrot_core.learn.lessons import LESSONS, Lesson
 from fedrot_core.learn.lessons.base import Choice, Curve, Estimate
+from fedrot_core.store import FOLDER
 from tests import ROOT
 from tests.app.sessions import part_of, place_of
 
@@ -34,7 +39,7 @@ def opened(name: str, **query: str) -> AppTest:
 def ready(at: AppTest) -> AppTest:
     """Run again until the step's runs are there: AppTest has no timer."""
     deadline = time.monotonic() + 60
-    while any("being computed" in str(p.proto.text) for p in at.get("progress")):
+    while any(str(p.proto.text).startswith("Training") for p in at.get("progress")):
         assert time.monotonic() < deadline
         time.sleep(0.1)
         at.run()
@@ -102,6 +107,37 @@ def test_a_prediction_moved_and_locked_in_one_breath_counts_as_moved() -> None:
     slider.set_value(slider.max)
     press(at, f"{key}_lock")
     assert part_of(at, Taken).guesses[name, n].said == slider.max
+
+
+COMPUTING = [
+    (name, n) for name in LESSONS for n, step in enumerate(LESSONS[name].steps) if step.runs and step.reads != ()
+]
+
+
+@pytest.mark.parametrize(("name", "n"), COMPUTING)
+def test_a_step_whose_runs_are_not_known_says_so_and_can_be_cancelled_and_taken_up(
+    name: str, n: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path / "store"))
+    monkeypatch.setattr(archive, "SHIPPED", tmp_path / "none")
+    st.cache_resource.clear()
+    at = AppTest.from_file(MAIN, default_timeout=60)
+    at.switch_page(f"../pages/{lesson_file(name)}")
+    at.query_params["step"] = str(n + 1)
+    at.run()
+    (bar,) = at.get("progress")
+    assert re.match(r"Training: \d+ of \d+\xa0runs done, \w+", bar.proto.text)
+    key = f"cancel_lesson_{name}"
+    at.button(key=key).click().run()
+    at.run()
+    assert not at.exception
+    assert not at.get("progress")
+    assert any(c.value.startswith("Cancelled after ") for c in at.caption)
+    at.button(key=f"again_lesson_{name}").click().run()
+    assert not at.exception
+    assert [b for b in at.button if b.key == key]
+    at.button(key=key).click().run()
+    st.cache_resource.clear()
 
 
 @pytest.mark.parametrize("name", LESSONS)

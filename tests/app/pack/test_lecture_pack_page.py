@@ -144,11 +144,11 @@ def test_one_pack_at_a_time_and_a_waiting_one_can_be_cancelled(monkeypatch: pyte
     monkeypatch.setattr(packs, "build", slow)
     source = LessonSource("one_update", dict(LESSONS["one_update"].defaults()))
     first = PackJob.begun(source, Options(), "")
-    while first.what.startswith(("Waiting", "Reading")):
+    while not first.at_work or first.what == "Reading the numbers":
         time.sleep(0.02)
     second = PackJob.begun(source, Options(), "")
     time.sleep(0.2)
-    assert second.what == "Waiting for another pack"
+    assert second.left == "waiting for other work on this server"
     second.cancel()
     assert second.finished.wait(5)
     first.cancel()

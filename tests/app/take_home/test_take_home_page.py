@@ -15,6 +15,7 @@ from app.take_home.parts import FILE, contents
 from fedrot_core.errors import Cancelled
 from fedrot_core.export.take_home import runs as take_home_runs
 from fedrot_core.export.take_home.build import TINY, Grid
+from fedrot_core.export.take_home.known import KnownRows
 from fedrot_core.export.take_home.runs import Rows
 from tests import ROOT
 
@@ -127,7 +128,7 @@ def test_an_internal_error_is_told_and_it_can_be_made_again(monkeypatch: pytest.
 
 def test_two_who_ask_share_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(take_home, "build", slow)
-    pages = Pages(archive())
+    pages = Pages(KnownRows(archive()))
     first = pages.start(TINY, "one")
     assert pages.start(TINY, "two") is first
     first.left_by("one")
@@ -143,10 +144,10 @@ def test_two_who_ask_share_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_another_server_trains_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Pages(archive()).start(TINY, "one")
+    first = Pages(KnownRows(archive())).start(TINY, "one")
     assert first.finished.wait(120)
     monkeypatch.setattr(take_home_runs, "measured", lambda *_: pytest.fail("a setting was trained"))
-    again = Pages(archive()).start(TINY, "one")
+    again = Pages(KnownRows(archive())).start(TINY, "one")
     assert again.finished.wait(120)
     assert again.page is not None
     assert again.page == first.page

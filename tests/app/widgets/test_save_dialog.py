@@ -165,3 +165,15 @@ def test_a_file_name_says_what_it_is() -> None:
     assert Choice("png", "poster", "dark", 3).name("fedrot-x") == "fedrot-x-poster-dark-3x.png"
     assert Choice("svg", "slide", "print").name("fedrot-x") == "fedrot-x-slide-print.svg"
     assert Choice("csv").name("fedrot-x") == "fedrot-x.csv"
+
+
+def test_a_file_takes_about_as_long_as_the_last_of_its_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SaveJob, "taken", {})
+    monkeypatch.setattr(SaveJob, "seconds", 3.0)
+    job = SaveJob(asked().draw, Choice("svg"), asked().footer)
+    assert (job.share, job.left) == (0.0, "3\u00a0s so far")
+    monkeypatch.setattr(saves, "write", lambda *_: b"file")
+    job.work()
+    monkeypatch.setattr(SaveJob, "seconds", 1.0)
+    assert (job.share, job.left) == (pytest.approx(1 / 3), "about 2\u00a0s left")
+    assert SaveJob(asked().draw, Choice("png"), asked().footer).share == 0.0

@@ -153,3 +153,15 @@ def test_a_caller_who_stops_listening_ends_the_runs_under_way(monkeypatch: pytes
     while working:
         assert time.monotonic() < deadline, "runs go on that nobody listens to"
         time.sleep(0.05)
+
+
+def test_a_sweep_tells_of_every_round_also_of_arms_that_stop_or_cannot_run() -> None:
+    whole = FederationConfig().with_values({"rounds": 3, "steps": 2, "clients": 3, "arms": ("fedit", "fedrot")})
+    impossible = whole.with_values({"clients": 200, "min": 32})
+    stops = whole.with_values({"opt": "sgd", "lr": 1.0, "steps": 40, "task": "teacher", "frames": "trained"})
+    told: list[int] = []
+    found = {run.config: run for run in sweep([whole, impossible, stops], on_rounds=told.append)}
+    assert found[impossible].error
+    assert any(arm.stopped for arm in found[stops].arms.values())
+    assert sum(told) == 3 * 3 * 2
+    assert len(told) > 3
