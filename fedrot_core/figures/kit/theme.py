@@ -34,6 +34,15 @@ MUTED = {"light": "#626B7A", "dark": "#98A2B3"}
 GRID = {"light": "#E4E8EE", "dark": "#2A313C"}
 GHOST = {"light": "#AEB6C2", "dark": "#586273"}
 
+ON_PAPER = {
+    by_mode["dark"]: by_mode["light"]
+    for by_mode in (
+        *({mode: HUES[mode][hue] for mode in HUES} for hue in HUES["dark"]),
+        *(SURFACE, INK, MUTED, GRID, GHOST),
+    )
+}
+"""Each colour of the dark mode -> that of the light one: a figure in these colours is the one drawn in the light mode."""
+
 FONT = "Inter, 'Source Sans Pro', system-ui, sans-serif"
 
 
