@@ -36,7 +36,7 @@ def page(name: str) -> None:
     lesson, place = LESSONS[name], link_of(name)
     place.follow()
     present = place.place.present
-    styles("lesson", *(["present"] if present else []))
+    styles("lesson", *(["bare", "present"] if present else []))
     warn(place.problems)
 
     def stage() -> None:
@@ -176,7 +176,7 @@ def _keys(lesson: Lesson) -> None:
         elif found == "leave":
             lessons.go(lesson, present=False)
 
-    component("lesson_keys")(key="lesson_keys", data={"wishes": wishes}, on_wish_change=wish)
+    component("keys")(key="lesson_keys", data={"wishes": wishes}, on_wish_change=wish)
 
 
 def _prose(lesson: Lesson, step: Step, scene: Scene | None) -> None:

@@ -157,6 +157,7 @@ def figure_card(
     height: int,
     on_pick: Callable[[str, int], None] | None = None,
     on_gauge: Callable[[str], None] | None = None,
+    fills: bool = False,
 ) -> None:
     """Draw the registered figure ``name`` and keep it alive across reruns.
 
@@ -166,6 +167,7 @@ def figure_card(
         height: chart height in px on wide screens.
         on_pick: called with ("client" | "round", value) when a person clicks a mark that stands for one.
         on_gauge: called with ``name`` when a person presses the gauge badge; without it there is none.
+        fills: see :func:`chart`.
     """
     entry = FIGURES[name]
     key = f"figure_{name}"
@@ -193,6 +195,7 @@ def figure_card(
         version=f"{trace.config.hash}:{trace.rounds_done}:{view.round_index}",
         triggers=triggers,
         footer=_footer(trace, view),
+        fills=fills,
         badge=badge,
     )
 

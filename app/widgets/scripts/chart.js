@@ -3,6 +3,7 @@
    A chart is { holder, drawn }: the node that takes its room on the page, and the one in it that Plotly draws into. */
 
 const NARROW = 520;
+const CELL = 26;  // px that a number of three digits takes
 const ROOM = { width: 853, height: 480 };  // type of 12 px on it is 18 px high on a screen of 1280 by 720
 
 function merge(base, patch) {
@@ -34,7 +35,31 @@ function layoutFor(spec, width, height, uirevision) {
   const layout = sized(spec, width, height, uirevision);
   if (width < NARROW && layout.meta?.narrow) return merge(layout, layout.meta.narrow);
   wrapRemarks(layout);
+  makeRoomAbove(layout);
   return layout;
+}
+
+/* Move the plot down where the headings of its upper panels would stand out of the chart. */
+function makeRoomAbove(layout) {
+  const { margin, height } = layout;
+  for (const note of layout.annotations ?? []) {
+    const axis = /^y(\d*) domain$/.exec(note.yref);
+    if (!axis || note.y !== 1 || note.yanchor !== "bottom") continue;
+    const top = layout[`yaxis${axis[1]}`]?.domain?.[1] ?? 1;
+    const lines = note.text.split("<br>").length;
+    const needed = 1.35 * (note.font?.size ?? 14) * lines + (note.yshift ?? 0);
+    margin.t = Math.max(margin.t, Math.ceil((needed - (1 - top) * (height - margin.b)) / top));
+  }
+}
+
+/* The traces without the numbers in the cells of maps, where those of one map would not fit their cells. */
+function legible(traces, layout) {
+  const crowded = traces.some((trace) => {
+    if (trace.type !== "heatmap" || !trace.texttemplate) return false;
+    const [from, to] = layout[`xaxis${(trace.xaxis ?? "x").slice(1)}`]?.domain ?? [0, 1];
+    return ((to - from) * (layout.width - layout.margin.l - layout.margin.r)) / trace.x.length < CELL;
+  });
+  return crowded ? traces.map((trace) => ({ ...trace, texttemplate: undefined })) : traces;
 }
 
 /* Break the remarks below the plot into lines where they would run out of the chart, and make room for those lines. */
@@ -71,7 +96,8 @@ function canvasFor(layout, width, height) {
 /* Draw a figure so that it fills width by height px. */
 function fill(Plotly, chart, spec, width, height) {
   const canvas = canvasFor(spec.layout, width, height);
-  return redraw(Plotly, chart, spec, layoutFor(spec, canvas.width, canvas.height, "room"), canvas.factor);
+  const layout = layoutFor(spec, canvas.width, canvas.height, "room");
+  return redraw(Plotly, chart, { data: legible(spec.data, layout) }, layout, canvas.factor);
 }
 
 /* Change the chart in place. A layout may ask for a tween; it needs the same axes as before and leave to move. */
@@ -107,8 +133,6 @@ function bind(chart, trigger) {
     else if (pick?.round) trigger("round", point.x);
   });
 }
-
-const TURN = "Turn the clients from as sent to aligned";
 
 /* Play a figure's frames. */
 async function turn(chart, spec) {

@@ -13,7 +13,7 @@ async function openFullScreen(state) {
   room.className = "room";
   const chart = chartIn(room);
   const leave = button("Leave", "Leave full screen (Esc does the same)", () => dialog.close());
-  if (state.data.spec.frames?.length) tools.append(button("↻ Turn", TURN, () => turn(chart, state.data.spec)));
+  if (state.data.spec.frames?.length) tools.append(turnButton(() => turn(chart, state.data.spec)));
   tools.append(leave);
   dialog.append(title, tools, room);
 

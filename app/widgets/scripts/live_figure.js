@@ -30,6 +30,12 @@ function gaugeButton(badge, onclick) {
   return b;
 }
 
+function turnButton(onclick) {
+  const b = button("↻ Turn", "Turn the clients from as sent to aligned", onclick);
+  b.className = "turn";
+  return b;
+}
+
 function build(parent) {
   const card = document.createElement("figure");
   card.className = "fedrot-figure";
@@ -46,10 +52,8 @@ function build(parent) {
   const chart = chartIn(card);
   parent.replaceChildren(card);
   const state = { card, title, tools, told, chart, data: null, full: null, queue: Promise.resolve(), waiting: 0 };
-  new ResizeObserver(() => {
-    const width = Math.round(chart.holder.clientWidth);
-    if (state.data && width > 0 && width !== state.drawnWidth) draw(state);
-  }).observe(chart.holder);
+  const watch = new ResizeObserver(() => refit(state));
+  [chart.holder, card.closest(".stMainBlockContainer")].forEach((node) => watch.observe(node));
   return state;
 }
 
@@ -79,6 +83,17 @@ function simplify(traces) {
   });
 }
 
+/* The size that a card's chart was or is to be drawn for, as far as the page decides on it. */
+function sizeOnPage({ chart, data }) {
+  return [Math.round(chart.holder.clientWidth), data.fills ? roomBelow(chart.holder) : 0];
+}
+
+/* Draw anew what no longer fits its place. */
+function refit(state) {
+  if (!state.data || !state.chart.holder.clientWidth) return;
+  if (sizeOnPage(state).join() !== state.drawnFor) draw(state);
+}
+
 /* Draw the card's chart as large as its place on the page is. */
 function drawCard(Plotly, { chart, data }) {
   const { spec } = data;
@@ -98,7 +113,7 @@ function draw(state) {
     const Plotly = await loadPlotly();
     if (!holder.isConnected || holder.clientWidth === 0) return;
     const { version } = state.data;
-    state.drawnWidth = Math.round(holder.clientWidth);
+    state.drawnFor = sizeOnPage(state).join();
     await drawCard(Plotly, state);
     bind(state.chart, (...wish) => state.trigger(...wish));
     holder.dataset.version = version;
@@ -119,6 +134,7 @@ async function tell(state, outcome) {
 
 const states = new WeakMap();
 const cards = new Set();
+window.addEventListener("resize", () => cards.forEach(refit));
 whenPrinting(cards, draw);
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -139,7 +155,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   state.chart.holder.setAttribute("aria-label", spec.layout.meta?.alt ?? "");
   const tools = [];
   if (data.badge) tools.push(gaugeButton(data.badge, () => state.trigger("gauge", Date.now())));
-  if (spec.frames?.length) tools.push(button("↻ Turn", TURN, () => turn(state.chart, state.data.spec)));
+  if (spec.frames?.length) tools.push(turnButton(() => turn(state.chart, state.data.spec)));
   tools.push(button("SVG", `Save this figure as SVG at once, 1600 by 900, as it is on screen: ${data.label}`, () => camera(state.data)));
   tools.push(button("Save", `Save this figure: choose format, size and style: ${data.label}`, () => state.trigger("save", Date.now())));
   tools.push(button("Copy", `Copy this figure to the clipboard, as a picture: ${data.label}`, () => tell(state, copy(state.data)), ICONS.copy));

@@ -41,7 +41,7 @@ ON_PAPER = {
         *(SURFACE, INK, MUTED, GRID, GHOST),
     )
 }
-"""Each colour of the dark mode -> that of the light one: a figure in these colours is the one drawn in the light mode."""
+"""Each colour of the dark mode -> that of the light one: with these a dark figure is that drawn in the light mode."""
 
 FONT = "Inter, 'Source Sans Pro', system-ui, sans-serif"
 
