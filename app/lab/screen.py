@@ -105,7 +105,7 @@ def show(trace: Trace, job: RunJob) -> None:
         transport(trace, job)
         if record is not None:
             selectors(trace, view, record)
-        room.present_button("→ next round, ← back, P or Space play, T turn, 1 to 9 figures", "")
+        room.present_button("→ next round, ← back, P or Space play, T turn, 1 to 9 figures")
         run_status(trace, job)
     came_out_again(job)
     for trouble in job.troubles:

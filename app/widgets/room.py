@@ -13,15 +13,14 @@ TURN = ".fedrot-figure button.turn"
 """The button of a figure that the key T presses."""
 
 
-def present_button(keys: str, label: str = "Present") -> None:
+def present_button(keys: str) -> None:
     """The way into the room.
 
     Args:
         keys: what they do there, for the tooltip.
-        label: of the button; empty where its icon must do.
     """
     st.button(
-        label, key="present", icon=":material/open_in_full:", on_click=state.select, kwargs={"present": True},
+        "Present", key="present", icon=":material/open_in_full:", on_click=state.select, kwargs={"present": True},
         help=f"Present in a lecture room: one figure at a time, large text, no bars. Keys: {keys}, Esc leave.",
     )  # fmt: skip
 

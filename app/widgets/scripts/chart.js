@@ -106,7 +106,7 @@ async function redraw(Plotly, chart, spec, layout, factor = 1) {
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (still || axes !== chart.axes || factor !== 1) delete layout.transition;
   chart.axes = axes;
-  chart.holder.style.minHeight = `${Math.ceil(layout.height * factor)}px`;
+  chart.holder.style.height = `${Math.ceil(layout.height * factor)}px`;
   chart.drawn.style.width = `${layout.width}px`;
   chart.drawn.style.transform = factor === 1 ? "" : `scale(${factor})`;
   const show = () => Plotly.react(chart.drawn, spec.data, layout, { displayModeBar: false, responsive: false });

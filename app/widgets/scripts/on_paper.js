@@ -1,6 +1,6 @@
 /* Figures on printed pages: as wide as a page of A4 or letter paper, in the colours of the light mode. */
 
-const PAPER_WIDTH = 690;
+const PAPER = { width: 853, scale: 0.8 };  // laid out as for a room, then scaled down to 682 px
 
 /* A figure in other colours. `colours` holds, for each colour #RRGGBB, the one that takes its place. */
 function recoloured(spec, colours) {
@@ -17,7 +17,8 @@ function whenPrinting(cards, draw) {
     for (const { chart, data } of onPage()) {
       if (!chart.bound) continue;
       const spec = recoloured(data.spec, data.on_paper);
-      redraw(window.Plotly, chart, spec, { ...sized(spec, PAPER_WIDTH, data.height), transition: undefined });
+      const layout = layoutFor(spec, PAPER.width, Math.max(data.height, spec.layout.meta?.least_height ?? 0));
+      redraw(window.Plotly, chart, { data: legible(spec.data, layout) }, layout, PAPER.scale);
     }
   });
   window.addEventListener("afterprint", () => onPage().forEach(draw));
