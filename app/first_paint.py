@@ -8,16 +8,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 WIDGETS = Path(__file__).with_name("widgets")
 SHEETS = WIDGETS / "sheets"
-PRESENTING = SHEETS / "present.css"
-"""Holds in a presenter's mode only."""
-
 WHOLE_ANSWER = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")
 """Headers by which a browser asks for less than the page as it is."""
 
 
 def dressed(page: bytes) -> bytes:
     """Streamlit's page with all style sheets, after its own so that they win, and shown only once it is built."""
-    sheets = "\n".join(path.read_text(encoding="utf-8") for path in sorted(SHEETS.glob("*.css")) if path != PRESENTING)
+    sheets = "\n".join(path.read_text(encoding="utf-8") for path in sorted(SHEETS.glob("*.css")))
     script = (WIDGETS / "scripts" / "opening.js").read_text(encoding="utf-8")
     early = '<link rel="preload" as="script" href="./vendor/plotly.min.js" />'
     page = page.replace(b"</head>", f"{early}<script>\n{script}</script></head>".encode(), 1)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.session import link, state
 from app.session.query import Selection
+from app.widgets import room
 from app.widgets.controls import skew_key, widgets
 from app.widgets.live_figure import ask_table, chart, numbers_dialog, table_wanted
 from app.widgets.method_list import method_list
@@ -78,6 +79,24 @@ def answer(shown: Comparison, stale: bool) -> None:
     st.html(f'<p class="fedrot-look" role="status">{before}<{tag}>{choice}</{tag}> {caveats}</p>')
 
 
+def room_controls() -> None:
+    """Menu of figures and keys of the lecture room."""
+    labels = [drawing.label for drawing in compare_figures((), (), 0)]
+    count = len(labels)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="room_controls"):
+        room.controls(labels, {
+            "next": lambda: room.go(room.slide(count) + 1, count),
+            "back": lambda: room.go(room.slide(count) - 1, count),
+        })  # fmt: skip
+
+
+def figure_in_room(shown: Comparison) -> None:
+    """The one figure that the lecture room shows."""
+    drawings = compare_figures(shown.runs, shown.plan.cards, len(shown.plan.configs))
+    n = room.slide(len(drawings))
+    _card(drawings[n], shown, plot_height(len(shown.plan.cards)), fills=True)
+
+
 def figures(shown: Comparison) -> None:
     """Small multiples above, errors and cost side by side below."""
     drawings = compare_figures(shown.runs, shown.plan.cards, len(shown.plan.configs))
@@ -93,13 +112,14 @@ def figures(shown: Comparison) -> None:
             numbers_dialog(drawing.label, drawing.question, drawing.draw(theme_mode()), name)
 
 
-def _card(drawing: Drawing, shown: Comparison, height: int) -> None:
+def _card(drawing: Drawing, shown: Comparison, height: int, fills: bool = False) -> None:
     key, done, total = shown.plan.key, len(shown.runs), len(shown.plan.configs)
     chart(
         f"figure_{drawing.name}", drawing.draw, height=height, label=drawing.label,
         filename=f"fedrot-{drawing.name}-{key}", uirevision=key, version=f"{key}:{done}:{theme_mode()}",
         triggers={"table": functools.partial(ask_table, drawing.name)},
         footer=Provenance.of_study(f"comparison {key}", shown.plan.configs[0], f"{done} of {counted(total, 'seed')}"),
+        fills=fills,
     )  # fmt: skip
 
 

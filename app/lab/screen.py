@@ -12,10 +12,11 @@ from app.lab.proof import proof_strip
 from app.lab.selectors import pick, selectors
 from app.lab.spin_dialog import ask, is_open, spin_dialog
 from app.lab.take_away import came_out_again, take_away
-from app.lab.transport import advance, refresh_interval, run_status, shown_round, transport
+from app.lab.transport import advance, play_or_pause, refresh_interval, run_status, shown_round, step, transport
 from app.session import link, state
 from app.session.parts import mine, session_id
 from app.session.run import Watched, watched_job
+from app.widgets import room
 from app.widgets.controls import sidebar
 from app.widgets.live_figure import data_dialog, figure_card
 from app.widgets.page import follow, frame, warn
@@ -29,25 +30,34 @@ from fedrot_core.vocabulary import FLAG_TEXTS
 
 HERO, BESIDE = "latent", ("learning", "ladder")
 TABS = tuple(name for name in FIGURES if name not in (HERO, *BESIDE))
+HEADING = "Naive and aligned averaging of LoRA clients"
 
 
 def page() -> None:
     """The whole page."""
-    with frame("Naive and aligned averaging of LoRA clients", state.LINK):
-        preset_row()
-    with st.sidebar:
-        taken_away = st.container()
-        sidebar()
+    state.LINK.follow()
+    in_room = state.selection().present
+    if in_room:
+        room.top(HEADING)
+    else:
+        with frame(HEADING):
+            preset_row()
+    warn(state.LINK.problems)
+    if not in_room:
+        with st.sidebar:
+            taken_away = st.container()
+            sidebar()
     job = watched_job()
     job.wait_for_rounds(1, timeout=0.25)
-    with taken_away:
-        take_away(job)
-    follow(functools.partial(stage, job), lambda: refresh_interval(job), is_open)
+    if not in_room:
+        with taken_away:
+            take_away(job)
+    follow(functools.partial(stage, job, in_room), lambda: refresh_interval(job), is_open)
 
 
-def stage(job: RunJob) -> None:
+def stage(job: RunJob, in_room: bool) -> None:
     """All that follows the run and the round; redrawn alone while a run streams or plays."""
-    if state.config() != job.config:  # a control inside the stage changed it
+    if state.config() != job.config or state.selection().present != in_room:  # a control inside the stage changed it
         st.rerun()
     job.seen_by(session_id())
     mind = mine(Watched)
@@ -62,9 +72,29 @@ def stage(job: RunJob) -> None:
             st.info("The first round is being computed.")
     else:
         mind.trace = trace
-        show(trace, job)
+        (show_in_room if in_room else show)(trace, job)
         if trace.config == job.config:
             job.painted()
+
+
+def show_in_room(trace: Trace, job: RunJob) -> None:
+    """The stage for a lecture room: one figure of the selected round."""
+    round_index = shown_round(trace)
+    view = current_view(trace, round_index, moving=refresh_interval(job) is not None)
+    names = (HERO, *BESIDE, *TABS)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="room_controls"):
+        transport(trace, job, in_room=True)
+        room.controls([FIGURES[name].label for name in names], {
+            "next": functools.partial(step, trace, 1), "back": functools.partial(step, trace, -1),
+            "play": functools.partial(play_or_pause, trace),
+        })  # fmt: skip
+    _look(trace, round_index)
+    figure_card(names[room.slide(len(names))], trace, view, 344, pick, fills=True)
+
+
+def _look(trace: Trace, round_index: int) -> None:
+    """What to look for in this round."""
+    st.html(f'<p class="fedrot-look" role="status">{explained(presets.sentence(trace, round_index))}</p>')
 
 
 def show(trace: Trace, job: RunJob) -> None:
@@ -75,11 +105,12 @@ def show(trace: Trace, job: RunJob) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="transport"):
         transport(trace, job)
         selectors(trace, view, record)
+        room.present_button("→ next round, ← back, P or Space play, T turn, 1 to 9 figures")
         run_status(trace, job)
     came_out_again(job)
     for trouble in job.troubles:
         st.caption(plain(trouble))
-    st.html(f'<p class="fedrot-look" role="status">{explained(presets.sentence(trace, round_index))}</p>')
+    _look(trace, round_index)
     for notice in trace.notices:
         st.info(notice, icon=":material/memory:")
     warn(stop.message for stop in trace.stopped)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,48 +78,57 @@ def hold(trace: Trace) -> int:
     return shown_round(trace)
 
 
-def transport(trace: Trace, job: RunJob) -> None:
-    """Play, steps, reset and the scrubber; belongs into a horizontal container."""
+def play_or_pause(trace: Trace) -> None:
+    """What Play does; after the last round it begins again."""
+    playing = mine(Playing)
+    if playing.on:
+        hold(trace)
+        return
+    playing.on, playing.due = True, time.monotonic() + TICK_SECONDS
+    at = shown_round(trace)
+    state.select(round_index=0 if at >= trace.rounds_done - 1 else at)
+
+
+def step(trace: Trace, by: int) -> None:
+    """Go ``by`` rounds on, as far as there are any; stops Play."""
+    _go(min(max(0, hold(trace) + by), trace.rounds_done - 1))
+
+
+def _go(round_index: int) -> None:
+    state.stop_playing()
+    state.select(round_index=round_index)
+
+
+def transport(trace: Trace, job: RunJob, in_room: bool = False) -> None:
+    """Play, steps, reset and the scrubber; belongs into a horizontal container.
+
+    Args:
+        in_room: whether the page is shown for a lecture room, which has keys of its own.
+    """
     newest, shown, playing = trace.rounds_done - 1, shown_round(trace), mine(Playing)
-
-    def play_or_pause() -> None:
-        if playing.on:
-            hold(trace)
-            return
-        playing.on, playing.due = True, time.monotonic() + TICK_SECONDS
-        at = shown_round(trace)
-        state.select(round_index=0 if at >= trace.rounds_done - 1 else at)
-
-    def step(by: int) -> None:
-        go(min(max(0, hold(trace) + by), trace.rounds_done - 1))
-
-    def go(round_index: int) -> None:
-        state.stop_playing()
-        state.select(round_index=round_index)
-
     st.button(
         "Pause" if playing.on else "Play", icon=":material/pause:" if playing.on else ":material/play_arrow:",
-        key="play", type="primary", shortcut="space", on_click=play_or_pause,
+        key="play", type="primary", shortcut=None if in_room else "space", on_click=play_or_pause, args=(trace,),
         help="Show the rounds one after another. Space does the same while no slider has the focus.",
     )  # fmt: skip
     st.button(
         "", icon=":material/skip_previous:", key="back", help="One round back", on_click=step,
-        args=(-1,), disabled=shown == 0,
+        args=(trace, -1), disabled=shown == 0,
     )  # fmt: skip
     st.button(
         "", icon=":material/skip_next:", key="step", help="One round forward", on_click=step,
-        args=(1,), disabled=shown >= newest,
+        args=(trace, 1), disabled=shown >= newest,
     )  # fmt: skip
     st.button(
-        "", icon=":material/restart_alt:", key="reset", help="Back to round 0 of this run", on_click=go, args=(0,),
+        "", icon=":material/restart_alt:", key="reset", help="Back to round 0 of this run", on_click=_go, args=(0,),
         disabled=shown == 0,
     )  # fmt: skip
     if trace.config.train.rounds > 1:
-        _scrubber(trace.config.train.rounds - 1, shown, playing.on or not job.finished.is_set(), go)
+        _scrubber(trace.config.train.rounds - 1, shown, playing.on or not job.finished.is_set(), in_room)
 
 
-def _scrubber(last: int, shown: int, moving: bool, go: Callable[[int], None]) -> None:
-    """The round slider; a progress bar in its place while rounds move by themselves.
+def _scrubber(last: int, shown: int, moving: bool, in_room: bool) -> None:
+    """The round slider; a progress bar in its place while rounds move by themselves. In a lecture room it has no label.
 
     A request that is sent before the browser has the new round still carries the slider's old value, which would pull
     the round back. So no slider exists while rounds move, and one that something else than itself has moved is another.
@@ -140,10 +148,13 @@ def _scrubber(last: int, shown: int, moving: bool, go: Callable[[int], None]) ->
         value = int(st.session_state[key])
         if value != shown:  # a new slider also reports the value that it was given
             mind.shown = value
-            go(value)
+            _go(value)
 
     st.session_state[key] = shown
-    st.slider("Round", 0, last, key=key, on_change=moved, width=280)
+    st.slider(
+        "Round", 0, last, key=key, on_change=moved, width=280, format="Round %d" if in_room else None,
+        label_visibility="collapsed" if in_room else "visible",
+    )  # fmt: skip
 
 
 def run_status(trace: Trace, job: RunJob) -> None:

@@ -40,7 +40,7 @@ def page(name: str) -> None:
     place.follow()
     present = place.place.present
     if present:
-        presenting()
+        presenting("lesson")
     warn(place.problems)
 
     def stage() -> None:
@@ -189,7 +189,7 @@ def _keys(lesson: Lesson) -> None:
         elif found == "leave":
             lessons.go(lesson, present=False)
 
-    component("lesson_keys")(key="lesson_keys", data={"wishes": wishes}, on_wish_change=wish)
+    component("keys")(key="lesson_keys", data={"wishes": wishes}, on_wish_change=wish)
 
 
 def _prose(lesson: Lesson, step: Step, scene: Scene | None) -> None:

@@ -29,6 +29,7 @@ class Selection:
         tab: name of the figure in the lower panel.
         grid, aligned, depth: rows of the map of settings, its aligned method, and how many rounds it runs.
         compare: names of the methods that the comparison runs; seeds: on how many seeds.
+        present: whether lab or Compare is shown for a lecture room; slide: which of its figures then, from 1.
         check: what the link's run gave where it was shared, by :func:`fedrot_core.export.run.link_check.link_check`.
     """
 
@@ -43,18 +44,25 @@ class Selection:
     depth: str = "quick"
     compare: tuple[str, ...] = USUAL
     seeds: int = 5
+    present: bool = False
+    slide: int = 1
     check: str = ""
 
 
-NUMBERS = {"round": "round_index", "client": "client", "layer": "layer", "feature": "feature", "seeds": "seeds"}
+NUMBERS = {"round": "round_index", "client": "client", "layer": "layer", "feature": "feature", "seeds": "seeds",
+           "slide": "slide"}  # fmt: skip
 NAMES = {"show": "arm", "figure": "tab", "grid": "grid", "aligned": "aligned", "depth": "depth"}
 LISTS = {"compare": "compare"}
+FLAGS = {"present": "present"}
 CHECK = "check"
+MOST_SLIDES = 9
+"""Figures that a page shows for a lecture room at most: one for each key."""
+
 GRID_CHOICES = {"grid": tuple(when.ROWS), "aligned": when.ALIGNED, "depth": when.DEPTHS}
 """What the map of settings may show, by URL key; the first is the default."""
 
 
-KEYS = frozenset([*(leaf.option.key for leaf in leaves()), *NUMBERS, *NAMES, *LISTS, CHECK])
+KEYS = frozenset([*(leaf.option.key for leaf in leaves()), *NUMBERS, *NAMES, *LISTS, *FLAGS, CHECK])
 """Every key that a link to a run may have."""
 
 
@@ -66,7 +74,7 @@ def to_query(config: FederationConfig, selection: Selection) -> dict[str, str]:
         if value != leaf.default:
             query[leaf.option.key] = leaf.text(value)
     standard = Selection()
-    for key, name in {**NUMBERS, **NAMES, **LISTS, CHECK: CHECK}.items():
+    for key, name in {**NUMBERS, **NAMES, **LISTS, **FLAGS, CHECK: CHECK}.items():
         value = getattr(selection, name)
         if value != getattr(standard, name):
             query[key] = _text(value)
@@ -130,6 +138,7 @@ def _selection(query: Mapping[str, str], config: FederationConfig) -> tuple[Sele
         "layer": (0, 15),
         "feature": (0, 5),
         "seeds": (1, MOST_SEEDS),
+        "slide": (1, MOST_SLIDES),
     }
     options = {"show": config.methods, "figure": tuple(FIGURES), **GRID_CHOICES}
     chosen: dict[str, Any] = {}
@@ -160,6 +169,11 @@ def _selection(query: Mapping[str, str], config: FederationConfig) -> tuple[Sele
                 what = ", ".join(repr(n) for n in unknown)
                 rest = "left out" if known else "replaced by the default methods"
                 problems.append(f"{key} must name methods among {', '.join(METHODS)}; the link's {what} was {rest}.")
+    for key, name in FLAGS.items():
+        if key in query:
+            chosen[name] = query[key] == "1"
+            if not chosen[name]:
+                problems.append(f"{key} must be 1, or be left out; the link's {query[key]!r} was ignored.")
     chosen[CHECK] = query.get(CHECK, "")
     return Selection(**chosen), problems
 
@@ -167,4 +181,4 @@ def _selection(query: Mapping[str, str], config: FederationConfig) -> tuple[Sele
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
-    return str(value)
+    return str(int(value) if isinstance(value, bool) else value)

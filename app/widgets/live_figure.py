@@ -18,9 +18,12 @@ from fedrot_core.export.picture.files import Draw, table_csv
 from fedrot_core.export.provenance import Provenance
 from fedrot_core.figures import FIGURES, FigureEntry, View
 from fedrot_core.figures.kit.rows import figure_rows
-from fedrot_core.figures.kit.theme import GAUGE_HUES, HUES
+from fedrot_core.figures.kit.theme import GAUGE_HUES, HUES, ON_PAPER
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import METRICS, Gauge
+
+SCRIPTS = ("load_plotly", "chart", "take_picture", "full_screen", "on_paper")
+"""What the card's own script needs, in this order."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def chart(
     triggers: Mapping[str, Callable[[], None]],
     footer: Provenance = Provenance(),  # noqa: B008
     presented: bool = False,
+    fills: bool = False,
     badge: Badge | None = None,
 ) -> None:
     """Draw any figure as a card that stays alive across reruns. Its title is the layout's.
@@ -89,14 +93,17 @@ def chart(
             -> what to do.
         footer: under saved pictures: which run and what of it they show.
         presented: for a room: no small type, no layout for narrow screens, and as high as the window leaves room for.
+        fills: for a room likewise, as it is on the page, and magnified until it fills what the window leaves it.
         badge: shown among the buttons; a press is the trigger "gauge".
     """
     asked = Asked(key, label, filename, draw, footer, page_path())
     calls = {"save": functools.partial(ask, asked), **triggers}
-    component("live_figure", "load_plotly")(
+    mode = theme_mode()
+    component("live_figure", *SCRIPTS)(
         key=key,
         data={
-            "spec": draw(theme_mode()).to_json(),
+            "spec": draw(mode).to_json(),
+            "on_paper": ON_PAPER if mode == "dark" else {},
             "height": height,
             "label": label,
             "filename": filename,
@@ -104,6 +111,7 @@ def chart(
             "version": version,
             "footer": footer.text,
             "presented": presented,
+            "fills": fills,
             "badge": None if badge is None else asdict(badge),
         },
         **{f"on_{name}_change": call for name, call in calls.items()},
@@ -149,6 +157,7 @@ def figure_card(
     height: int,
     on_pick: Callable[[str, int], None] | None = None,
     on_gauge: Callable[[str], None] | None = None,
+    fills: bool = False,
 ) -> None:
     """Draw the registered figure ``name`` and keep it alive across reruns.
 
@@ -158,6 +167,7 @@ def figure_card(
         height: chart height in px on wide screens.
         on_pick: called with ("client" | "round", value) when a person clicks a mark that stands for one.
         on_gauge: called with ``name`` when a person presses the gauge badge; without it there is none.
+        fills: see :func:`chart`.
     """
     entry = FIGURES[name]
     key = f"figure_{name}"
@@ -185,6 +195,7 @@ def figure_card(
         version=f"{trace.config.hash}:{trace.rounds_done}:{view.round_index}",
         triggers=triggers,
         footer=_footer(trace, view),
+        fills=fills,
         badge=badge,
     )
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app.first_paint import PRESENTING
+from app.first_paint import SHEETS
 from app.session.link import Link
 from app.widgets.text import plain
 
@@ -37,9 +37,10 @@ def frame(
         warn(link.problems)
 
 
-def presenting() -> None:
+def presenting(sheet: Literal["room", "lesson"]) -> None:
     """Make the page one for a room. All other style sheets come with the page itself, before its first paint."""
-    st.html(PRESENTING)
+    for name in ("bare", sheet):
+        st.html(SHEETS / "presenting" / f"{name}.css")
 
 
 def title(heading: str) -> None:

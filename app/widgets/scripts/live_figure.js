@@ -1,34 +1,38 @@
 /* One Plotly chart that updates in place: the DOM node, zoom and hover survive every change of data. */
 
-const NARROW = 520;
-
-function merge(base, patch) {
-  if (Array.isArray(patch) || patch === null || typeof patch !== "object") return patch;
-  const out = { ...(base ?? {}) };
-  for (const [key, value] of Object.entries(patch)) out[key] = merge(out[key], value);
-  return out;
-}
-
-function button(text, label, onclick) {
+function button(text, label, onclick, icon = "") {
   const b = document.createElement("button");
   b.type = "button";
   b.textContent = text;
   b.title = label;
   b.setAttribute("aria-label", label);
   b.onclick = onclick;
+  if (icon) {
+    b.className = "pictured";
+    b.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true">${icon}</svg><span class="word">${text}</span>`;
+  }
   return b;
 }
 
+const ICONS = {
+  copy: '<path d="M5.5 5.5 H13.5 V13.5 H5.5 Z M10.5 5.5 V2.5 H2.5 V10.5 H5.5"/>',
+  full: '<path d="M2.5 6 V2.5 H6 M10 2.5 H13.5 V6 M13.5 10 V13.5 H10 M6 13.5 H2.5 V10"/>',
+};
+
 /* The badge: a circle looks the same however it is turned, a triangle does not. */
 function gaugeButton(badge, onclick) {
-  const b = button("", badge.hint, onclick);
-  b.className = `gauge ${badge.kind}`;
   const shape = badge.kind === "invariant"
     ? '<circle cx="8" cy="8" r="5.2"/>'
     : '<path d="M8 1.8 L14.2 12.6 L1.8 12.6 Z" transform="rotate(-14 8 9)"/>';
-  const svg = `<svg viewBox="0 0 16 16" aria-hidden="true">${shape}</svg>`;
-  b.innerHTML = `${svg}<span class="word">gauge-${badge.kind}</span>`;
+  const b = button(`gauge-${badge.kind}`, badge.hint, onclick, shape);
+  b.classList.add("gauge", badge.kind);
   b.style.setProperty("--gauge", badge.colour);
+  return b;
+}
+
+function turnButton(onclick) {
+  const b = button("↻ Turn", "Turn the clients from as sent to aligned", onclick);
+  b.className = "turn";
   return b;
 }
 
@@ -40,19 +44,16 @@ function build(parent) {
   title.className = "title";
   const tools = document.createElement("div");
   tools.className = "tools";
-  head.append(title, tools);
-  const plot = document.createElement("div");
-  plot.className = "plot";
-  plot.setAttribute("role", "img");
-  card.append(head, plot);
+  const told = document.createElement("p");
+  told.className = "told";
+  told.setAttribute("role", "status");
+  head.append(title, tools, told);
+  card.append(head);
+  const chart = chartIn(card);
   parent.replaceChildren(card);
-  const state = { card, title, tools, plot, data: null, queue: Promise.resolve(), waiting: 0 };
-  const watch = new ResizeObserver(() => {
-    const width = Math.round(plot.clientWidth);
-    const moved = state.data?.presented && roomBelow(plot) !== state.room;
-    if (state.data && width > 0 && (width !== state.drawnWidth || moved)) draw(state);
-  });
-  [plot, document.documentElement, plot.closest(".stMainBlockContainer")].forEach((node) => watch.observe(node));
+  const state = { card, title, tools, told, chart, data: null, full: null, queue: Promise.resolve(), waiting: 0 };
+  const watch = new ResizeObserver(() => refit(state));
+  [chart.holder, card.closest(".stMainBlockContainer")].forEach((node) => watch.observe(node));
   return state;
 }
 
@@ -82,97 +83,66 @@ function simplify(traces) {
   });
 }
 
-function screenLayout(state) {
-  const { spec, presented } = state.data;
-  const height = presented ? state.room = roomBelow(state.plot) : state.data.height;
-  const width = Math.round(state.plot.clientWidth);
-  state.drawnWidth = width;
-  let layout = { ...spec.layout, title: undefined, autosize: false, width, height, uirevision: state.data.uirevision };
-  if (presented) layout = { ...merge(layout, spec.layout.meta?.present ?? {}), height, hovermode: false };
-  else if (width < NARROW && spec.layout.meta?.narrow) layout = merge(layout, spec.layout.meta.narrow);
-  state.plot.style.minHeight = `${layout.height}px`;
-  return layout;
+/* The size that a card's chart was or is to be drawn for, as far as the page decides on it. */
+function sizeOnPage({ chart, data }) {
+  return [Math.round(chart.holder.clientWidth), data.fills || data.presented ? roomBelow(chart.holder) : 0];
 }
 
-/* Change the chart in place. A layout may ask for a tween; it needs the same axes as before and leave to move. */
-async function redraw(Plotly, state, layout) {
-  const axes = Object.keys(layout).filter((key) => /^[xy]axis/.test(key)).sort().join();
-  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  if (still || axes !== state.axes) delete layout.transition;
-  state.axes = axes;
-  const show = () => Plotly.react(state.plot, state.data.spec.data, layout, { displayModeBar: false, responsive: false });
-  try {
-    await show();
-  } catch (error) {
-    if (!layout.transition) throw error;
-    delete layout.transition;
-    Plotly.purge(state.plot);
-    state.bound = false;
-    await show();
-  }
+/* Draw anew what no longer fits its place. */
+function refit(state) {
+  if (!state.data || !state.chart.holder.clientWidth) return;
+  if (sizeOnPage(state).join() !== state.drawnFor) draw(state);
+}
+
+/* Draw the card's chart as large as its place on the page is. */
+function drawCard(Plotly, { chart, data }) {
+  const { spec } = data;
+  const width = Math.round(chart.holder.clientWidth);
+  if (data.fills) return fill(Plotly, chart, spec, width, roomBelow(chart.holder));
+  if (!data.presented) return redraw(Plotly, chart, spec, layoutFor(spec, width, data.height, data.uirevision));
+  const height = roomBelow(chart.holder);
+  const layout = merge(sized(spec, width, height, data.uirevision), spec.layout.meta?.present ?? {});
+  return redraw(Plotly, chart, spec, { ...layout, height, hovermode: false });
 }
 
 function draw(state) {
+  const { holder } = state.chart;
   state.waiting += 1;
-  state.plot.setAttribute("aria-busy", "true");
+  holder.setAttribute("aria-busy", "true");
   state.queue = state.queue.then(async () => {
     const Plotly = await loadPlotly();
-    if (!state.plot.isConnected || state.plot.clientWidth === 0) return;
-    const { spec, version } = state.data;
-    await redraw(Plotly, state, screenLayout(state));
-    if (!state.bound) {
-      state.bound = true;
-      state.plot.on("plotly_click", (event) => {
-        const point = event.points?.[0];
-        const pick = point?.data?.meta;
-        if (pick?.pick) state.trigger("pick", point.customdata);
-        else if (pick?.client !== undefined) state.trigger("client", pick.client);
-        else if (pick?.round) state.trigger("round", point.x);
-      });
-    }
-    state.plot.dataset.version = version;
+    if (!holder.isConnected || holder.clientWidth === 0) return;
+    const { version } = state.data;
+    state.drawnFor = sizeOnPage(state).join();
+    await drawCard(Plotly, state);
+    bind(state.chart, (...wish) => state.trigger(...wish));
+    holder.dataset.version = version;
   }).catch((error) => { state.title.textContent = `${error.message}. Reload the page.`; })
-    .finally(() => { if (--state.waiting === 0) state.plot.removeAttribute("aria-busy"); });
+    .finally(() => { if (--state.waiting === 0) holder.removeAttribute("aria-busy"); });
+  state.full?.draw();
 }
 
-async function turn(state) {
-  const Plotly = await loadPlotly();
-  const frames = state.data.spec.frames.map((f) => ({ data: f.data, traces: f.traces, name: f.name }));
-  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const step = still ? 0 : 110;
-  for (const frame of still ? frames.slice(-1) : frames) {
-    await Plotly.animate(state.plot, { data: frame.data, traces: frame.traces }, {
-      transition: { duration: step, easing: "linear" }, frame: { duration: step, redraw: false }, mode: "immediate",
-    });
-  }
-}
+const TOLD_MS = 8000;
 
-/* The quick way: as it is on screen, by the browser that shows it. */
-async function camera(state) {
-  const Plotly = await loadPlotly();
-  const { spec, filename } = state.data;
-  const size = { width: 1100, height: 619 };  // laid out as on a slide, then scaled to 1600 x 900
-  const margin = { t: 100, b: 80, ...(spec.layout.margin ?? {}) };
-  margin.b += 30;
-  const footer = {
-    text: state.data.footer, xref: "paper", yref: "paper", x: 0, y: 0, xanchor: "left", yanchor: "top",
-    yshift: 22 - margin.b, showarrow: false, font: { size: 12 }, opacity: 0.75,
-  };
-  const annotations = [...(spec.layout.annotations ?? []), footer];
-  const layout = { ...spec.layout, autosize: false, ...size, margin, annotations };
-  const holder = document.createElement("div");
-  await Plotly.newPlot(holder, spec.data, layout);
-  await Plotly.downloadImage(holder, { format: "svg", ...size, scale: 1600 / size.width, filename });
-  Plotly.purge(holder);
+/* Say for a while what came of a press, to eyes and screen readers. */
+async function tell(state, outcome) {
+  clearTimeout(state.silence);
+  state.told.textContent = "";
+  state.told.textContent = await outcome;
+  state.silence = setTimeout(() => { state.told.textContent = ""; }, TOLD_MS);
 }
 
 const states = new WeakMap();
+const cards = new Set();
+window.addEventListener("resize", () => cards.forEach(refit));
+whenPrinting(cards, draw);
 
 export default function ({ data, parentElement, setTriggerValue }) {
   let state = states.get(parentElement);
   if (!state) {
     state = build(parentElement);
     states.set(parentElement, state);
+    cards.add(state);
   }
   const spec = JSON.parse(data.spec);
   if (data.presented) {
@@ -182,12 +152,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
   state.data = { ...data, spec };
   state.trigger = (name, value) => setTriggerValue(name, value);
   state.title.textContent = spec.layout.title?.text ?? "";
-  state.plot.setAttribute("aria-label", spec.layout.meta?.alt ?? "");
+  state.chart.holder.setAttribute("aria-label", spec.layout.meta?.alt ?? "");
   const tools = [];
   if (data.badge) tools.push(gaugeButton(data.badge, () => state.trigger("gauge", Date.now())));
-  if (spec.frames?.length) tools.push(button("↻ Turn", "Turn the clients from as sent to aligned", () => turn(state)));
-  tools.push(button("SVG", `Save this figure as SVG at once, 1600 by 900, as it is on screen: ${data.label}`, () => camera(state)));
+  if (spec.frames?.length) tools.push(turnButton(() => turn(state.chart, state.data.spec)));
+  tools.push(button("SVG", `Save this figure as SVG at once, 1600 by 900, as it is on screen: ${data.label}`, () => camera(state.data)));
   tools.push(button("Save", `Save this figure: choose format, size and style: ${data.label}`, () => state.trigger("save", Date.now())));
+  tools.push(button("Copy", `Copy this figure to the clipboard, as a picture: ${data.label}`, () => tell(state, copy(state.data)), ICONS.copy));
+  tools.push(button("Full screen", `Full screen: show this figure alone and large: ${data.label}`, () => openFullScreen(state), ICONS.full));
   tools.push(button("Data", `Show the numbers behind this figure: ${data.label}`, () => state.trigger("table", Date.now())));
   const signature = JSON.stringify([tools.length, data.badge]);  // rebuilt only for a reason: a rebuilt one loses focus
   if (state.toolSignature !== signature) {

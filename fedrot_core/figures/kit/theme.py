@@ -34,6 +34,16 @@ MUTED = {"light": "#626B7A", "dark": "#98A2B3"}
 GRID = {"light": "#E4E8EE", "dark": "#2A313C"}
 GHOST = {"light": "#AEB6C2", "dark": "#586273"}
 
+DIVERGING = {"light": ("#EC9259", "#F3F4F6", "#6DB3E2"), "dark": ("#A94A12", "#252C37", "#17659B")}
+"""Hurts, equal, helps: the hues of the naive and the aligned arm, pale or dim enough to read text on them."""
+
+ON_PAPER = {
+    **{HUES["dark"][hue]: HUES["light"][hue] for hue in HUES["dark"]},
+    **{colours["dark"]: colours["light"] for colours in (SURFACE, INK, MUTED, GRID, GHOST)},
+    **dict(zip(DIVERGING["dark"], DIVERGING["light"], strict=True)),
+}
+"""Each colour of the dark mode -> that of the light one: with these a dark figure is that drawn in the light mode."""
+
 FONT = "Inter, 'Source Sans Pro', system-ui, sans-serif"
 
 

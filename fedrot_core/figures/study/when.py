@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.base import Drawing
 from fedrot_core.figures.kit.layout import fitting
-from fedrot_core.figures.kit.theme import GRID, INK, MUTED, base_figure
+from fedrot_core.figures.kit.theme import DIVERGING, GRID, INK, MUTED, base_figure
 from fedrot_core.study.plotted import Axis, Cell
 from fedrot_core.study.summary import SAME_ERROR
 from fedrot_core.wording import percent, signed, times
@@ -22,9 +22,6 @@ DECADES = math.log10(30)
 """Colours are fixed from thirty times worse to thirty times better; beyond that they stay as they are."""
 
 SAME_RATIO = math.log10(1 + SAME_ERROR)
-
-DIVERGING = {"light": ("#EC9259", "#F3F4F6", "#6DB3E2"), "dark": ("#A94A12", "#252C37", "#17659B")}
-"""Hurts, equal, helps: the hues of the naive and the aligned arm, pale or dim enough to read text on them."""
 
 
 def when_figure(cells: Sequence[Cell], x: Axis, y: Axis, naive: str, aligned: str, score: str) -> Drawing:

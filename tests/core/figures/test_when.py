@@ -9,7 +9,8 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
-from fedrot_core.figures.study.when import DIVERGING, when_map
+from fedrot_core.figures.kit.theme import DIVERGING
+from fedrot_core.figures.study.when import when_map
 from fedrot_core.study.plotted import Axis, Cell
 from fedrot_core.wording import signed, times
 

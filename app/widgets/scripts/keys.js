@@ -1,8 +1,10 @@
-/* Keys of a lesson: next, back, play, reveal, leave. Silent while a control that uses keys itself has the focus. */
+/* Keys of a lesson and of a lecture room: next, back, play, reveal, leave, turn, figures by number. Silent while a control
+   that uses keys itself has the focus. A wish in `presses` is the press of a button on the page; any other is told. */
 
 const KEYS = {
   ArrowRight: "next", PageDown: "next", ArrowLeft: "back", PageUp: "back",
   p: "play", P: "play", " ": "play", r: "reveal", R: "reveal", Escape: "leave",
+  t: "turn", T: "turn", ...Object.fromEntries([..."123456789"].map((digit) => [digit, digit])),
 };
 const OWN = 'input, textarea, select, [role="slider"], [role="radio"], [role="combobox"], [role="tab"], [contenteditable]';
 const PRESSED_BY_SPACE = 'button, a, summary, [role="button"]';
@@ -19,7 +21,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (at.closest(OWN) || (event.key === " " && at.closest(PRESSED_BY_SPACE)) || document.querySelector('[role="dialog"]')) return;
     if (!data.wishes.includes(wish)) return;
     event.preventDefault();
-    setTriggerValue("wish", wish);
+    const button = data.presses?.[wish];
+    if (button) document.querySelector(button)?.click();
+    else setTriggerValue("wish", wish);
   };
   document.addEventListener("keydown", listener);
 }
