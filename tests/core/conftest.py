@@ -17,5 +17,6 @@ def settled_procrustes() -> Iterator[None]:
     """Replace the default tolerance, which stops as soon as nothing visible changes."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (measured, gpa):
-            patch.setattr(module, "generalised_procrustes", functools.partial(generalised_procrustes, tolerance=0.0))
+            settled = functools.partial(generalised_procrustes, max_passes=100, tolerance=0.0)
+            patch.setattr(module, "generalised_procrustes", settled)
         yield

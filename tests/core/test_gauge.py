@@ -85,6 +85,11 @@ def test_claims_hold_with_the_procrustes_of_the_app_too(monkeypatch: pytest.Monk
             found = spin(replayed, client, 3)
             assert all(row.holds for row in found.rows), (values, client)
             assert not found["error"].moved
+    for arm in ("flora", "flexlora", "hetlora"):
+        for frames in ("svd", "trained", "independent"):
+            replayed = of_round(arm, 2, ranks="mixed", rank=4, frames=frames, clients=6)
+            for client in replayed.clients:
+                assert all(row.holds for row in spin(replayed, client, 3).rows), (arm, frames, client)
 
 
 @pytest.mark.parametrize("frames", FRAMES)
@@ -176,6 +181,7 @@ def test_clients_of_lower_rank_turn_only_what_they_hold() -> None:
     replayed = of_round("flexlora", 1, rank=4, ranks="mixed")
     for client, own in zip(replayed.clients, (4, 2, 1, 4), strict=True):
         found = spin(replayed, client, 1)
+        assert found["best_error"].change < 1e-8
         assert found.rank == own
         assert all(row.holds for row in found.rows)
         assert (found.degrees > 0) == (own > 1)

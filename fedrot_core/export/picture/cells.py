@@ -23,30 +23,52 @@ def leave_out_cell_texts(spec: dict[str, Any]) -> None:
             trace["texttemplate"] = ""
 
 
-def _fits(trace: dict[str, Any], layout: dict[str, Any]) -> bool:
-    """Whether the longest text is within its cell."""
-    wide, high = _cell(trace, layout)
-    type_size = (trace.get("textfont") or layout.get("font") or {}).get("size", 12)
-    texts = [[re.sub("<[^>]*>", "", line) for line in re.split("<br ?/?>", text)] for text in _texts(trace)]
-    letters = max((len(line) for lines in texts for line in lines), default=0)
-    return bool(wide >= LETTER * type_size * letters and high >= type_size * max(map(len, texts), default=1))
+def cell_size(trace: dict[str, Any], layout: dict[str, Any]) -> tuple[float, float]:
+    """Width and height of a heatmap's cells, in px."""
+    wide, high = pixels_per_unit(trace, layout, (len(trace["z"][0]), len(trace["z"])))
+    up = layout.get(_axis(trace, "y"), {})
+    return (min(wide, high), min(wide, high)) if up.get("scaleanchor") else (wide, high)
 
 
-def _cell(trace: dict[str, Any], layout: dict[str, Any]) -> tuple[float, float]:
-    """Width and height of a cell, in px."""
+def pixels_per_unit(
+    trace: dict[str, Any], layout: dict[str, Any], counts: tuple[int, int] = (1, 1)
+) -> tuple[float, float]:
+    """How many px one unit of a trace's axes takes, across and up. An axis without a range spans ``counts`` units."""
     margin = layout["margin"]
     room = layout["width"] - margin["l"] - margin["r"], layout["height"] - margin["t"] - margin["b"]
-    axes = [layout.get(f"{ref[0]}axis{ref[1:]}", {}) for ref in (trace.get("xaxis", "x"), trace.get("yaxis", "y"))]
     sides = []
-    for px, axis, cells in zip(room, axes, (trace["z"][0], trace["z"]), strict=True):
+    for px, letter, count in zip(room, "xy", counts, strict=True):
+        axis = layout.get(_axis(trace, letter), {})
         low, high = axis.get("domain", (0, 1))
-        first, last = axis.get("range", (0, len(cells)))
+        first, last = axis.get("range", (0, count))
         sides.append((high - low) * px / abs(last - first))
-    return (min(sides), min(sides)) if axes[1].get("scaleanchor") else (sides[0], sides[1])
+    return sides[0], sides[1]
 
 
-def _texts(trace: dict[str, Any]) -> list[str]:
-    """What the cells say, near enough to measure it."""
-    if trace["texttemplate"] == "%{text}" and isinstance(trace.get("text"), list):
-        return [str(text) for row in trace["text"] for text in row]
-    return [f"{value:.0f}" for row in trace["z"] for value in row if value is not None]
+def cell_texts(trace: dict[str, Any]) -> list[list[str]]:
+    """What the cells of a heatmap say, row by row; empty if they say nothing."""
+    template = trace.get("texttemplate")
+    if not template:
+        return []
+    if template == "%{text}":
+        return [[str(text) for text in row] for row in trace["text"]]
+    form = template.removeprefix("%{z").removesuffix("}").removeprefix(":")
+    return [["" if value is None else format(value, form) for value in row] for row in trace["z"]]
+
+
+def _axis(trace: dict[str, Any], letter: str) -> str:
+    """The name in the layout of a trace's axis."""
+    return f"{letter}axis{trace.get(f'{letter}axis', letter)[1:]}"
+
+
+def _fits(trace: dict[str, Any], layout: dict[str, Any]) -> bool:
+    """Whether the longest text is within its cell."""
+    wide, high = cell_size(trace, layout)
+    type_size = (trace.get("textfont") or layout.get("font") or {}).get("size", 12)
+    texts = [
+        [re.sub("<[^>]*>", "", line) for line in re.split("<br ?/?>", text)]
+        for row in cell_texts(trace)
+        for text in row
+    ]
+    letters = max((len(line) for lines in texts for line in lines), default=0)
+    return bool(wide >= LETTER * type_size * letters and high >= type_size * max(map(len, texts), default=1))

@@ -1,7 +1,7 @@
 """Figures as files for lectures: SVG, PDF, PNG, offline HTML, CSV and JSON.
 
 A figure is drawn in the mode of its style, laid out for its size, and then written; see
-:mod:`fedrot_core.export.picture.sizes` for sizes and styles. In vector files, text stays text.
+:mod:`fedrot_core.export.picture.sizes` for sizes and styles. Vector files hold no image, and text stays text.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from fedrot_core.export.picture.canvas import lay_out
 from fedrot_core.export.picture.greys import greyed
 from fedrot_core.export.picture.page import page
 from fedrot_core.export.picture.sizes import FORMATS, SCALES, SIZES, STYLES, Size, Style, pixels
+from fedrot_core.export.picture.vectors import in_shapes
 from fedrot_core.export.provenance import Provenance
 from fedrot_core.figures.kit.rows import figure_rows
 from fedrot_core.figures.kit.theme import INK, SURFACE
@@ -112,6 +113,8 @@ def write_figure(
         colours = (SURFACE[how.mode], INK[how.mode])
         return page(spec, figure_rows(figure), line.text, *colours, library).encode()
     spec.pop("frames", None)
+    if kind.vector:
+        in_shapes(spec)
     zoom, factor = shape.width / layout["width"], scale if kind.scales else 1
     content = (by or browser()).render(
         spec, format, layout["width"], layout["height"], zoom * factor, should_stop, on_step

@@ -114,6 +114,7 @@ class Format:
         browser: whether making such a file needs Chrome or Chromium.
         scales: whether it has pixels, and therefore a scale.
         picture: whether size and style matter to it.
+        vector: whether it consists of shapes and text.
     """
 
     name: str
@@ -122,12 +123,13 @@ class Format:
     browser: bool = False
     scales: bool = False
     picture: bool = True
+    vector: bool = False
 
 
 FORMATS: Registry[Format] = Registry("Format", "format")
 for _format in (
-    Format("svg", "SVG", "image/svg+xml", browser=True),
-    Format("pdf", "PDF", "application/pdf", browser=True),
+    Format("svg", "SVG", "image/svg+xml", browser=True, vector=True),
+    Format("pdf", "PDF", "application/pdf", browser=True, vector=True),
     Format("png", "PNG", "image/png", browser=True, scales=True),
     Format("html", "HTML, works offline", "text/html"),
     Format("csv", "CSV, the numbers", "text/csv", picture=False),

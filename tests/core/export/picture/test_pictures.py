@@ -8,7 +8,9 @@ import re
 import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 from PIL import Image
@@ -20,6 +22,9 @@ from fedrot_core.export.picture.sizes import POINT, SIZES, STYLES
 from fedrot_core.export.provenance import Provenance
 from fedrot_core.figures import FIGURES, View, drawn
 from fedrot_core.figures.kit.theme import SURFACE
+from fedrot_core.figures.lesson.alignment_hurts import HarmByRound, harm_bars
+from fedrot_core.figures.study.when import when_map
+from fedrot_core.study.plotted import Axis, Cell
 from fedrot_core.trace import Trace
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -66,6 +71,43 @@ def test_svg_of_every_figure_is_xml_and_holds_its_text_as_text(name: str, trace:
     for text in (figure.layout.title.text, FOOTER.text):
         missing = set(words(text)) - set(found)
         assert not missing, missing
+
+
+def images(reader: PdfReader) -> list[str]:
+    """Names of the images that a PDF holds, also within forms and patterns."""
+    found: list[str] = []
+
+    def look(resources: Any) -> None:
+        for kind in ("/XObject", "/Pattern"):
+            for name, entry in resources.get_object().get(kind, {}).items():
+                part = entry.get_object()
+                if part.get("/Subtype") == "/Image":
+                    found.append(name)
+                if "/Resources" in part:
+                    look(part["/Resources"])
+
+    for page in reader.pages:
+        look(page["/Resources"])
+    return found
+
+
+def hurting() -> go.Figure:
+    """Bars side by side, one of them hatched, as no figure of a run has them."""
+    rounds = np.arange(1.0, 5)
+    return harm_bars(HarmByRound(rounds, 0.01 * rounds, -0.01 * rounds, 1.0), "light")
+
+
+@pytest.mark.parametrize("name", [*FIGURES, "hatched", "map"])
+def test_vector_files_hold_shapes_and_no_image(name: str, trace: Trace, by: Browser) -> None:
+    if name == "map":
+        x, y = Axis("α", "α", (0.1, 1.0)), Axis("rank", "r", (1.0, 2.0))
+        cells = [Cell(a, b, f"{a}{b}", 0.2, 0.1, ratio=0.3, gain=3.0, done=True) for a in x.values for b in y.values]
+        figure = when_map(cells, x, y, "naive", "aligned", "score", "light")
+    else:
+        figure = hurting() if name == "hatched" else draw(name, trace)
+    root = ET.fromstring(write_figure(figure, "svg", by=by))
+    assert not [node.tag for node in root.iter() if node.tag in (f"{SVG}image", f"{SVG}pattern")]
+    assert not images(PdfReader(io.BytesIO(write_figure(figure, "pdf", by=by))))
 
 
 @pytest.mark.parametrize("style", list(STYLES))
