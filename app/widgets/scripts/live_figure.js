@@ -48,6 +48,7 @@ function build(parent) {
   parent.replaceChildren(card);
   const state = { card, title, tools, plot, data: null, queue: Promise.resolve(), waiting: 0 };
   const watch = new ResizeObserver(() => {
+    if (!plot.isConnected) return;
     const width = Math.round(plot.clientWidth);
     const moved = state.data?.presented && roomBelow(plot) !== state.room;
     if (state.data && width > 0 && (width !== state.drawnWidth || moved)) draw(state);

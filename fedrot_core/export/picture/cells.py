@@ -26,7 +26,7 @@ def leave_out_cell_texts(spec: dict[str, Any]) -> None:
 def _fits(trace: dict[str, Any], layout: dict[str, Any]) -> bool:
     """Whether the longest text is within its cell."""
     wide, high = _cell(trace, layout)
-    type_size = (trace.get("textfont") or layout.get("font") or {}).get("size", 12)
+    type_size = trace.get("textfont", {}).get("size", 12)
     texts = [[re.sub("<[^>]*>", "", line) for line in re.split("<br ?/?>", text)] for text in _texts(trace)]
     letters = max((len(line) for lines in texts for line in lines), default=0)
     return bool(wide >= LETTER * type_size * letters and high >= type_size * max(map(len, texts), default=1))
