@@ -220,4 +220,4 @@ def fits(page: Page, size: tuple[int, int]) -> None:
           return Math.min(...texts.map((text) => parseFloat(getComputedStyle(text).fontSize) * zoom));
         }"""
     )
-    assert smallest >= 17
+    assert smallest >= 18

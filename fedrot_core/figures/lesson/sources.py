@@ -176,8 +176,9 @@ def _columns(
                 "annotations": [note(_wrapped(remark), mode, yshift=-86, xshift=-44)],
             },
             "present": {
-                "margin": {"r": 4, "t": 4, "b": 76}, "xaxis": {"tickfont": {"size": 12}},
-                "annotations": [note(_wrapped(remark), mode, yshift=-44)],
+                "margin": {"r": 4, "t": 4, "b": 110},
+                "xaxis": {"tickfont": {"size": 12}, "ticktext": [_tall(*pair) for pair in pairs]},
+                "annotations": [note(_wrapped(remark), mode, yshift=-76)],
             },
         },
     )  # fmt: skip
