@@ -195,17 +195,23 @@ def _keys(lesson: Lesson) -> None:
 def _prose(lesson: Lesson, step: Step, scene: Scene | None) -> None:
     """The idea and the one thing to do."""
     st.html(f"<h2>{rich(step.title)}</h2>")
-    if scene is not None:
+    if scene is not None and not _curve_takes_the_slide(lesson, step):
         st.html(f'<p class="fedrot-prose">{rich(step.text.format_map(scene.facts))}</p>')
         if not lessons.place(lesson).present:  # a room watches; the lecturer knows what to do
             st.html(f'<p class="fedrot-do">{rich(step.do.format_map(scene.facts))}</p>')
+
+
+def _curve_takes_the_slide(lesson: Lesson, step: Step) -> bool:
+    """Whether a curve was drawn, so that on a slide it and the answer leave room for nothing else."""
+    place = lessons.place(lesson)
+    return place.present and isinstance(step.predict, Curve) and lessons.guess(lesson, place.step) is not None
 
 
 def _asking(lesson: Lesson, step: Step, scene: Scene | None, runs: Runs | None) -> None:
     """Knobs, the prediction, and the answer."""
     place = lessons.place(lesson)
     made, revealed = lessons.guess(lesson, place.step), lessons.revealed(lesson, place.step)
-    if not place.hide and (revealed or not place.present):
+    if not place.hide and (revealed or not place.present) and not _curve_takes_the_slide(lesson, step):
         for key in () if place.present and step.wide else step.knobs:  # a wide figure needs the height; Play moves it
             _knob(lesson, lesson.knob(key))
         if step.moves:

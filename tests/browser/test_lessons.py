@@ -23,6 +23,8 @@ CURVES = [
 PLAYED = [
     (lesson.name, n) for lesson in LESSONS.values() for n, s in enumerate(lesson.steps) if s.play and not s.predict
 ]
+WIDEST = [("slow_motion", 5), ("limits", 0)]
+"""Steps with two knobs and two panels, whose answers are long."""
 
 WALKED = [next(iter(LESSONS)), next(name for name in LESSONS if any(step.runs for step in LESSONS[name].steps))]
 """One lesson that answers at once, and one that waits for runs; all have one player."""
@@ -126,7 +128,7 @@ def test_the_presenter_has_large_type_no_bars_and_keys(page: Page, app_url: str,
           const shown = [...document.querySelectorAll('.stMain *')].filter((e) =>
             [...e.childNodes].some((c) => c.nodeType === 3 && c.textContent.trim())
             && e.getBoundingClientRect().width > 0
-            && !e.closest('[aria-hidden=true], [data-testid=stIconMaterial], style, script'));
+            && !e.closest('[aria-hidden=true], [data-testid=stIconMaterial], .plot, style, script'));
           return Math.min(...shown.map((e) => parseFloat(getComputedStyle(e).fontSize) * zoom));
         }"""
     )
@@ -171,3 +173,51 @@ def test_a_term_explains_itself_on_focus(page: Page, app_url: str) -> None:
     term.focus()
     expect(term.locator(".fedrot-tip")).to_be_visible()
     assert (term.get_attribute("aria-label") or "").endswith(".")
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1024, 768)])
+@pytest.mark.parametrize(("name", "n"), [*CURVES, *WIDEST])
+def test_a_slide_fits_before_and_after_the_answer(
+    page: Page, app_url: str, name: str, n: int, size: tuple[int, int]
+) -> None:
+    """Nothing stands below the edge, the picture is the largest thing, and its type is read from the last row."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(f"{app_url}/{name}?present=1&step={n + 1}")
+    ready(page)
+    fits(page, size)
+    if isinstance(LESSONS[name].steps[n].predict, Curve):
+        area = page.locator(".fedrot-draw").bounding_box()
+        assert area is not None
+        page.mouse.move(area["x"] + area["width"] * 0.16, area["y"] + area["height"] * 0.3)
+        page.mouse.down()
+        page.mouse.move(area["x"] + area["width"] * 0.95, area["y"] + area["height"] * 0.3, steps=40)
+        page.mouse.up()
+        settled(page)
+        page.get_by_role("button", name="Lock in my prediction").first.click()
+    else:
+        page.keyboard.press("r")
+    expect(page.locator(".fedrot-answer")).to_be_visible()
+    ready(page)
+    fits(page, size)
+
+
+def fits(page: Page, size: tuple[int, int]) -> None:
+    """What a slide must be."""
+    width, height = size
+    low = page.evaluate(
+        """() => Math.max(...[...document.querySelectorAll('.stMain :is(button, p, h2, svg text)')]
+          .filter((e) => e.checkVisibility() && !e.closest('.fedrot-tip'))
+          .map((e) => e.getBoundingClientRect().bottom))"""
+    )
+    assert low <= height
+    plot = page.locator(".st-key-figure_lesson .plot").bounding_box()
+    assert plot is not None
+    assert plot["width"] * plot["height"] >= 0.38 * width * height
+    smallest = page.evaluate(
+        """() => {
+          const zoom = Number(getComputedStyle(document.querySelector('.stApp')).zoom);
+          const texts = [...document.querySelectorAll('.st-key-figure_lesson .plot text')];
+          return Math.min(...texts.map((text) => parseFloat(getComputedStyle(text).fontSize) * zoom));
+        }"""
+    )
+    assert smallest >= 18

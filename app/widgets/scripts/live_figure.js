@@ -90,7 +90,7 @@ function sizeOnPage({ chart, data }) {
 
 /* Draw anew what no longer fits its place. */
 function refit(state) {
-  if (!state.data || !state.chart.holder.clientWidth) return;
+  if (!state.data || !state.chart.holder.isConnected || !state.chart.holder.clientWidth) return;
   if (sizeOnPage(state).join() !== state.drawnFor) draw(state);
 }
 

@@ -64,7 +64,7 @@ def _axis(trace: dict[str, Any], letter: str) -> str:
 def _fits(trace: dict[str, Any], layout: dict[str, Any]) -> bool:
     """Whether the longest text is within its cell."""
     wide, high = cell_size(trace, layout)
-    type_size = (trace.get("textfont") or layout.get("font") or {}).get("size", 12)
+    type_size = trace.get("textfont", {}).get("size", 12)
     texts = [
         [re.sub("<[^>]*>", "", line) for line in re.split("<br ?/?>", text)]
         for row in cell_texts(trace)

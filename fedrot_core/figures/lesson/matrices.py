@@ -49,14 +49,9 @@ def product_of(panels: tuple[Panel, Panel, Panel], title: str, alt: str, mode: s
         limit: the scale ends at ± this value, whatever is shown.
     """
     texts = [note for n, p in enumerate(panels) for note in _texts(n, p, mode)]
-    tight = {
-        **_scheme(panels),
-        "annotations": [t for t in texts if t["text"] not in _signs(panels)],
-        "font": {"size": 12},
-    }
+    tight = {**_scheme(panels), "annotations": [t for t in texts if t["text"] not in _signs(panels)]}
     fig = base_figure(
         mode, title, alt, margin={"l": 12, "r": 12, "t": 12, "b": 12},
-        font={"size": 13},  # of the numbers, which have no other
         coloraxis={"cmin": -limit, "cmax": limit, "colorscale": signed_scale(mode), "showscale": False},
         annotations=texts, shapes=[_frame(n, p, mode) for n, p in enumerate(panels)],
         meta={
@@ -69,7 +64,7 @@ def product_of(panels: tuple[Panel, Panel, Panel], title: str, alt: str, mode: s
         z = np.zeros_like(p.values) if p.hidden else p.values
         fig.add_heatmap(
             z=plain(np.round(z, 6)), name=p.name, uid=p.name, coloraxis="coloraxis", xgap=1.5, ygap=1.5,
-            xaxis=f"x{_tag(n)}", yaxis=f"y{_tag(n)}",
+            xaxis=f"x{_tag(n)}", yaxis=f"y{_tag(n)}",  # no size of type: Plotly then fits numbers to their cells
             text=None if p.hidden else _numbers(p.values), texttemplate=None if p.hidden else "%{text}",
             **({"hoverinfo": "skip"} if p.hidden else
                hover(f"{p.name}, row %{{y}}, column %{{x}}: %{{hovertext}}", decimals(p.values, 3))),
@@ -118,7 +113,7 @@ def _row(panels: Sequence[Panel]) -> dict[str, Any]:
 def _scheme(panels: tuple[Panel, Panel, Panel]) -> dict[str, Any]:
     """The left factor at the lower left, the right one above, the product where their rows and columns meet."""
     left, top, product = (p.values.shape for p in panels)
-    width, height = left[1] + GAP / 2 + product[1], top[0] + GAP / 1.5 + product[0]
+    width, height = left[1] + GAP / 2 + product[1], top[0] + GAP / 1.8 + product[0]
     right, low = [1 - product[1] / width, 1.0], [0.0, product[0] / height]
     places = (([0.0, left[1] / width], low), (right, [1 - top[0] / height, 1.0]), (right, low))
     out: dict[str, Any] = {}

@@ -151,7 +151,7 @@ def _stacked(panels: tuple[str, ...]) -> dict[str, Any]:
 def _large(panels: tuple[str, ...]) -> dict[str, Any]:
     """In the presenter's mode arrows take all the room: no axis titles, no numbers at planes."""
     bare = {"title": {"text": ""}, "showticklabels": False, "ticks": ""}
-    domains = _domains(panels, 0.03 if "error" not in panels else 0.07 if len(panels) < 3 else 0.1)
+    domains = _domains(panels, 0.1 if "error" in panels else 0.03)
     layout: dict[str, Any] = {"margin": {"l": 12, "r": 12, "t": 2, "b": 34 if "error" in panels else 8}}
     for panel in panels:
         tag = TAG[panel]

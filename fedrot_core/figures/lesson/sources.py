@@ -160,9 +160,10 @@ def _columns(
     labels: list[str], under: list[str], title: str, alt: str, mode: str, remark: str, height: dict[str, Any]
 ) -> go.Figure:
     """A figure with one column a label, and a number under each."""
+    pairs = list(zip(labels, under, strict=True))
     axis = {
         "tickvals": list(range(len(labels))), "range": [-0.5, len(labels) - 0.5], "fixedrange": True,
-        "ticktext": [f"{label}<br>{number}" for label, number in zip(labels, under, strict=True)],
+        "ticktext": [f"{label}<br>{number}" for label, number in pairs],
         "showgrid": False, "tickfont": {"size": 15}, "tickangle": 0,
     }  # fmt: skip
     return base_figure(
@@ -170,15 +171,23 @@ def _columns(
         annotations=[note(remark, mode, yshift=-56)],
         meta={
             "narrow": {
-                "margin": {"l": 52, "r": 8, "b": 104}, "xaxis": {"tickfont": {"size": 12}},
-                "annotations": [note(_wrapped(remark), mode, yshift=-52, xshift=-44)],
+                "margin": {"l": 52, "r": 8, "b": 140},
+                "xaxis": {"tickfont": {"size": 12}, "ticktext": [_tall(*pair) for pair in pairs]},
+                "annotations": [note(_wrapped(remark), mode, yshift=-86, xshift=-44)],
             },
             "present": {
-                "margin": {"r": 4, "t": 4, "b": 76}, "xaxis": {"tickfont": {"size": 12}},
-                "annotations": [note(_wrapped(remark), mode, yshift=-44)],
+                "margin": {"r": 4, "t": 4, "b": 110},
+                "xaxis": {"tickfont": {"size": 12}, "ticktext": [_tall(*pair) for pair in pairs]},
+                "annotations": [note(_wrapped(remark), mode, yshift=-76)],
             },
         },
     )  # fmt: skip
+
+
+def _tall(label: str, number: str) -> str:
+    """The same in a narrow column: a name in two lines, and what follows an arrow below it."""
+    first, _, second = label.partition(" ")
+    return f"{first}<br>{second or '&nbsp;'}<br>{number.replace(' → ', ' →<br>')}"
 
 
 def _wrapped(text: str) -> str:

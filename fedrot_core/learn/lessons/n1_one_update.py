@@ -63,8 +63,7 @@ def _factors(values: Values, hidden: bool) -> Scene:
         alt = f"The two factors of an update, turned by {degrees(angle)}; their product is not shown yet."
     else:
         title = (
-            f"Turned by {degrees(angle)}, {t.changed} of {t.numbers} numbers changed; "
-            f"the product changed by {percent(t.gap)}"
+            f"Turned by {degrees(angle)}: {t.changed} of {t.numbers} numbers changed, the product by {percent(t.gap)}"
         )
         alt = (
             f"Factors of an update turned by {degrees(angle)}: {t.changed} of their {t.numbers} numbers differ from "
