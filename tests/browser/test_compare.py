@@ -66,8 +66,8 @@ TOGETHER = r"""
   window.together = [];
   const look = () => {
     const row = document.querySelector('.st-key-progress_compare');
-    const cancel = row && [...row.querySelectorAll('button')].some(b => b.innerText.includes('Cancel'));
-    if (cancel && /(\d+) of \1\s/.test(row.innerText)) window.together.push(row.innerText);
+    const said = row ? row.innerText : '';  // as it is rendered: what is hidden is not said
+    if (said.includes('Cancel') && /(\d+) of \1\s/.test(said)) window.together.push(said);
   };
   new MutationObserver(look).observe(document, {subtree: true, childList: true, characterData: true});
 """

@@ -109,9 +109,8 @@ def test_a_prediction_moved_and_locked_in_one_breath_counts_as_moved() -> None:
     assert part_of(at, Taken).guesses[name, n].said == slider.max
 
 
-COMPUTING = [
-    (name, n) for name in LESSONS for n, step in enumerate(LESSONS[name].steps) if step.runs and step.reads != ()
-]
+COMPUTING = [("sources", 0), ("sources", 6), ("limits", 2)]
+"""A step that reads a few arrays of whole runs, one of summaries, one of a whole run."""
 
 
 @pytest.mark.parametrize(("name", "n"), COMPUTING)
@@ -126,7 +125,7 @@ def test_a_step_whose_runs_are_not_known_says_so_and_can_be_cancelled_and_taken_
     at.query_params["step"] = str(n + 1)
     at.run()
     (bar,) = at.get("progress")
-    assert re.match(r"Training: \d+ of \d+\xa0runs done, \w+", bar.proto.text)
+    assert re.match(r"Training: \d+ of \d+\xa0runs done, \w+", bar.proto.text.replace("\\", ""))
     key = f"cancel_lesson_{name}"
     at.button(key=key).click().run()
     at.run()
