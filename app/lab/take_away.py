@@ -14,6 +14,7 @@ from app.session import state
 from app.session.parts import mine, session_id
 from app.session.query import to_query
 from app.session.run import Watched
+from app.widgets.page import warn
 from app.widgets.text import plain
 from fedrot_core.errors import FedRotError
 from fedrot_core.export.run import code, run_file, trace_file
@@ -35,9 +36,13 @@ STORED = {
 
 @dataclass
 class Uploads:
-    """How many files were taken in; each time the uploader is another one, and so empty."""
+    """How many files were taken in, and what was wrong with the last one.
+
+    Each time the uploader is another one, and so empty.
+    """
 
     taken: int = 0
+    refused: str = ""
 
 
 def take_away(job: RunJob) -> None:
@@ -59,6 +64,7 @@ def take_away(job: RunJob) -> None:
             help="A run file is run again and compared, number by number. A trace is replayed, "
             "without training.",
         )  # fmt: skip
+        warn([mine(Uploads).refused] * bool(mine(Uploads).refused))  # on the page it would be behind this menu
 
 
 def _epoch() -> int:
@@ -97,7 +103,8 @@ def _opened() -> None:
     if upload is None:
         return
     content, mind = upload.getvalue(), mine(Watched)
-    mine(Uploads).taken += 1  # an empty uploader next time
+    uploads = mine(Uploads)
+    uploads.taken, uploads.refused = uploads.taken + 1, ""  # an empty uploader next time
     try:
         if content.lstrip()[:1] == b"{":
             run = run_file.read(content)
@@ -110,7 +117,7 @@ def _opened() -> None:
             state.select(round_index=0, arm=None)
             mind.replay = RunJob.done(trace)
     except FedRotError as error:
-        state.LINK.tell([f"{upload.name} was not opened. {error}"])
+        uploads.refused = f"{upload.name} was not opened. {error}"
 
 
 def came_out_again(job: RunJob) -> None:

@@ -127,12 +127,13 @@ def _head(lesson: Lesson, step: Step) -> None:
             "Next", key="lesson_next", icon=":material/arrow_forward:", icon_position="right", type="primary",
             disabled=place.step == last, on_click=lessons.turn, args=(lesson, 1),
         )  # fmt: skip
-        if step.play is not None and not place.hide and lessons.revealed(lesson, place.step):
-            moving = lessons.playing()
+        if step.play is not None and not place.hide:
+            moving, waits = lessons.playing(), not lessons.revealed(lesson, place.step)
             st.button(
                 "Pause" if moving else "Play", key="lesson_play",
                 icon=":material/pause:" if moving else ":material/play_arrow:",
-                on_click=lessons.toggle_play, args=(lesson,),
+                on_click=lessons.toggle_play, args=(lesson,), disabled=waits,
+                help="Lock in your prediction first." if waits else None,
             )  # fmt: skip
         if place.present:
             st.button(

@@ -115,8 +115,9 @@ def toggle_play(lesson: Lesson) -> None:
 
     Pause holds the value that the person saw: a move that was under way when they pressed is taken back.
     """
-    step = lesson.steps[place(lesson).step]
-    if step.play is None:
+    at = place(lesson).step
+    step = lesson.steps[at]
+    if step.play is None or not revealed(lesson, at):
         return
     knob = lesson.knob(step.play)
     play = mine(KnobPlay)

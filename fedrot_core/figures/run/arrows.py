@@ -46,11 +46,12 @@ def arrows(record: RoundRecord, layer: int, feature: int) -> Arrows:
 
 
 def half_ranges(records: list[RoundRecord], layer: int, feature: int) -> tuple[float, float]:
-    """Half width and height that hold every arrow of these rounds; at most 1.5 times as high as wide."""
+    """Half width and height that hold every arrow of these rounds, and the ring of their mean length."""
     all_arrows = [arrows(r, layer, feature) for r in records]
+    ring = max(a.length for a in all_arrows)
     wide, high = (
         max(float(np.abs(np.concatenate([a.clients[..., i].ravel(), a.mean[..., i]])).max()) for a in all_arrows)
         for i in (0, 1)
     )
-    half_y = 1.06 * max(high, wide, 1e-9)
-    return max(1.06 * wide, half_y / 1.5), half_y
+    half_y = 1.06 * max(high, wide, ring, 1e-9)
+    return max(1.06 * wide, 1.06 * ring, half_y / 1.5), half_y
