@@ -57,7 +57,8 @@ function legible(traces, layout) {
   const crowded = traces.some((trace) => {
     if (trace.type !== "heatmap" || !trace.texttemplate) return false;
     const [from, to] = layout[`xaxis${(trace.xaxis ?? "x").slice(1)}`]?.domain ?? [0, 1];
-    return ((to - from) * (layout.width - layout.margin.l - layout.margin.r)) / trace.x.length < CELL;
+    const columns = trace.x?.length ?? trace.z?.[0]?.length;
+    return ((to - from) * (layout.width - layout.margin.l - layout.margin.r)) / columns < CELL;
   });
   return crowded ? traces.map((trace) => ({ ...trace, texttemplate: undefined })) : traces;
 }

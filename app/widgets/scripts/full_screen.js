@@ -11,6 +11,7 @@ async function openFullScreen(state) {
   tools.className = "tools";
   const room = document.createElement("div");
   room.className = "room";
+  room.tabIndex = 0;  // on a small screen it scrolls
   const chart = chartIn(room);
   const leave = button("Leave", "Leave full screen (Esc does the same)", () => dialog.close());
   if (state.data.spec.frames?.length) tools.append(turnButton(() => turn(chart, state.data.spec)));
@@ -27,7 +28,7 @@ async function openFullScreen(state) {
         if (!dialog.open || !room.clientWidth) return;
         await fill(Plotly, chart, spec, room.clientWidth, room.clientHeight);
         bind(chart, (...wish) => state.trigger(...wish));
-      });
+      }).catch((error) => { title.textContent = `${error.message}. Reload the page.`; });
     },
   };
   const whole = document.documentElement;  // a dialog itself may not be asked for

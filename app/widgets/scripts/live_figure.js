@@ -111,7 +111,7 @@ function draw(state) {
   holder.setAttribute("aria-busy", "true");
   state.queue = state.queue.then(async () => {
     const Plotly = await loadPlotly();
-    if (!holder.isConnected || holder.clientWidth === 0) return;
+    if (printing || !holder.isConnected || holder.clientWidth === 0) return;
     const { version } = state.data;
     state.drawnFor = sizeOnPage(state).join();
     await drawCard(Plotly, state);

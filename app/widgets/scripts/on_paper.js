@@ -1,5 +1,6 @@
 /* Figures on printed pages: as wide as a page of A4 or letter paper, in the colours of the light mode. */
 
+let printing = false;  // then cards stay as they are laid out for paper
 const PAPER = { width: 853, scale: 0.8 };  // laid out as for a room, then scaled down to 682 px
 
 /* A figure in other colours. `colours` holds, for each colour #RRGGBB, the one that takes its place. */
@@ -14,6 +15,7 @@ function recoloured(spec, colours) {
 function whenPrinting(cards, draw) {
   const onPage = () => [...cards].filter((state) => state.card.isConnected || !cards.delete(state));
   window.addEventListener("beforeprint", () => {
+    printing = true;
     for (const { chart, data } of onPage()) {
       if (!chart.bound) continue;
       const spec = recoloured(data.spec, data.on_paper);
@@ -21,5 +23,8 @@ function whenPrinting(cards, draw) {
       redraw(window.Plotly, chart, { data: legible(spec.data, layout) }, layout, PAPER.scale);
     }
   });
-  window.addEventListener("afterprint", () => onPage().forEach(draw));
+  window.addEventListener("afterprint", () => {
+    printing = false;
+    onPage().forEach(draw);
+  });
 }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 import pytest
 
 from fedrot_core.figures import FIGURES, View, drawn
-from fedrot_core.figures.kit.theme import SURFACE
+from fedrot_core.figures.kit.layout import rgba
+from fedrot_core.figures.kit.theme import ON_PAPER, SURFACE
 from fedrot_core.records import ArmStopped, RoundRecord
 from fedrot_core.trace import Trace
 
@@ -24,6 +26,17 @@ def texts(node: Any) -> list[tuple[str, Any]]:
     if isinstance(node, list):
         return [pair for value in node for pair in texts(value)]
     return []
+
+
+def recoloured(figure: str) -> str:
+    """A figure's JSON in the colours for paper, as the page's script makes it."""
+    pairs = {a: b for dark, light in ON_PAPER.items() for a, b in ((dark, light), (clear(dark), clear(light)))}
+    return re.sub("|".join(map(re.escape, pairs)), lambda found: pairs[found[0]], figure)
+
+
+def clear(colour: str) -> str:
+    """How a colour begins that has an opacity."""
+    return rgba(colour, 1).removesuffix("1)")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -47,6 +60,14 @@ def test_contract(name: str, kind: str, mode: str, traces: dict[str, Trace]) -> 
                 assert "inf" not in value.lower().split(), (key, value)
         fonts = [v["size"] for k, v in texts(plain) if k in ("font", "tickfont", "textfont") and "size" in (v or {})]
         assert min(fonts, default=12) >= 12
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_a_dark_figure_in_colours_for_paper_is_the_light_one(name: str, kind: str, traces: dict[str, Trace]) -> None:
+    trace = traces[kind]
+    light, dark = (drawn(name, trace, View(trace.arms[-1].name, 2, mode=mode)).to_json() for mode in ("light", "dark"))
+    assert recoloured(dark) == light
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
