@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from fedrot_core.figures import FIGURES
 from tests.browser.conftest import Opened
 from tests.browser.lab_driver import HERO, figure_version, open_lab, passes_round, query, settled, shows_round
-from tests.browser.test_accessibility import serious
+from tests.browser.walk.look import serious
 
 COMPARE = "compare?rounds=3&steps=4&clients=4&batch=8&seeds=2&compare=fedit,fedrot,fedex"
 SIZES = [(1280, 720), (1920, 1080)]

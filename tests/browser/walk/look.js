@@ -14,7 +14,7 @@
 
   /* What a person can reach now: the open dialog or menu alone, else the page. */
   function stage() {
-    const over = [...document.querySelectorAll('[role="dialog"], [data-testid="stPopoverBody"]')].filter(shown);
+    const over = [...document.querySelectorAll('dialog, [role="dialog"], [data-testid="stPopoverBody"]')].filter(shown);
     return over.at(-1) ?? document.querySelector('[data-testid="stApp"]');
   }
 

@@ -141,7 +141,17 @@ LAB = [
     Place(f"lab?{QUICK}&lr=50", ()),
     Place("lab", (tool("a figure's Save", 'button[aria-label*="choose format"]', ".fedrot-preview .main-svg"),)),
     Place("lab", (tool("a figure's Data", 'button[aria-label*="numbers behind"]'),)),
+    Place("lab", (tool("Full screen", 'button[aria-label^="Full screen"]', ".fedrot-full .main-svg"),)),
+    Place("lab", (tool("Copy", 'button[aria-label^="Copy"]', ".told:not(:empty)"),)),
     Place("lab", (tool("the gauge badge", "button.gauge", ".fedrot-spin"),)),
+]
+
+SMALL_COMPARE = "compare?compare=fedit,fedrot&seeds=1&rounds=2&steps=2&clients=3"
+
+ROOM = [
+    *(Place(f"lab?present=1&slide={n}", slide=True) for n in range(1, len(FIGURES) + 1)),
+    *(Place(f"compare?present=1&slide={n}", slide=True) for n in range(1, 4)),
+    Place(f"{SMALL_COMPARE}&present=1", slide=True),
 ]
 
 PAGES = [
@@ -149,7 +159,7 @@ PAGES = [
     Place("quiz?quiz_seed=7"),
     *(Place(f"quiz?quiz_seed=7&n={n}", (("an answer", answered),)) for n in QUESTIONS),
     Place("compare"),
-    Place("compare?compare=fedit,fedrot&seeds=1&rounds=2&steps=2&clients=3"),
+    Place(SMALL_COMPARE),
     Place("when"),
     Place("when?grid=theta"),
     Place("paper"),
@@ -165,6 +175,7 @@ PAGES = [
 GROUPS: dict[str, list[Place]] = {
     "pages": PAGES,
     "lab": LAB,
+    "lab and Compare, presented": ROOM,
     **{name: steps(lesson) for name, lesson in LESSONS.items()},
     **{f"{name}, presented": slides(lesson) for name, lesson in LESSONS.items()},
 }
