@@ -9,6 +9,14 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Page, expect
 
 HERO = ".st-key-figure_latent .plot"
+SMALL = {
+    "compare": "?compare=fedit,fedrot&seeds=1&rounds=2&steps=2&clients=3",
+    "when": "?rounds=1&steps=1&clients=2",
+    "paper": "?rounds=1&steps=1",
+    "spot_the_bug": "?rounds=2&steps=2",
+    "quiz": "?quiz_seed=7&n=14",
+}
+"""Page -> a link that keeps its runs short, or to a question with matrices."""
 
 AT_REST = """() => {
     const seen = (selector) => document.querySelector(selector) !== null;

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Opened
-from tests.browser.lab_driver import figure_title, open_lab, query, settled
-from tests.browser.test_accessibility import SMALL, serious
+from tests.browser.lab_driver import SMALL, figure_title, open_lab, query, settled
+from tests.browser.walk.look import serious
 
 CARD = ".st-key-figure_learning"
 CLIPBOARD = """async () => {

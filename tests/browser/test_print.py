@@ -8,8 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Opened
-from tests.browser.lab_driver import settled
-from tests.browser.test_accessibility import SMALL
+from tests.browser.lab_driver import SMALL, settled
 
 PAGES = ["lab", "compare", "when", "one_update", "one_update?step=2&skip=1"]
 A4 = {"width": 794 - 91, "height": 1123 - 91}

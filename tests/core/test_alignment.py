@@ -296,7 +296,8 @@ def test_where_generalised_procrustes_stops_shows_in_no_error(seed: int) -> None
 
     def errors(R: torch.Tensor) -> torch.Tensor:
         gap = ideal - product(s.sent.turned(R).mean(s.weights))
-        return gap.flatten(1).norm(dim=1) / ideal.flatten(1).norm(dim=1)
+        ratio: torch.Tensor = gap.flatten(1).norm(dim=1) / ideal.flatten(1).norm(dim=1)
+        return ratio
 
     together = errors(generalised_procrustes(s.sent, s.weights).R)
     layers = [Factors(s.sent.A[n], s.sent.B[n]) for n in range(3)]
