@@ -16,8 +16,9 @@ import numpy as np
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.compute import pick_compute
 from fedrot_core.config import FederationConfig
-from fedrot_core.errors import StoreError
+from fedrot_core.errors import ConfigError, StoreError
 from fedrot_core.records import Array
+from fedrot_core.store import Store
 from fedrot_core.study.summary import ArmSummary, RunSummary
 from fedrot_core.trace import MAX_BYTES, Trace
 
@@ -116,7 +117,7 @@ def arm_row(run: RunSummary, name: str) -> dict[str, Any]:
         "seconds": arm.seconds,
         "stopped": arm.stopped,
         "start_score": run.start_score,
-        "ceiling": run.ceiling.tolist(),
+        "centralised": run.centralised.tolist(),
         "score_name": run.score_name,
     }
 
@@ -133,10 +134,37 @@ def arm_of(row: Any, config: FederationConfig, name: str) -> RunSummary:
             seconds=float(row["seconds"]),
             stopped=str(row["stopped"]),
         )
-        start, ceiling = float(row["start_score"]), np.array(row["ceiling"], dtype=np.float64)
-        return RunSummary(config, {name: arm}, start, ceiling, score_name=str(row["score_name"]))
+        start, centralised = float(row["start_score"]), np.array(row["centralised"], dtype=np.float64)
+        return RunSummary(config, {name: arm}, start, centralised, score_name=str(row["score_name"]))
     except Exception as error:  # any field may be missing or of a wrong kind
         raise StoreError(f"A stored arm must be one that this app wrote; this one is not ({error}).") from error
+
+
+def merged(config: FederationConfig, parts: Sequence[RunSummary]) -> RunSummary:
+    """The run of ``config``, made of runs that differ from it in their arms only and together hold all of its own."""
+    arms = {name: part.arms[name] for name in config.methods for part in parts if name in part.arms}
+    longest = max(parts, key=lambda part: len(part.centralised))
+    return replace(longest, config=config, arms=arms, error=next((part.error for part in parts if part.error), ""))
+
+
+def keep_arms(store: Store, run: RunSummary) -> None:
+    """Store every arm of a run. An impossible run has none, and is found to be impossible again in no time."""
+    for name in run.arms:
+        store.put(arm_key(run.config, name), pack_row(arm_row(run, name)))
+
+
+def kept_run(store: Store, config: FederationConfig) -> RunSummary | None:
+    """The run of ``config``, if every arm of it is stored; None otherwise, or if something stored was damaged."""
+    parts = []
+    for name in config.methods:
+        try:
+            content = store.get(arm_key(config, name))
+            if content is None:
+                return None
+            parts.append(arm_of(unpack_row(content), config, name))
+        except (ConfigError, StoreError):  # no such device here, or damaged: it is computed, which says why
+            return None
+    return merged(config, parts)
 
 
 def pack_row(row: Any) -> bytes:

@@ -234,7 +234,10 @@ def array_of(name: str, tensor: Any) -> Any:
 
 @dataclass(frozen=True)
 class CentralisedRecord:
-    """The ceiling after one round: loss and score of one adapter that trains on the data of all clients."""
+    """The reference after one round: loss and score of one adapter that trains on the data of all clients.
+
+    It is no upper bound, see :data:`fedrot_core.vocabulary.CENTRALISED`.
+    """
 
     round_index: int
     loss: float

@@ -89,6 +89,11 @@ class Store:
             folder = platformdirs.user_cache_dir("fedrot-lab", appauthor=False)
         return cls(Path(folder).expanduser() if folder else None, megabytes * 10**6)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what is put here can be expected to stay."""
+        return self._usable
+
     def get(self, key: str) -> bytes | None:
         """The value that :meth:`put` kept under ``key``; None if there is none, or if the store cannot be used.
 

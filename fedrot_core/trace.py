@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -128,6 +129,21 @@ class Trace:
     def arm(self, name: str) -> list[RoundRecord]:
         """The records of one arm, by round."""
         return [r for r in self.records if r.arm == name]
+
+    def traffic(self, name: str) -> tuple[float, float]:
+        """Bytes that one client of an arm sends and receives in a round, mean over rounds; NaN without any round.
+
+        Some methods send other factors in odd rounds than in even ones.
+        """
+        rounds = [(r.bytes_up, r.bytes_down) for r in self.arm(name)]
+        up, down = np.mean(rounds, axis=0) if rounds else (math.nan, math.nan)
+        return float(up), float(down)
+
+    @property
+    def made_on(self) -> str:
+        """Where the numbers were made, such as ``cpu in float64 (x86_64 AVX512)``."""
+        processor = self.made_with.get("accelerator") or self.made_with.get("processor")
+        return f"{self.device} in {self.precision}" + (f" ({processor})" if processor else "")
 
     @property
     def rounds_done(self) -> int:

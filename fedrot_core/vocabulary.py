@@ -32,6 +32,13 @@ FLAG_TEXTS = {
 }
 """A text for people about each numerical flag of a record."""
 
+CENTRALISED = (
+    "One adapter that trains on the data of all clients, with as many steps as one client and batches of the same "
+    "size. A reference, not an upper bound: the average of many clients smooths out the noise of their steps and can "
+    "do better, most of all at a high learning rate."
+)
+"""What the centralised run is, and why a federation can beat it."""
+
 Gauge = Literal["invariant", "dependent"]
 
 

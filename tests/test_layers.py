@@ -41,6 +41,7 @@ RANKS: dict[int, tuple[str, ...]] = {
         "fedrot_core.figures.kit",
         "fedrot_core.store",
         "fedrot_core.study.plotted",
+        "fedrot_core.study.rank_one",
     ),
     5: (
         "fedrot_core.figures.lesson",

@@ -66,9 +66,8 @@ class Archive:
         self.store.put(finished.run_key(trace.config), finished.pack_run(trace))
 
     def keep_arms(self, run: RunSummary) -> None:
-        """Store every arm of a run. An impossible run has none: it is found out again in no time."""
-        for name in run.arms:
-            self.store.put(finished.arm_key(run.config, name), finished.pack_row(finished.arm_row(run, name)))
+        """Store every arm of a run."""
+        finished.keep_arms(self.store, run)
 
     def row(self, key: str) -> Any:
         """Plain data under ``key``; None if it is not there, or damaged."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
@@ -68,13 +68,6 @@ def split(config: FederationConfig, *stores: Arms) -> tuple[list[RunSummary], Fe
             known[name] = run
     missing = tuple(name for name in config.methods if name not in known)
     return list(known.values()), replace(config, methods=missing) if missing else None
-
-
-def merged(config: FederationConfig, parts: Sequence[RunSummary]) -> RunSummary:
-    """The run of ``config`` from runs that differ from it in their arms alone and hold all of its own."""
-    arms = {name: part.arms[name] for name in config.methods for part in parts if name in part.arms}
-    longest = max(parts, key=lambda part: len(part.ceiling))
-    return replace(longest, config=config, arms=arms, error=next((part.error for part in parts if part.error), ""))
 
 
 @st.cache_resource(show_spinner=False)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.jobs.archive import Archive, archive
 from app.jobs.background import Job
-from app.jobs.known_arms import merged, split
+from app.jobs.known_arms import split
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled
 from fedrot_core.export.lecture.outline_lesson import lesson_outline
@@ -20,6 +20,7 @@ from fedrot_core.export.lecture.pack_runs import ShouldStop, Tell, runs_of, trai
 from fedrot_core.export.lecture.slides import Outline
 from fedrot_core.export.run.excerpt import Excerpt, Reads
 from fedrot_core.figures import View
+from fedrot_core.finished import merged
 from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.study.comparison import Comparison
 from fedrot_core.study.summary import RunSummary

@@ -15,12 +15,13 @@ from fedrot_core.wording import time_left
 
 @dataclass(frozen=True)
 class Choice:
-    """What kind of file is wanted: names of formats, sizes and styles; pixels a px for a PNG."""
+    """What kind of file is wanted: names of formats, sizes and styles; pixels a px for a PNG; a CSV's decimal sign."""
 
     format: str = "svg"
     size: str = "slide"
     style: str = "light"
     scale: int = 2
+    decimal_comma: bool = False
 
     def name(self, stem: str) -> str:
         """The file's name, which says all of it."""
@@ -71,7 +72,10 @@ class SaveJob(Job):
 
     def work(self) -> None:
         c = self.choice
-        self.content = write(self._draw, c.format, c.size, c.style, self._footer, c.scale, self.should_stop, self._tell)
+        self.content = write(
+            self._draw, c.format, c.size, c.style, self._footer, c.scale, self.should_stop, self._tell,
+            decimal_comma=c.decimal_comma,
+        )  # fmt: skip
         self.taken[c.format] = self.seconds
 
     def _tell(self, step: str) -> None:

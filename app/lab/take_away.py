@@ -176,11 +176,15 @@ def _tell(verdict: Verdict) -> None:
 
 def _tell_of_stored(verdict: Verdict, job: RunJob, whose: str) -> None:
     """Numbers that nobody computed now prove nothing: say how they compare, and offer the run that would."""
-    text = f"Nothing was computed for you: these numbers {STORED[job.origin]}. "
+    trace = job.trace()
+    assert trace is not None
+    text = f"Nothing was computed for you: these numbers {STORED[job.origin]}, made on {trace.made_on}. "
     if verdict.outcome == "reproduced":
         text += f"They equal those of the {whose} (checksum {verdict.found})."
     else:
         text += f"Compared with the {whose}: {verdict}"
+        if verdict.may_be_rounding:
+            text += " Whether rounding explains it, as between two processors, only a run here can tell."
     with st.container(horizontal=True, vertical_alignment="center", key="stored_numbers"):
         st.info(plain(text), icon=":material/inventory:")
         if st.button("Run it here and compare", key="run_anew", icon=":material/refresh:"):

@@ -12,6 +12,7 @@ from app.session import link, state
 from app.widgets.method_list import method_list
 from fedrot_core.config import FederationConfig, Leaf, TaskConfig, leaves
 from fedrot_core.config.option import leaves_of
+from fedrot_core.study.rank_one import at_rank_one
 
 LEAVES = {leaf.option.key: leaf for leaf in leaves()}
 
@@ -51,6 +52,8 @@ def widgets(keys: Sequence[str]) -> None:
         leaf = LEAVES[key]
         if leaf.active(values):
             _widget(leaf, values[key])
+        if key == "rank" and (alone := at_rank_one(state.config())):
+            st.caption(alone)
 
 
 def _widget(leaf: Leaf, value: Any) -> None:

@@ -35,6 +35,9 @@ FIRST_WAIT = 0.15
 
 PREVIEW_ROWS = 6
 
+DECIMAL = {False: "programs (0.5)", True: "spreadsheets with decimal comma (0,5)"}
+"""For whom a CSV is, by whether it has a decimal comma."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -175,14 +178,16 @@ def _choices(formats: list[str]) -> Choice:
         "csv": "The numbers behind the figure, one row for each drawn point.",
         "json": "The figure for Plotly, with config, seed and version in its metadata.",
     }[format])  # fmt: skip
-    size, style, scale = before.size, before.style, before.scale
+    size, style, scale, comma = before.size, before.style, before.scale, before.decimal_comma
+    if format == "csv":
+        comma = _segments("For", [False, True], DECIMAL.__getitem__, "save_decimal", before.decimal_comma)
     if kind.picture:
         with st.container(horizontal=True, gap="medium", key="save_look"):
             size = _menu("Size", list(SIZES), lambda name: SIZES[name].label, "save_size", before.size)
             style = _segments("Style", list(STYLES), lambda name: STYLES[name].label, "save_style", before.style)
             if kind.scales:
                 scale = _menu("Pixels", list(SCALES), lambda n: _pixels(SIZES[size], n), "save_scale", before.scale)
-    choice = Choice(format, size, style, scale)
+    choice = Choice(format, size, style, scale, comma)
     mine(Dialog).choice = choice
     return choice
 
@@ -208,6 +213,7 @@ def _changed() -> None:
     mine(Dialog).choice = Choice(
         held.get("save_format", before.format), held.get("save_size", before.size),
         held.get("save_style", before.style), held.get("save_scale", before.scale),
+        held.get("save_decimal", before.decimal_comma),
     )  # fmt: skip
 
 

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 import streamlit as st
 
 from app.jobs.archive import archive
-from app.jobs.known_arms import KnownArms, known_arms, merged, split
+from app.jobs.known_arms import KnownArms, known_arms, split
 from app.jobs.sweeps import SweepJob, sweeps
 from app.session.parts import mine, session_id
 from app.widgets.text import plain
 from app.widgets.waiting import over, under_way
 from fedrot_core.config import FederationConfig
+from fedrot_core.finished import merged
 from fedrot_core.study.summary import RunSummary
 
 POLL_SECONDS = 0.6

@@ -8,6 +8,7 @@ import click
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.cli.flags import Teaching, some_settings
+from fedrot_core.cli.kinds import OneOf, Whole
 from fedrot_core.cli.output import table, train
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.cli.results import Wanted, results
@@ -32,10 +33,8 @@ Mistakes:
 
 
 @group.command(cls=Teaching, epilog=EPILOG)
-@click.argument("name", required=False, type=click.Choice(list(MISTAKES)), metavar="[NAME]")
-@click.option(
-    "--case", type=click.IntRange(1, CASES), metavar="N", help="Show the mistake that case N of the game hides."
-)
+@click.argument("name", required=False, type=OneOf(MISTAKES), metavar="[NAME]")
+@click.option("--case", type=Whole(1, CASES), metavar="N", help="Show the mistake that case N of the game hides.")
 @some_settings(SETTINGS, BASE)
 @results(DRAWN)
 def bug(name: str | None, case: int | None, settings: dict[str, Any], wanted: Wanted) -> int | None:

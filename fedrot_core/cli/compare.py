@@ -7,6 +7,7 @@ import numpy as np
 from click.core import ParameterSource
 
 from fedrot_core.cli.flags import PREFIX, Teaching, configured, method_list
+from fedrot_core.cli.kinds import Decimal, Whole
 from fedrot_core.cli.output import summaries, table
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.cli.results import Wanted, results
@@ -35,7 +36,7 @@ Examples:
 @configured
 @click.option(
     "--seeds",
-    type=click.IntRange(1, MOST_SEEDS),
+    type=Whole(1, MOST_SEEDS),
     metavar="N",
     default=5,
     show_default=True,
@@ -43,7 +44,7 @@ Examples:
 )
 @click.option(
     "--margin",
-    type=click.FloatRange(0, 1),
+    type=Decimal(0, 1),
     metavar="X",
     default=TIE,
     show_default=True,

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from fedrot_core.cli.flags import Teaching, configured
-from fedrot_core.cli.output import check_out, quiet_option, train, write_file
+from fedrot_core.cli.kinds import Decimal, OneOf, Whole
+from fedrot_core.cli.output import check_out, comma_option, quiet_option, train, write_file
 from fedrot_core.cli.pictures import style_and_size
 from fedrot_core.cli.program import group
 from fedrot_core.config import FederationConfig
@@ -32,7 +33,7 @@ Figures:
 
 
 @group.command(cls=Teaching, epilog=EPILOG)
-@click.argument("name", type=click.Choice(list(FIGURES)), metavar="NAME")
+@click.argument("name", type=OneOf(FIGURES), metavar="NAME")
 @configured
 @click.option(
     "--out",
@@ -41,19 +42,21 @@ Figures:
     help=f"The file to write. Its ending chooses the format: {', '.join(FORMATS)}. svg, pdf and png need Chrome or "
     "Chromium.",
 )
-@click.option("--round", "round_index", type=int, metavar="N", help="Which round to show, from 0; by default the last.")
+@click.option(
+    "--round", "round_index", type=Whole(), metavar="N", help="Which round to show, from 0; by default the last."
+)
 @click.option(
     "--show",
     metavar="METHOD",
     help="Which method's clients to show; by default fedrot if the run has it, otherwise the first method.",
 )
 @click.option(
-    "--client", type=int, metavar="N", default=0, show_default=True, help="Which client to highlight, from 0."
+    "--client", type=Whole(), metavar="N", default=0, show_default=True, help="Which client to highlight, from 0."
 )
-@click.option("--layer", type=int, metavar="N", default=0, show_default=True, help="Which layer to show, from 0.")
+@click.option("--layer", type=Whole(), metavar="N", default=0, show_default=True, help="Which layer to show, from 0.")
 @click.option(
     "--feature",
-    type=int,
+    type=Whole(),
     metavar="N",
     default=0,
     show_default=True,
@@ -62,13 +65,14 @@ Figures:
 @style_and_size
 @click.option(
     "--scale",
-    type=click.FloatRange(SCALES[0], SCALES[-1]),
+    type=Decimal(SCALES[0], SCALES[-1]),
     metavar="X",
     default=2.0,
     show_default=True,
     help="How many pixels of a png stand for one px of its size.",
 )
 @click.option("--no-footer", is_flag=True, help="Leave out the footer, the line that says which run the figure shows.")
+@comma_option
 @quiet_option
 def figure(
     name: str,
@@ -84,6 +88,7 @@ def figure(
     size: str | tuple[int, int],
     scale: float,
     no_footer: bool,
+    decimal_comma: bool,
     quiet: bool,
 ) -> None:
     """Draw one of the lab's figures of a run to a file.
@@ -101,7 +106,7 @@ def figure(
     fig = drawn(name, trace, view)
     footer = Provenance.of_run(config, version=trace.engine, checksum=trace.checksum)
     footer = replace(footer, text="") if no_footer else footer
-    write_file(out, write_figure(fig, out.suffix.lower()[1:], size, style, footer, scale))
+    write_file(out, write_figure(fig, out.suffix.lower()[1:], size, style, footer, scale, decimal_comma=decimal_comma))
     click.echo(fig.layout.meta["alt"])
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from fedrot_core.cli.inputs import open_run
+from fedrot_core.cli.kinds import OneOf
 from fedrot_core.config import FederationConfig, Leaf, leaves
 from fedrot_core.errors import ConfigError, rule
 from fedrot_core.methods import METHODS
@@ -114,7 +116,7 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
     titles = "; ".join(f"{preset.name}: {preset.title}" for preset in PRESETS)
     wrapped = click.option(
         "--preset",
-        type=click.Choice(list(NAMED)),
+        type=OneOf(NAMED),
         help=f"Start from one of the lab's presets instead of the defaults; other flags change it. [{titles}]",
     )(wrapped)
     return click.option(
@@ -123,6 +125,18 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Start from the settings of this run file or trace instead of the defaults; other flags change them.",
     )(wrapped)
+
+
+def settings_given() -> list[str]:
+    """The flags on the command line that say which run is meant: settings, ``--preset`` and ``--from``."""
+    context = click.get_current_context()
+    return [
+        param.opts[0]
+        for param in context.command.params
+        if (isinstance(param, Setting) or param.name in ("preset", "base"))
+        and param.name is not None
+        and context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+    ]
 
 
 def some_settings(keys: Sequence[str], usual: Mapping[str, Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

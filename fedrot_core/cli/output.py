@@ -16,14 +16,20 @@ import click
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import rule
 from fedrot_core.federation import Federation
+from fedrot_core.finished import keep_arms, kept_run
 from fedrot_core.methods import Method
 from fedrot_core.records import CentralisedRecord
+from fedrot_core.store import Store
 from fedrot_core.study.summary import RunSummary
 from fedrot_core.study.sweep import sweep
 from fedrot_core.trace import Trace
 from fedrot_core.wording import counted
 
 quiet_option = click.option("--quiet", is_flag=True, help="Show no progress on stderr.")
+comma_option = click.option(
+    "--decimal-comma", is_flag=True,
+    help="Write CSV for spreadsheets that expect 0,5: decimal comma, semicolons between cells, a byte-order mark.",
+)  # fmt: skip
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs on stdout instead of a table."
 )
@@ -53,17 +59,33 @@ def summaries(
 ) -> list[RunSummary]:
     """Run all ``configs`` with a progress bar, and return their summaries in the same order.
 
+    Each run is stored once it is finished, and what is stored is not run again. Whoever interrupts is told how many
+    runs are finished, and that the same command goes on from there.
+
     Args:
         configs: the runs.
         label: what the progress bar says.
         quiet: hides the progress bar.
         found: a list to which each summary is added as it comes, so that an interrupted caller keeps what is done.
     """
-    found = [] if found is None else found
-    with progress(len(configs), label, quiet) as bar, contextlib.closing(sweep(configs)) as runs:  # type: ignore[type-var]
-        for run in runs:
-            found.append(run)
-            bar.update(1)
+    found, store = [] if found is None else found, Store.usual()
+    found += [run for config in configs if (run := kept_run(store, config)) is not None]
+    known = {run.config for run in found}
+    missing = [config for config in configs if config not in known]
+    if known and not quiet:
+        click.echo(f"{len(known)} of {counted(len(configs), 'run')} stored by earlier commands.", err=True)
+    try:
+        with progress(len(configs), label, quiet) as bar, contextlib.closing(sweep(missing)) as runs:  # type: ignore[type-var]
+            bar.update(len(known))
+            for run in runs:
+                found.append(run)
+                keep_arms(store, run)
+                bar.update(1)
+    finally:
+        store.close()
+        if len(found) < len(configs):
+            goes_on = " The same command goes on from there." if store.keeps else ""
+            click.echo(f"{len(found)} of {counted(len(configs), 'run')} finished and kept.{goes_on}", err=True)
     order = {config.hash: n for n, config in enumerate(configs)}
     return sorted(found, key=lambda run: order[run.config.hash])
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
-from fedrot_core.cli.flags import Teaching, configured
+from fedrot_core.cli.flags import Teaching, configured, settings_given
+from fedrot_core.cli.kinds import OneOf, Whole
 from fedrot_core.cli.output import check_out, progress, quiet_option, write_file
 from fedrot_core.cli.program import group
 from fedrot_core.config import FederationConfig
+from fedrot_core.errors import rule
 from fedrot_core.export.lecture.outline_lesson import lesson_outline
 from fedrot_core.export.lecture.outlines import run_outline
 from fedrot_core.export.lecture.pack import Options, build
@@ -34,22 +36,20 @@ Lessons:
 
 @group.command(cls=Teaching, epilog=EPILOG)
 @configured
-@click.option(
-    "--lesson", type=click.Choice(list(LESSONS)), help="Make the pack from this lesson instead of from a run."
-)
+@click.option("--lesson", type=OneOf(LESSONS), help="Make the pack from this lesson instead of from a run.")
 @click.option(
     "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write, a .zip."
 )
 @click.option(
     "--style",
-    type=click.Choice(list(STYLES)),
+    type=OneOf(STYLES),
     default="light",
     show_default=True,
     help="Colours of slides and figures.",
 )
 @click.option(
     "--questions",
-    type=click.IntRange(0, MOST),
+    type=Whole(0, MOST),
     metavar="N",
     default=6,
     show_default=True,
@@ -57,7 +57,7 @@ Lessons:
 )
 @click.option(
     "--worksheet-seed",
-    type=click.IntRange(1, 9999),
+    type=Whole(1, 9999),
     metavar="N",
     default=1,
     show_default=True,
@@ -81,6 +81,8 @@ def pack(
     describe in words what the figures show.
     """
     check_out(out, [".zip"])
+    if lesson is not None and (flags := settings_given()):
+        raise rule("--lesson", "be used without settings of a run", ", ".join(flags), "Drop them, or drop --lesson.")
     options = Options(style, questions, worksheet_seed)
     given = source if isinstance(source, Trace) and source.config == config else None
     with progress(1, "Making the pack", quiet) as bar:

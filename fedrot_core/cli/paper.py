@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from fedrot_core.cli.flags import Teaching, some_settings
+from fedrot_core.cli.kinds import Whole
 from fedrot_core.cli.output import summaries, table
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.cli.results import Wanted, results
@@ -30,7 +31,7 @@ Examples:
 
 @group.command(cls=Teaching, epilog=EPILOG)
 @click.option(
-    "--seeds", type=click.IntRange(1, MOST_SEEDS), metavar="N", default=SEEDS, show_default=True,
+    "--seeds", type=Whole(1, MOST_SEEDS), metavar="N", default=SEEDS, show_default=True,
     help="How many seeds each setting runs on, counted up from --seed.",
 )  # fmt: skip
 @some_settings(SETTINGS, BASE)

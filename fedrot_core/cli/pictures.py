@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from fedrot_core.cli.kinds import OneOf
 from fedrot_core.export.picture.sizes import SIZES, STYLES
 
 
@@ -40,4 +41,4 @@ def style_and_size(command: Callable[..., Any]) -> Callable[..., Any]:
         help=f"Size of pictures. [{_labels(SIZES)}; or WIDTHxHEIGHT in px; default slide]",
     )(command)  # fmt: skip
     colours = f"Colours of pictures. [{_labels(STYLES)}; default light]"
-    return click.option("--style", type=click.Choice(list(STYLES)), default="light", help=colours)(command)
+    return click.option("--style", type=OneOf(STYLES), default="light", help=colours)(command)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fedrot_core.cli.flags import Teaching
+from fedrot_core.cli.kinds import OneOf, Whole
 from fedrot_core.cli.output import all_different, check_out, say, write_file
 from fedrot_core.cli.program import group
 from fedrot_core.export.lecture.worksheet import MOST, as_html, as_markdown, questions
@@ -25,16 +26,16 @@ Examples:
 @group.command(cls=Teaching, epilog=EPILOG)
 @click.option(
     "--topic",
-    type=click.Choice([EVERYTHING, *topics()]),
+    type=OneOf([EVERYTHING, *topics()]),
     default=EVERYTHING,
     show_default=True,
     help="What the questions are about.",
 )
 @click.option(
-    "--seed", type=click.IntRange(1, SEEDS), metavar="N", default=1, show_default=True,
+    "--seed", type=Whole(1, SEEDS), metavar="N", default=1, show_default=True,
     help="The same seed gives everyone the same questions, here and on the page Quiz.",
 )  # fmt: skip
-@click.option("--questions", "count", type=click.IntRange(1, MOST), metavar="N", default=6, show_default=True,
+@click.option("--questions", "count", type=Whole(1, MOST), metavar="N", default=6, show_default=True,
     help="How many questions.",
 )  # fmt: skip
 @click.option(

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from fedrot_core.cli.output import all_different, check_out, json_option, quiet_option, say, write_file
+from fedrot_core.cli.output import all_different, check_out, comma_option, json_option, quiet_option, say, write_file
 from fedrot_core.cli.pictures import style_and_size
 from fedrot_core.errors import rule
 from fedrot_core.export.picture.files import write_figure
@@ -32,6 +32,7 @@ class Wanted:
         style, size: style and size of the pictures.
         as_json: whether to print everything as JSON instead of text.
         quiet: whether to hide progress.
+        decimal_comma: whether CSV is for spreadsheets that expect a decimal comma.
     """
 
     outs: tuple[Path, ...]
@@ -40,6 +41,7 @@ class Wanted:
     size: str | tuple[int, int]
     as_json: bool
     quiet: bool
+    decimal_comma: bool
 
     def deliver(
         self, text: str, rows: Sequence[Mapping[str, Any]], content: Mapping[str, Any], drawings: Sequence[Drawing],
@@ -55,12 +57,15 @@ class Wanted:
             footer: gives the footer of the figure of a name.
         """
         for out in self.outs:
-            whole = as_csv(rows) if out.suffix.lower() == ".csv" else as_json(content)
+            whole = as_csv(rows, self.decimal_comma) if out.suffix.lower() == ".csv" else as_json(content)
             write_file(out, whole.encode())
         by_name = {drawing.name: drawing for drawing in drawings}
         for name, file in self.pictures:
             figure = by_name[name].draw(STYLES[self.style].mode)
-            picture = write_figure(figure, file.suffix.lower()[1:], self.size, self.style, footer(name))
+            kind = file.suffix.lower()[1:]
+            picture = write_figure(
+                figure, kind, self.size, self.style, footer(name), decimal_comma=self.decimal_comma
+            )  # fmt: skip
             write_file(file, picture)
         if self.as_json:
             click.echo(as_json(content), nl=False)
@@ -101,17 +106,18 @@ def results(figures: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[.
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def wrapped(
-            outs: tuple[Path, ...], as_json: bool, quiet: bool, pictures: tuple[tuple[str, Path], ...] = (),
-            style: str = "light", size: str | tuple[int, int] = "slide", **arguments: Any,
+            outs: tuple[Path, ...], as_json: bool, quiet: bool, decimal_comma: bool,
+            pictures: tuple[tuple[str, Path], ...] = (), style: str = "light",
+            size: str | tuple[int, int] = "slide", **arguments: Any,
         ) -> Any:  # fmt: skip
             for out in outs:
                 check_out(out, TABLES)
             for _, file in pictures:
                 check_out(file, [f".{format}" for format in FORMATS], "--draw")
             all_different([*outs, *(file for _, file in pictures)])
-            return command(wanted=Wanted(outs, pictures, style, size, as_json, quiet), **arguments)
+            return command(wanted=Wanted(outs, pictures, style, size, as_json, quiet, decimal_comma), **arguments)
 
-        found: Callable[..., Any] = quiet_option(json_option(wrapped))
+        found: Callable[..., Any] = quiet_option(json_option(comma_option(wrapped)))
         if figures:
             found = click.option(
                 "--draw", "pictures", multiple=True, type=Picture(figures), metavar="NAME=FILE",

@@ -84,12 +84,13 @@ def run(config: FederationConfig, outs: tuple[Path, ...], as_json: bool, quiet: 
 
 
 def summary(trace: Trace) -> list[dict[str, Any]]:
-    """One row per method, with the numbers after its last round; NaN if it finished no round."""
+    """One row per method: the numbers after its last round, and its mean traffic; NaN if it finished no round."""
     stops = {s.arm: s.message for s in trace.stopped}
     rows = []
     for card in trace.arms:
         records = trace.arm(card.name)
         last = records[-1] if records else None
+        up, down = trace.traffic(card.name)
         rows.append(
             {
                 "method": card.name,
@@ -97,8 +98,8 @@ def summary(trace: Trace) -> list[dict[str, Any]]:
                 "score": last.score if last else math.nan,
                 "loss": last.loss if last else math.nan,
                 "error": float(last.errors.own[-1]) if last else math.nan,
-                "bytes_up": last.bytes_up if last else math.nan,
-                "bytes_down": last.bytes_down if last else math.nan,
+                "bytes_up": up,
+                "bytes_down": down,
                 "rounds": len(records),
                 "stopped": stops.get(card.name, ""),
             }

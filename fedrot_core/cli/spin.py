@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from fedrot_core.cli.flags import Teaching, configured
+from fedrot_core.cli.kinds import Whole
 from fedrot_core.cli.output import table
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.cli.results import Wanted, results
@@ -33,7 +34,7 @@ Examples:
 @click.option("--client", type=int, metavar="N", default=0, show_default=True, help="Which client is turned, from 0.")
 @click.option(
     "--turn",
-    type=click.IntRange(0),
+    type=Whole(0),
     metavar="N",
     default=0,
     show_default=True,

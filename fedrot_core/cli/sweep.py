@@ -11,7 +11,8 @@ import click
 import numpy as np
 
 from fedrot_core.cli.flags import LEAVES, Teaching, changed, configured, note_idle
-from fedrot_core.cli.output import check_out, quiet_option, summaries, write_file
+from fedrot_core.cli.kinds import Whole
+from fedrot_core.cli.output import check_out, comma_option, quiet_option, summaries, write_file
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError, rule
@@ -31,7 +32,8 @@ Examples:
 \b
 Columns of each row: the grid's settings, seed, method, rounds, score, loss, error (relative to the ideal update),
 naive_error (error of the naive average of the same factors), start (score before training), centralised (score of
-training on all data), bytes_up and bytes_down (per client), stopped and problem (why an arm or a run ended early).
+training on all data), bytes_up and bytes_down (per client and round; a row of a whole run has the
+mean over its rounds), stopped and problem (why an arm or a run ended early).
 """
 
 
@@ -73,7 +75,7 @@ class Axis(click.ParamType[Any]):
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(1, 1000),
+    type=Whole(1, 1000),
     metavar="N",
     default=1,
     show_default=True,
@@ -85,6 +87,7 @@ class Axis(click.ParamType[Any]):
     type=click.Path(dir_okay=False, path_type=Path),
     help="The .csv or .json file to write; by default CSV is printed on stdout.",
 )
+@comma_option
 @quiet_option
 def sweep(
     config: FederationConfig,
@@ -92,6 +95,7 @@ def sweep(
     seeds: int,
     every_round: bool,
     out: Path | None,
+    decimal_comma: bool,
     quiet: bool,
 ) -> int | None:
     """Run a grid over any settings and write one row for each run and method."""
@@ -116,13 +120,11 @@ def sweep(
         found.sort(key=lambda run: order[run.config.hash])
         rows = [row for run in found for row in _rows(run, keys, every_round)]
         if rows:
-            text = as_json(rows) if out and out.suffix.lower() == ".json" else as_csv(rows)
+            text = as_json(rows) if out and out.suffix.lower() == ".json" else as_csv(rows, decimal_comma)
             if out:
                 write_file(out, text.encode())
             else:
                 click.echo(text, nl=False)
-        if len(found) < len(configs):
-            click.echo(f"{len(found)} of {counted(len(configs), 'run')} finished and kept.", err=True)
     for run in found:
         if run.error:
             click.echo(f"{_named(run, keys)}: {run.error}", err=True)
@@ -146,11 +148,15 @@ def _rows(run: RunSummary, keys: Sequence[str], every_round: bool) -> Iterator[d
         yield head | {"problem": run.error}
     for name, arm in run.arms.items():
         done = len(arm.scores)
+        up, down = (
+            traffic if every_round or not done else np.full(done, traffic.mean())
+            for traffic in (arm.bytes_up, arm.bytes_down)
+        )
         shown = range(done) if every_round and done else [done - 1]
         for t in shown:
             numbers = {
                 "score": arm.scores, "loss": arm.losses, "error": arm.errors, "naive_error": arm.naive_errors,
-                "centralised": run.ceiling, "bytes_up": arm.bytes_up, "bytes_down": arm.bytes_down,
+                "centralised": run.centralised, "bytes_up": up, "bytes_down": down,
             }  # fmt: skip
             yield {
                 **head,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from fedrot_core.cli.flags import Teaching, configured
+from fedrot_core.cli.kinds import OneOf
 from fedrot_core.cli.output import summaries, table
 from fedrot_core.cli.program import FAILED, group
 from fedrot_core.cli.results import Wanted, results
@@ -25,17 +26,17 @@ Examples:
 @group.command(cls=Teaching, epilog=EPILOG)
 @configured
 @click.option(
-    "--map", "rows", type=click.Choice(list(ROWS)), default=next(iter(ROWS)), show_default=True,
+    "--map", "rows", type=OneOf(ROWS), default=next(iter(ROWS)), show_default=True,
     help="What the rows of the map vary: "
     + " or ".join(f"{text} ({key})" for key, text in ROWS.items())
     + ". The columns vary the task's heterogeneity.",
 )  # fmt: skip
 @click.option(
-    "--aligned", type=click.Choice(ALIGNED), default=ALIGNED[0], show_default=True,
+    "--aligned", type=OneOf(ALIGNED), default=ALIGNED[0], show_default=True,
     help=f"The method that is compared with {NAIVE}.",
 )  # fmt: skip
 @click.option(
-    "--depth", type=click.Choice(DEPTHS), default=DEPTHS[0], show_default=True,
+    "--depth", type=OneOf(DEPTHS), default=DEPTHS[0], show_default=True,
     help="How long each run is: quick runs a few rounds, full runs all of --rounds.",
 )  # fmt: skip
 @click.option("--search", is_flag=True, help="Also run further settings in which alignment may fail.")

@@ -256,7 +256,7 @@ class AlignmentConfig(Section):
         "SO",
         "group",
         "Allowed turns",
-        "SO(r): rotations only, as in the paper. O(r): reflections too.",
+        "SO(r): rotations only, as in the paper; at rank 1 that is the identity alone. O(r): reflections too.",
         choices={"SO": "SO(r), rotations (paper)", "O": "O(r), reflections too"},
     )
     strength: float = option(
@@ -324,6 +324,13 @@ class FederationConfig(Section):
                 "Raise it or take more clients.",
                 "part",
             )
+
+    @classmethod
+    def _remedy(cls, name: str) -> str:
+        key = next((leaf.option.key for leaf in leaves() if name in (leaf.option.key, leaf.path[-1])), None)
+        if key is None:
+            return super()._remedy(name)
+        return f"Use FederationConfig().with_values({{{key!r}: ...}}), or change it in its section."
 
     @property
     def participants(self) -> int:

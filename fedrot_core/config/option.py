@@ -55,6 +55,19 @@ def option(default: Any, key: str, label: str, help: str, **more: Any) -> Any:
 class Section:
     """Base class of all sections. Building one checks the type, range and choices of every field."""
 
+    def __new__(cls, *args: Any, **given: Any) -> Self:
+        """Refuse names that are no field, before Python does so in its own words."""
+        names = [f.name for f in dataclasses.fields(cls)]
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise rule(cls.__name__, f"be given {', '.join(names)} only", unknown[0], cls._remedy(unknown[0]))
+        return super().__new__(cls)
+
+    @classmethod
+    def _remedy(cls, name: str) -> str:
+        """What to do instead of passing ``name``, which is no field of this section."""
+        return "Correct the name."
+
     def __post_init__(self) -> None:
         hints = hints_of(type(self))
         for f in dataclasses.fields(self):

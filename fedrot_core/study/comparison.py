@@ -17,10 +17,12 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.errors import ConfigError, rule
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS, Method
+from fedrot_core.study.rank_one import at_rank_one
 from fedrot_core.study.seeds import MOST_SEEDS, over_seeds
 from fedrot_core.study.summary import SIGNIFICANT, TIE, ArmStatistics, Choice, RunSummary, choose, statistics
 from fedrot_core.study.sweep import sweep
 from fedrot_core.trace import ArmCard
+from fedrot_core.vocabulary import CENTRALISED
 from fedrot_core.wording import counted, percent, size
 
 USUAL = ("fedit", "fedrot", "gpa", "flexlora", "fedex", "ffa")
@@ -238,6 +240,8 @@ class Comparison:
             parts.append(
                 f"{', '.join(own)}: the score is the mean over clients' own models, as there is no global one."
             )
+        if "fedrot" in {arm.name for arm in arms} and (alone := at_rank_one(self.runs[0].config)):
+            parts.append(alone)
         stopped = [f"{_label(arm)} (on {len(arm.stopped)} of {n}\u00a0seeds)" for arm in self.every if arm.stopped]
         if stopped:
             parts.append(f"Stopped early, so not to be chosen: {', '.join(stopped)}.")
@@ -250,7 +254,7 @@ class Comparison:
             "Quartiles are over seeds. Error: distance of a round's global update from the ideal Σ w B A of the same "
             "clients' factors, relative to its norm; each method is measured on the clients it trained itself. "
             f"{len(self.runs)} of {counted(len(self.plan.configs), 'seed')}, comparison {self.plan.key}. "
-            "A small model, not an LLM."
+            f"Centralised: {CENTRALISED} A small model, not an LLM."
         )
 
     @functools.cached_property
@@ -302,7 +306,7 @@ def _by_round(run: RunSummary) -> dict[str, Any]:
         "seed": run.config.seed,
         "problem": run.error,
         "start": run.start_score,
-        "centralised": run.ceiling.tolist(),
+        "centralised": run.centralised.tolist(),
         "methods": {
             name: {
                 "scores": arm.scores.tolist(),

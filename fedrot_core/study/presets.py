@@ -10,6 +10,7 @@ import numpy as np
 
 from fedrot_core.config import FederationConfig
 from fedrot_core.records import RoundRecord
+from fedrot_core.study.rank_one import at_rank_one
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
 from fedrot_core.wording import percent
@@ -80,6 +81,8 @@ def _effect(trace: Trace, round_index: int) -> str:
     gain = round(100 * aligned.score) - round(100 * naive.score)
     when = "At the end" if round_index == trace.config.train.rounds - 1 else "So far"
     name = trace.task.score_name
+    if alone := at_rank_one(trace.config):
+        return f"{outcome(trace, round_index)} {alone}"
     if abs(gain) <= 2:
         verdict = f"alignment makes hardly any difference to the {name}"
     else:
@@ -112,7 +115,8 @@ def _trained(trace: Trace, round_index: int) -> str:
     effect = _effect(trace, round_index)
     return (
         "All clients start each round from the same factors. After this round's training, their frames are off from a "
-        f"common one by a median of only {turn:.1f}°. {effect}"
+        f"common one by a median of only {turn:.1f}°. {effect} With strong skew or few participants the gain's "
+        "sign changes from seed to seed, and aligning can cost points."
     )
 
 
@@ -129,14 +133,14 @@ def _independent(trace: Trace, round_index: int) -> str:
 
 
 def _strong(trace: Trace, round_index: int) -> str:
-    record = trace.at(trace.arms[0].name, round_index)
+    card = trace.arms[0]
+    record = trace.at(card.name, round_index)
     if record is None:
         return ""
-    angle = float(np.median(record.pairs.principal_A[0][np.triu_indices(record.pairs.principal_A.shape[-1], 1)]))
     return (
-        f"Each client sees only a few classes. The subspaces that the rows of their A span are {angle:.0f}° apart "
-        "(median, first layer), and no rotation can remove that difference. "
-        f"{_effect(trace, round_index)}"
+        f"Each client sees only a few classes. Of the factors that {card.label} averages, even the best turn found "
+        f"leaves an error of {_error(record, 'gpa')}; the floor at rank {trace.config.lora.rank} is "
+        f"{_error(record, 'floor')}. {_effect(trace, round_index)}"
     )
 
 

@@ -59,7 +59,7 @@ class RunSummary:
         config: the run's config.
         arms: summaries of its arms, by method name.
         start_score: score before any training.
-        ceiling: (R,), score of the centralised run after each round.
+        centralised: (R,), score of the centralised run after each round.
         error: why the run was not possible, in which case it has no arms; otherwise empty.
         score_name: what the task calls its score.
     """
@@ -67,7 +67,7 @@ class RunSummary:
     config: FederationConfig
     arms: dict[str, ArmSummary]
     start_score: float
-    ceiling: Array
+    centralised: Array
     error: str = ""
     score_name: str = "score"
 

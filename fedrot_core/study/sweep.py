@@ -31,9 +31,9 @@ from fedrot_core.study.summary import ArmSummary, RunSummary
 
 __all__ = ["ArmSummary", "RunSummary", "batches", "summarise", "sweep"]
 
-ROWS_AT_ONCE = {"cpu": 128, "cuda": 8192, "mps": 4096}
-"""Most rows in one batch, by device. A CPU gains nothing from larger batches, and small ones show results sooner; a GPU
-needs many rows to be busy."""
+ROWS_AT_ONCE = {"cpu": 32, "cuda": 8192, "mps": 4096}
+"""Most rows in one batch, by device. A CPU gains nothing from larger batches; results of small ones come sooner, and
+more of them are left after an interrupt. A GPU needs many rows to be busy."""
 
 MOST_JOBS = 4
 """Most batches at once by default. They are threads of one process; more would only wait for its interpreter."""
@@ -108,7 +108,7 @@ def summarise(
     numbers: dict[int, dict[str, list[RoundNumbers]]] = {
         n: {m.card.name: [] for m in f.methods} for n, f in able.items()
     }
-    ceilings: dict[int, list[float]] = defaultdict(list)
+    centralised: dict[int, list[float]] = defaultdict(list)
     stops: dict[int, dict[str, str]] = defaultdict(dict)
     order = list(able)
     if able:
@@ -118,7 +118,7 @@ def summarise(
                 numbers[n][event.arm].append(event)
                 tell(1)
             elif isinstance(event, CentralisedRecord):
-                ceilings[n].append(event.score)
+                centralised[n].append(event.score)
             else:
                 stops[n][event.arm] = event.message
                 tell(configs[n].train.rounds - len(numbers[n][event.arm]))
@@ -126,7 +126,7 @@ def summarise(
         arms = {name: _arm(rounds, stops[n].get(name, "")) for name, rounds in numbers[n].items()}
         start = federation.task.evaluate(Factors(federation.start_A[:, :1], federation.zero_B[:, None]))[1]
         found[n] = RunSummary(
-            configs[n], arms, float(start[0]), np.array(ceilings[n]), score_name=federation.task.score_name
+            configs[n], arms, float(start[0]), np.array(centralised[n]), score_name=federation.task.score_name
         )
     return [found[n] for n in range(len(configs))]
 

@@ -15,14 +15,29 @@ def as_json(content: Any) -> str:
     return json.dumps(_finite(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """CSV with the columns of all rows. A cell is empty if its row lacks the value or the number is not finite."""
+def as_csv(rows: Sequence[Mapping[str, Any]], decimal_comma: bool = False) -> str:
+    """CSV with the columns of all rows. A cell is empty if its row lacks the value or the number is not finite.
+
+    Args:
+        rows: the rows.
+        decimal_comma: whether to write what spreadsheets expect where numbers have a decimal comma: the comma, a
+            semicolon between cells, and a byte-order mark, without which they would not read UTF-8.
+    """
     names = list(dict.fromkeys(name for row in rows for name in row))
     file = io.StringIO()
-    writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
+    writer = csv.DictWriter(file, names, restval="", delimiter=";" if decimal_comma else ",", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({k: "" if v is None else v for k, v in _finite(dict(row)).items()} for row in rows)
-    return file.getvalue()
+    cell = _with_comma if decimal_comma else _plain
+    writer.writerows({k: cell(v) for k, v in _finite(dict(row)).items()} for row in rows)
+    return ("\ufeff" if decimal_comma else "") + file.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _with_comma(value: Any) -> Any:
+    return str(value).replace(".", ",") if isinstance(value, float) else _plain(value)
 
 
 def _finite(value: Any) -> Any:

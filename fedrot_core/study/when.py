@@ -16,6 +16,7 @@ from fedrot_core.config import FederationConfig, Skew, leaves
 from fedrot_core.errors import ConfigError, rule
 from fedrot_core.methods import METHODS
 from fedrot_core.study.plotted import Axis, Cell
+from fedrot_core.study.rank_one import at_rank_one
 from fedrot_core.study.summary import SAME_ERROR, TIE, RunSummary
 from fedrot_core.study.sweep import sweep
 from fedrot_core.wording import counted, percent, signed, times
@@ -175,12 +176,10 @@ class Plan:
     @property
     def limits(self) -> str:
         """What the numbers cannot show."""
-        applies = self.rows == "rank" and self.aligned == "fedrot" and self.base.align.group == "SO"
-        alone = " At r = 1 the only rotation is the identity, so FedRot-LoRA without reflections cannot turn anything."
-        return (
-            f"One seed ({self.base.seed}): a difference of a point or two may change sign with another."
-            f"{alone if applies else ''}"
-        )
+        shown = self.base.with_values({"rank": 1}) if self.rows == "rank" else self.base
+        alone = at_rank_one(shown) if self.aligned == "fedrot" else ""
+        said = f"One seed ({self.base.seed}): a difference of a point or two may change sign with another."
+        return f"{said} {alone}".strip()
 
 
 def rounds_of(base: FederationConfig, depth: str) -> int:

@@ -70,7 +70,7 @@ def follows(page: Page, found: Row) -> None:
     naive = run["naive"]
     expect(page.locator("#learning-title")).to_contain_text(f"Round {t}: turning first")
     for title, shown in (
-        ("learning", [aligned["score"][t], naive["score"][t], run["ceiling"][t]]),
+        ("learning", [aligned["score"][t], naive["score"][t], run["centralised"][t]]),
         ("errors", [aligned["error"][t], naive["error"][t]]),
         ("arrows", aligned["kept"][t][:1]),
     ):
@@ -79,7 +79,7 @@ def follows(page: Page, found: Row) -> None:
     assert page.locator("#keeps-naive").inner_text() == f"keeps {percent(aligned['kept'][t][0])}"
     assert page.locator("#keeps-turned").inner_text() == f"keeps {percent(aligned['kept'][t][1])}"
     cells = page.locator("#numbers tr.now").evaluate("row => [...row.children].map(cell => cell.textContent)")
-    scores = [naive["score"][t], aligned["score"][t], run["ceiling"][t]]
+    scores = [naive["score"][t], aligned["score"][t], run["centralised"][t]]
     row = [*scores, naive["error"][t], aligned["error"][t], *aligned["kept"][t]]
     assert cells == [str(t), *(percent(number) for number in row)]
     place = position(page)

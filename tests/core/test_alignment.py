@@ -290,21 +290,21 @@ def test_generalised_procrustes_stops_when_nothing_visible_is_left_to_gain(noise
 
 @pytest.mark.parametrize("seed", range(3))
 def test_where_generalised_procrustes_stops_shows_in_no_error(seed: int) -> None:
-    """A layer by itself, layers together and an iteration to the end: errors differ by less than 0.01 points."""
-    s = sample(seed, [(40, 30), (30, 40), (12, 9)], 10, 8, noise=1.0)
+    """A layer by itself, layers together and an iteration to the end: what is shown of errors is the same."""
+    s = sample(seed, [(40, 30), (30, 40), (12, 9)], 10, 8, noise=2.0)
     ideal = ideal_product(s.sent, s.weights)
 
     def errors(R: torch.Tensor) -> torch.Tensor:
         gap = ideal - product(s.sent.turned(R).mean(s.weights))
-        ratio: torch.Tensor = gap.flatten(1).norm(dim=1) / ideal.flatten(1).norm(dim=1)
-        return ratio
+        found: torch.Tensor = torch.linalg.matrix_norm(gap) / torch.linalg.matrix_norm(ideal)
+        return found
 
     together = errors(generalised_procrustes(s.sent, s.weights).R)
     layers = [Factors(s.sent.A[n], s.sent.B[n]) for n in range(3)]
     alone = errors(torch.stack([generalised_procrustes(layer, s.weights).R for layer in layers]))
     end = errors(generalised_procrustes(s.sent, s.weights, max_passes=5000, tolerance=1e-14).R)
     torch.testing.assert_close(alone, together, rtol=0, atol=1e-4)
-    torch.testing.assert_close(end, together, rtol=0, atol=1e-4)
+    torch.testing.assert_close(end, together, rtol=0, atol=5e-4)
 
 
 @pytest.mark.parametrize("weights", [(0.5, 0.3, 0.2), (0.2, 0.5, 0.3), (0.2, 0.3, 0.5)])

@@ -55,7 +55,7 @@ def test_an_arm_comes_back_exactly(run: RunSummary) -> None:
     assert list(back.arms) == ["flora"]
     for field in fields(ArmSummary):
         np.testing.assert_array_equal(getattr(back.arms["flora"], field.name), getattr(run.arms["flora"], field.name))
-    np.testing.assert_array_equal(back.ceiling, run.ceiling)
+    np.testing.assert_array_equal(back.centralised, run.centralised)
     assert (back.start_score, back.score_name, back.error) == (run.start_score, run.score_name, "")
 
 

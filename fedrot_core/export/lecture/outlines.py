@@ -133,9 +133,8 @@ def _numbers(trace: Trace) -> tuple[list[tuple[str, ...]], str]:
             continue
         last = records[-1]
         error = percent(float(last.errors.own[-1]))
-        rows.append(
-            (card.label, percent(last.score), error, size(last.bytes_up), size(last.bytes_down), str(len(records)))
-        )
+        up, down = map(size, trace.traffic(card.name))
+        rows.append((card.label, percent(last.score), error, up, down, str(len(records))))
         told.append(f"{card.label} {percent(last.score)}, error {error}")
     ends = f"start {percent(trace.task.start_score)}, centralised {percent(trace.centralised[-1].score)}"
     stops = "".join(f" {stop.message}" for stop in trace.stopped)

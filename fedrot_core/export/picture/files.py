@@ -6,9 +6,7 @@ A figure is drawn in the mode of its style, laid out for its size, and then writ
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import json
 import struct
 import zlib
@@ -27,6 +25,7 @@ from fedrot_core.export.picture.vectors import in_shapes
 from fedrot_core.export.provenance import Provenance
 from fedrot_core.figures.kit.rows import figure_rows
 from fedrot_core.figures.kit.theme import INK, SURFACE
+from fedrot_core.study.tables import as_csv
 
 Draw = Callable[[str], go.Figure]
 """A function that draws a figure in a mode, "light" or "dark". It has no side effects, so any thread may call it."""
@@ -61,6 +60,7 @@ def write(
     should_stop: ShouldStop = lambda: False,
     on_step: Callable[[str], None] = lambda step: None,
     by: Browser | None = None,
+    decimal_comma: bool = False,
 ) -> bytes:
     """Make the content of a file with a figure.
 
@@ -72,13 +72,15 @@ def write(
         scale: pixels of a PNG for each px of its size, 1 to 4.
         should_stop, on_step: see :meth:`fedrot_core.export.picture.browser.Browser.render`.
         by: the browser; by default the one that this process shares.
+        decimal_comma: for CSV, see :func:`table_csv`.
 
     Raises:
         ConfigError: if a name is unknown, or the scale is out of range.
         ExportError: if the format needs a browser and there is none, or if the browser fails twice.
         Cancelled: once ``should_stop()`` returns true.
     """
-    return write_figure(draw(_style(style).mode), format, size, style, footer, scale, should_stop, on_step, by)
+    return write_figure(draw(_style(style).mode), format, size, style, footer, scale, should_stop, on_step, by,
+                        decimal_comma=decimal_comma)  # fmt: skip
 
 
 def write_figure(
@@ -92,6 +94,7 @@ def write_figure(
     on_step: Callable[[str], None] = lambda step: None,
     by: Browser | None = None,
     library: str = "",
+    decimal_comma: bool = False,
 ) -> bytes:
     """Like :func:`write`, for a figure that is already drawn in the mode of its style.
 
@@ -104,7 +107,7 @@ def write_figure(
     if not SCALES[0] <= scale <= SCALES[-1]:
         raise rule("scale", f"be in {SCALES[0]}..{SCALES[-1]}", scale, "A larger poster needs a larger size.", "scale")
     if format == "csv":
-        return table_csv(figure)
+        return table_csv(figure, decimal_comma)
     spec = _laid_out(figure, shape, how, line)
     layout = spec["layout"]
     if format == "json":
@@ -124,15 +127,12 @@ def write_figure(
     return _with_resolution(content, factor) if format == "png" else content
 
 
-def table_csv(figure: go.Figure) -> bytes:
-    """The numbers behind ``figure`` as CSV, with one row for each drawn point."""
-    rows = figure_rows(figure)
-    out = io.StringIO()
-    names = dict.fromkeys(["series", *(name for row in rows for name in row)])
-    writer = csv.DictWriter(out, list(names), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue().encode()
+def table_csv(figure: go.Figure, decimal_comma: bool = False) -> bytes:
+    """The numbers behind ``figure`` as CSV, with one row for each drawn point.
+
+    ``decimal_comma`` is as for :func:`fedrot_core.study.tables.as_csv`.
+    """
+    return as_csv(figure_rows(figure), decimal_comma).encode()
 
 
 def _size(size: str | Size | tuple[int, int]) -> Size:

@@ -101,7 +101,7 @@ class Verdict:
         if self.outcome == "reproduced":
             return f"Reproduced: every number is equal (checksum {self.found})."
         if self.outcome == "same":
-            return f"The same numbers, up to rounding ({apart}).{why}"
+            return f"The same numbers, up to rounding ({apart}), as another processor or library gives them.{why}"
         if self.outcome == "agrees" and self.float32:
             return f"Agrees as far as float32 can tell ({FLOAT32_TOLERANCE}; {apart}).{why}"
         if self.outcome == "agrees":
@@ -109,7 +109,8 @@ class Verdict:
         first = "" if self.difference is None else f" First difference: {self.difference}."
         if self.recorded == self.found:
             return f"Differs.{first} The checksum agrees, so what was recorded was changed by hand.{why}"
-        return f"Differs.{first}{why}"
+        twin = " Rounding is not why: a run changed in its 14th digit only ends with the same numbers."
+        return f"Differs.{first}{twin if self.steady and not self.float32 else ''}{why}"
 
     def _as_far_as_steady(self, apart: str) -> str:
         cannot = "these settings amplify rounding until it shows, so another processor ends elsewhere"

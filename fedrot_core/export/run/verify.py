@@ -70,7 +70,7 @@ def obstacles(run: RunFile, found: RunFile) -> tuple[str, ...]:
     """What is different from when ``run`` was made, in words."""
     pairs = ((run.engine, found.engine), (run.device, found.device), (run.precision, found.precision))
     soft = [
-        f"{name} was {run.made_with.get(name, 'not recorded')}, here it is {found.made_with[name]}"
+        f"{name} was {run.made_with.get(name, 'not recorded')}, for these numbers {found.made_with[name]}"
         for name in ("torch", "numpy", "processor", "threads", "accelerator")
         if name in found.made_with and run.made_with.get(name) != found.made_with[name]
     ]

@@ -35,7 +35,12 @@ MAX_BYTES = 64 * 2**20
 ROUNDED = {"error": ERROR_DIGITS, "sent": ARROW_DIGITS, "turned": ARROW_DIGITS, "means": ARROW_DIGITS}
 """Digits that the page prints, where they are not those of a score."""
 
-NAMES = {"ceiling": "centralised score", "sent": "arrows as sent", "turned": "arrows turned", "means": "mean arrows"}
+NAMES = {
+    "centralised": "centralised score",
+    "sent": "arrows as sent",
+    "turned": "arrows turned",
+    "means": "mean arrows",
+}
 
 Place = tuple[str | int, ...]
 """Names and indices that lead to a number of a setting."""

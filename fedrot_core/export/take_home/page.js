@@ -36,7 +36,7 @@ function shown() {
 function facts() {
   const { run, t } = shown(), half = (value("theta") * Math.PI) / 360;
   return {
-    theta: text("theta"), round: t, start: percent(run.start), ceiling: percent(run.ceiling[t]),
+    theta: text("theta"), round: t, start: percent(run.start), centralised: percent(run.centralised[t]),
     cos: percent(Math.cos(half)), cos2: percent(Math.cos(half) ** 2), ...D.count,
   };
 }
@@ -61,7 +61,7 @@ function arrowsTitle(s) {
 }
 function learningTitle(s) {
   const naive = percent(s.naive.score[s.tn]), aligned = percent(s.aligned.score[s.ta]), n = gain(s);
-  const both = `${aligned} against ${naive}; centralised ${percent(s.run.ceiling[s.t])}`;
+  const both = `${aligned} against ${naive}; centralised ${percent(s.run.centralised[s.t])}`;
   if (n > D.count.tie) return `Round ${s.t}: turning first gains ${points(n)}, ${both}`;
   if (n < -D.count.tie) return `Round ${s.t}: turning first costs ${points(-n)}, ${both}`;
   return `Round ${s.t}: turning first makes next to no difference, ${both}`;
@@ -179,13 +179,13 @@ function drawLearning(s) {
   const extra = [
     { type: "scatter", mode: "lines", x: [-0.5, rounds - 0.5], y: [s.run.start, s.run.start], hoverinfo: "skip", line: { color: c.muted, width: 1.5, dash: "1px,4px" } },
     {
-      type: "scatter", mode: "lines", x: s.run.ceiling.map((_, n) => n), y: s.run.ceiling, line: { color: c.ink, width: 2, dash: "dot" },
-      customdata: s.run.ceiling.map(percent), hovertemplate: "centralised, round %{x}: %{customdata}<extra></extra>",
+      type: "scatter", mode: "lines", x: s.run.centralised.map((_, n) => n), y: s.run.centralised, line: { color: c.ink, width: 2, dash: "dot" },
+      customdata: s.run.centralised.map(percent), hovertemplate: "centralised, round %{x}: %{customdata}<extra></extra>",
     },
   ];
   const ends = [
     { height: s.run.start, text: "before training", colour: c.muted },
-    { height: s.run.ceiling.at(-1), text: `<b>${percent(s.run.ceiling.at(-1))}</b> centralised`, colour: c.ink },
+    { height: s.run.centralised.at(-1), text: `<b>${percent(s.run.centralised.at(-1))}</b> centralised`, colour: c.ink },
   ];
   for (const arm of ["naive", "aligned"])
     if (s[arm].score.length) ends.push({ height: s[arm].score.at(-1), text: `<b>${percent(s[arm].score.at(-1))}</b> ${named(arm)}`, colour: hue(arm) });
@@ -234,8 +234,8 @@ function table(s) {
     return tr;
   };
   thead.replaceChildren(row("th", head));
-  tbody.replaceChildren(...s.run.ceiling.map((ceiling, t) => {
-    const tr = row("td", [t, cell(s.naive.score, t), cell(s.aligned.score, t), percent(ceiling), cell(s.naive.error, t),
+  tbody.replaceChildren(...s.run.centralised.map((centralised, t) => {
+    const tr = row("td", [t, cell(s.naive.score, t), cell(s.aligned.score, t), percent(centralised), cell(s.naive.error, t),
       cell(s.aligned.error, t), cell(s.aligned.kept, t, 0), cell(s.aligned.kept, t, 1)]);
     tr.className = t === s.t ? "now" : "";
     return tr;

@@ -175,7 +175,7 @@ def measured(grid: Grid, setting: tuple[float, float, int], should_stop: Callabl
     shown = [grid.config(*setting, lam) for lam in grid.lams]
     methods = [METHODS[NAIVE], *(AtStrength(lam) for lam in grid.lams)]
     arms: dict[str, Row] = {m.card.name: {"score": [], "error": []} for m in methods}
-    ceiling: list[float] = []
+    centralised: list[float] = []
     with torch_threads(1):
         federation = Federation(shown[0], methods)
         start = federation.new_trace().task
@@ -187,12 +187,12 @@ def measured(grid: Grid, setting: tuple[float, float, int], should_stop: Callabl
                 for name, values in event.arrows.items():
                     arm.setdefault(name, []).append(values)
             elif isinstance(event, CentralisedRecord):
-                ceiling.append(round(event.score, SCORE_DIGITS))
+                centralised.append(round(event.score, SCORE_DIGITS))
             elif isinstance(event, ArmStopped):
                 arms[event.arm]["stopped"] = event.message
     return {
         "start": round(start.start_score, SCORE_DIGITS),
-        "ceiling": ceiling,
+        "centralised": centralised,
         "naive": arms[NAIVE],
         "aligned": [arms[arm_name(lam)] for lam in grid.lams],
         "hash": [config.hash for config in shown],

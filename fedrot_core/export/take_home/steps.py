@@ -84,8 +84,8 @@ STEPS = (
     ),
     Step(
         "What does the model learn?",
-        "Before training, the model gets {start} of the test images right; trained "
-        "centrally on all data, {ceiling}. Here θ = {theta}, and clients start each round from the server's average.",
+        "Before training, the model gets {start} of the test images right; trained centrally on all data, "
+        "{centralised}. Here θ = {theta}, and clients start each round from the server's average.",
         go={**BASE, "theta": 90},
         guess=Guess(
             "Which accuracy does naive averaging reach in round {round}?",

@@ -1,4 +1,4 @@
-"""Score by round of every arm, between the start and the centralised ceiling."""
+"""Score by round of every arm, between the score before training and that of the centralised run."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def latest(trace: Trace, round_index: int) -> list[tuple[ArmCard, RoundRecord]]:
 @figure(
     "learning",
     "Learning curves",
-    "Which methods learn, and how close do they come to centralised training?",
+    "Which methods learn, and how do they compare with centralised training?",
     "dependent",
     ("score", "error"),
 )
 def learning(trace: Trace, view: View) -> go.Figure:
-    """One line an arm, a dotted ceiling and a dotted start; labels at line ends."""
+    """One line an arm, dotted lines for the centralised run and the start; labels at line ends."""
     now = latest(trace, view.round_index)
     if not now:
         return waiting(trace, view)
     mode, name = view.mode, trace.task.score_name
     shown = max(record.round_index for _, record in now)
     ranked = sorted(now, key=lambda pair: -pair[1].score)
-    ceiling = next((c.score for c in trace.centralised if c.round_index == shown), None)
-    top = "" if ceiling is None else f"; centralised {percent(ceiling)}"
+    centralised = next((c.score for c in trace.centralised if c.round_index == shown), None)
+    top = "" if centralised is None else f"; centralised {percent(centralised)}"
     (best, first), (worst, last) = ranked[0], ranked[-1]
     if len(ranked) == 1:
         title = f"{best.label} reaches {percent(first.score)} by round {shown}{top}"
@@ -68,7 +68,7 @@ def learning(trace: Trace, view: View) -> go.Figure:
         mode="lines+markers" if len(trace.centralised) == 1 else "lines", name="centralised",
         marker={"symbol": "line-ew-open", "size": 9, "color": INK[mode]},
         line={"color": INK[mode], "width": 2, "dash": "dot"}, uid="centralised",
-        **hover("centralised, round %{x}: %{hovertext}", percents([c.score for c in trace.centralised])),
+        **hover("centralised, round %{x}: %{hovertext}<br>a reference, no upper bound", percents([c.score for c in trace.centralised])),
         meta={"round": True},
     )  # fmt: skip
     stopped = {s.arm for s in trace.stopped}

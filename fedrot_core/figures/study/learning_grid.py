@@ -58,11 +58,11 @@ def learning_grid(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
         f"{card.label} {percent(final(s.scores))} (quartiles {percent(s.score.low)} to {percent(s.score.high)})"
         for card, s in ranked
     )
-    ceiling = quartiles(np.array([_padded(run.ceiling, rounds) for run in runs])).median
+    centralised = quartiles(np.array([_padded(run.centralised, rounds) for run in runs])).median
     start = float(np.median([run.start_score for run in runs]))
     alt = (
         f"{name.capitalize()} by round, one panel a method, {over}: {ends}. "
-        f"Before training {percent(start)}, centralised {percent(last_finite(ceiling))}."
+        f"Before training {percent(start)}, centralised {percent(last_finite(centralised))}."
     )
     wide, narrow = (_panels(arms, view, COLUMNS[width], rounds, start) for width in ("wide", "narrow"))
     fig = base_figure(mode, title, alt, **wide, margin={"l": 48, "r": 8, "t": 40, "b": 44})
@@ -78,8 +78,8 @@ def learning_grid(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
             hoverinfo="skip", meta={"ghost": True}, uid=f"ghost-{card.name}", **axes,
         )  # fmt: skip
         fig.add_scatter(
-            x=x, y=with_gaps(ceiling), mode="lines", name="centralised", line={"color": INK[mode], "width": 1.5,
-            "dash": "dot"}, **hover("centralised, round %{x}: %{hovertext}", percents(ceiling)),
+            x=x, y=with_gaps(centralised), mode="lines", name="centralised", line={"color": INK[mode], "width": 1.5,
+            "dash": "dot"}, **hover("centralised, round %{x}: %{hovertext}", percents(centralised)),
             meta={} if n == 1 else {"ghost": True}, uid=f"centralised-{card.name}", **axes,
         )  # fmt: skip
         banded_line(fig, card, s.scores, x, mode, axes)

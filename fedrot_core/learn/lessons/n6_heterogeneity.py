@@ -508,8 +508,9 @@ register(
                 ),
                 runs=_way_runs,
                 whole=False,
-                notes="Medians hide single seeds: as trained, the worst one gains {worst} points. "
-                "If the frames already agree, leave them alone.",
+                notes="Medians hide single seeds: as trained, the worst one gains {worst} points. Under "
+                "stronger skew, or with few participants, more of them lose. If the frames already agree, leave them "
+                "alone.",
             ),
         ),
     )

@@ -147,7 +147,7 @@ def test_an_added_method_runs_alone_and_a_known_one_not_at_all() -> None:
     assert len(at.dataframe[0].value) == 4
     for old, new in zip(before, runs_of(at), strict=True):
         assert {name: new.arms[name] for name in old.arms} == old.arms  # the very same results
-        assert np.array_equal(new.ceiling, old.ceiling)
+        assert np.array_equal(new.centralised, old.centralised)
         assert new.config == old.config.with_values({"arms": ("fedit", "flexlora", "ffa", "fedex")})
     at.multiselect(key="compare_arms").set_value(["fedex", "ffa"]).run()
     assert watch_of(at).job is None
@@ -261,7 +261,7 @@ def summary(scores: dict[str, list[float]], seed: int) -> list[RunSummary]:
         for name, finals in scores.items():
             arm = real.arms[name]
             arms[name] = type(arm)(**{**vars(arm), "scores": np.array([0.5, finals[n]])})
-        out.append(RunSummary(base.with_values({"seed": n}), arms, 0.5, real.ceiling, score_name=real.score_name))
+        out.append(RunSummary(base.with_values({"seed": n}), arms, 0.5, real.centralised, score_name=real.score_name))
     return out
 
 

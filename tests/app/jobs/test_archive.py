@@ -371,7 +371,7 @@ def test_a_link_to_stored_numbers_does_not_say_reproduced_until_they_were_run() 
     at.run()
     assert job_of(at).origin == "shipped"
     assert "Nothing was computed for you" in prose(at)
-    assert "came with the project. They equal those of the link" in prose(at)
+    assert f"came with the project, made on {job_of(at).trace().made_on}. They equal those of the link" in prose(at)
     assert "Reproduced" not in prose(at)
     at.button(key="run_anew").click().run()
     job = job_of(at)
@@ -389,6 +389,20 @@ def test_a_false_link_to_stored_numbers_is_found_out() -> None:
     at = opened(LAB, check=forged(link_check(trace[0]), 1 + 1e-5))
     assert "Nothing was computed for you" in prose(at)
     assert "Differs" in prose(at)
+    assert "Whether rounding explains it, as between two processors, only a run here can tell." in prose(at)
+
+
+def test_a_link_of_another_processor_to_shipped_numbers_speaks_of_processors_and_alarms_nobody() -> None:
+    found = place.archive().asker().run(FederationConfig())
+    assert found is not None
+    trace = found[0]
+    assert trace.made_on.startswith("cpu in float64 (")
+    at = opened(LAB, check=forged(link_check(trace), 1 + 3e-10))
+    assert trace.made_on in prose(at)
+    assert "The same numbers, up to rounding (largest difference 3e-10" in prose(at)
+    assert "as another processor or library gives them" in prose(at)
+    assert "Differs" not in prose(at)
+    assert not at.warning
 
 
 def test_an_outdated_folder_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from app.jobs import known_arms
-from app.jobs.known_arms import KnownArms, merged, split
+from app.jobs.known_arms import KnownArms, split
 from fedrot_core.config import FederationConfig
+from fedrot_core.finished import merged
 from fedrot_core.study.summary import ArmSummary, RunSummary
 from fedrot_core.study.sweep import sweep
 
@@ -37,7 +38,7 @@ def test_parts_run_apart_make_the_whole() -> None:
     assert tuple(together.arms) == ARMS
     assert together.config == whole.config
     assert together.start_score == whole.start_score
-    np.testing.assert_allclose(together.ceiling, whole.ceiling, atol=1e-6)
+    np.testing.assert_allclose(together.centralised, whole.centralised, atol=1e-6)
     for name in ARMS:
         for field in ("scores", "losses", "errors", "bytes_up", "bytes_down"):
             np.testing.assert_allclose(
@@ -61,7 +62,7 @@ def test_only_missing_arms_are_asked_for() -> None:
 def test_the_centralised_run_is_the_longest_one() -> None:
     """It ends with the last arm, so beside an arm that stops early it is cut short."""
     run = merged(of("fedit", "ffa"), [made(of("fedit"), 1), made(of("ffa"), 2)])
-    assert len(run.ceiling) == 2
+    assert len(run.centralised) == 2
 
 
 def test_an_impossible_run_is_not_tried_again() -> None:
@@ -70,7 +71,7 @@ def test_an_impossible_run_is_not_tried_again() -> None:
     known, missing = split(of("fedit", "ffa"), store)
     assert missing is None
     run = merged(of("fedit", "ffa"), known)
-    assert (run.error, list(run.arms), len(run.ceiling)) == ("too few samples", ["fedit"], 2)
+    assert (run.error, list(run.arms), len(run.centralised)) == ("too few samples", ["fedit"], 2)
 
 
 def test_the_oldest_arms_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

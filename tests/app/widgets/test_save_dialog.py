@@ -82,6 +82,21 @@ def test_a_choice_and_a_press_in_one_breath_prepare_the_new_choice(monkeypatch: 
     assert prepared(at).choice.format == "csv"
 
 
+def test_csv_is_offered_with_a_decimal_comma(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = opened(monkeypatch)
+    at.segmented_control(key="save_format").set_value("csv").run()
+    plain = prepared(at).content
+    at.segmented_control(key="save_decimal").set_value(True).run()
+    assert not downloads(at)
+    job = prepared(at)
+    assert job.choice == Choice("csv", decimal_comma=True)
+    assert plain is not None
+    assert job.content is not None
+    head = job.content.decode("utf-8-sig").splitlines()[0]
+    assert job.content.startswith(b"\xef\xbb\xbf")
+    assert head.split(";") == plain.decode().splitlines()[0].split(",")
+
+
 def test_without_chrome_it_says_what_to_install_and_still_saves(monkeypatch: pytest.MonkeyPatch) -> None:
     at = opened(monkeypatch, chrome=False)
     assert options(at, "save_format") == ["HTML", "CSV", "JSON"]
@@ -119,7 +134,7 @@ def test_the_choice_is_remembered_for_the_next_figure(monkeypatch: pytest.Monkey
 
 
 def test_trouble_is_told_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(*args: Any) -> bytes:
+    def failing(*args: Any, **more: Any) -> bytes:
         raise ExportError("Chrome must draw the figure; got *nothing*.")
 
     monkeypatch.setattr(saves, "write", failing)
@@ -134,7 +149,7 @@ def test_trouble_is_told_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch)
 def test_while_a_file_is_made_it_shows_progress_and_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = threading.Event()
 
-    def slow(*args: Any) -> bytes:
+    def slow(*args: Any, **more: Any) -> bytes:
         should_stop, on_step = args[6:8]
         on_step("Starting the browser")
         while not should_stop():

@@ -23,7 +23,7 @@ from click.testing import CliRunner, Result
 
 from fedrot_core.cli import output
 from fedrot_core.cli.flags import LEAVES, Setting, flag
-from fedrot_core.cli.program import BAD_INPUT, FAILED, STOPPED, group
+from fedrot_core.cli.program import BAD_INPUT, FAILED, OK, STOPPED, group
 from fedrot_core.config import FederationConfig, Leaf
 from fedrot_core.errors import ConfigError
 from fedrot_core.export.run.link_check import link_check
@@ -31,10 +31,11 @@ from fedrot_core.federation import Federation
 from fedrot_core.figures import FIGURES
 from fedrot_core.learn.mistakes import MISTAKES, game
 from fedrot_core.methods import METHODS
+from fedrot_core.store import FOLDER
 from fedrot_core.study import comparison, replica, when
 from fedrot_core.study.presets import PRESETS, sentence
 from fedrot_core.study.summary import RunSummary
-from fedrot_core.study.sweep import summarise
+from fedrot_core.study.sweep import summarise, sweep
 from fedrot_core.study.tables import as_csv, as_json
 from fedrot_core.trace import Trace
 from tests import ROOT
@@ -540,7 +541,7 @@ def test_figure_trains_where_it_has_no_trace(call: Call, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("args", "match"),
     [
-        (["nothing"], r"Invalid value for 'NAME': 'nothing' is not one of"),
+        (["nothing"], r"Invalid value for 'NAME': It must be one of"),
         (["errors", "--out", "x.bmp"], r"--out must end in \.svg, .*; got 'x\.bmp'"),
         (["errors", "--round", "2"], r"--round must be in 0\.\.1; got 2"),
         (["errors", "--round", "-1"], r"--round must be in 0\.\.1; got -1"),
@@ -589,17 +590,91 @@ def test_control_c_ends_with_130_and_leaves_files_alone(tmp_path: Path) -> None:
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.json", "before")]
 
 
-def test_control_c_keeps_the_finished_part_of_a_sweep(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_control_c_keeps_what_is_finished_and_the_same_command_goes_on(
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[int] = []
 
+    def interrupted(configs: list[FederationConfig]) -> Iterator[RunSummary]:
+        asked.append(len(configs))
+        yield from summarise(configs[:1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv(FOLDER, str(tmp_path / "store"))
+    monkeypatch.setattr("fedrot_core.cli.output.sweep", interrupted)
+    command = ("sweep", *SMALL, "--grid", "lr=0.01,0.02,0.03")
+    result = call(*command)
+    assert result.exit_code == STOPPED
+    assert len({row["lr"] for row in rows(result.stdout)}) == 1
+    assert "1 of 3\u00a0runs finished and kept. The same command goes on from there." in result.stderr
+    assert call(*command).exit_code == STOPPED
+    assert asked == [3, 2]
+    monkeypatch.setattr("fedrot_core.cli.output.sweep", sweep)
+    again = call(*(part for part in command if part != "--quiet"))
+    assert "2 of 3\u00a0runs stored by earlier commands." in again.stderr
+    monkeypatch.setenv(FOLDER, "")
+    assert again.stdout == call(*command).stdout
+
+
+@pytest.mark.parametrize("command", [("compare", "--seeds", "3"), ("when", "--map", "theta")])
+def test_studies_are_kept_too(
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: tuple[str, ...]
+) -> None:
     def interrupted(configs: list[FederationConfig]) -> Iterator[RunSummary]:
         yield from summarise(configs[:1])
         raise KeyboardInterrupt
 
+    monkeypatch.setenv(FOLDER, str(tmp_path / "store"))
     monkeypatch.setattr("fedrot_core.cli.output.sweep", interrupted)
-    result = call("sweep", *SMALL, "--grid", "lr=0.01,0.02,0.03")
+    result = call(command[0], *SMALL, *command[1:])
     assert result.exit_code == STOPPED
-    assert len({row["lr"] for row in rows(result.stdout)}) == 1
-    assert "1 of 3\u00a0runs finished and kept." in result.stderr
+    assert "finished and kept. The same command goes on from there." in result.stderr
+
+
+def test_a_row_of_a_whole_run_has_the_mean_traffic_of_its_rounds(call: Call) -> None:
+    """RoLoRA sends A and B in turn, and they differ in size."""
+    flags = ("--clients", "2", "--steps", "1", "--rounds", "2", "--arms", "rolora", "--quiet")
+    whole = rows(call("sweep", *flags, "--grid", "rank=2").stdout)
+    each = rows(call("sweep", *flags, "--grid", "rank=2", "--every-round").stdout)
+    sent = [float(row["bytes_up"]) for row in each]
+    assert sent[0] != sent[1]
+    assert float(whole[0]["bytes_up"]) == sum(sent) / 2
+    told = json.loads(call("run", *flags, "--rank", "2", "--json").stdout)
+    assert told["methods"][0]["bytes_up"] == sum(sent) / 2
+
+
+def test_csv_for_spreadsheets_with_a_decimal_comma_holds_the_same_numbers(call: Call, tmp_path: Path) -> None:
+    """Read as such a spreadsheet does: byte-order mark, semicolons, commas in numbers."""
+    command = ("sweep", *SMALL, "--grid", "lr=0.01")
+    plain = rows(call(*command).stdout)
+    out = tmp_path / "a.csv"
+    assert call(*command, "--decimal-comma", "--out", str(out)).exit_code == OK
+    content = out.read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf")
+    found = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig")), delimiter=";"))
+    assert "." not in found[0]["score"]
+    assert [row["method"] for row in found] == [row["method"] for row in plain]
+    for name in ("score", "loss", "error", "bytes_up"):
+        assert [float(row[name].replace(",", ".")) for row in found] == [float(row[name]) for row in plain]
+    assert as_csv([{"a": "x;1.5", "b": 2, "c": None}], decimal_comma=True) == '\ufeffa;b;c\n"x;1.5";2;\n'
+
+
+@pytest.mark.parametrize(
+    ("flags", "rule"),
+    [
+        (("run", "--preset", "nope"), "must be one of svd, turned, trained, independent, strong; got 'nope'. Choose"),
+        (("compare", "--seeds", "0"), "must be a whole number in 1..100; got '0'. Use 1"),
+        (("compare", "--seeds", "x"), "must be a whole number in 1..100; got 'x'. Use 1"),
+        (("compare", "--margin", "7"), "must be a number in 0..1; got '7'. Use 0"),
+        (("figure", "errors", "--round", "x", "--out", "a.json"), "must be a whole number; got 'x'. Use 0"),
+        (("pack", "--lesson", "limits", "--alpha", "0.1", "--out", "a.zip"), "--lesson must be used without settings"),
+        (("pack", "--lesson", "limits", "--preset", "svd", "--out", "a.zip"), "got '--preset'. Drop them"),
+    ],
+)
+def test_refusals_of_flags_have_rule_value_and_remedy(call: Call, flags: tuple[str, ...], rule: str) -> None:
+    result = call(*flags)
+    assert result.exit_code == BAD_INPUT
+    assert rule in " ".join(result.stderr.split())
 
 
 def test_a_command_whose_extra_is_missing_says_how_to_get_it() -> None:

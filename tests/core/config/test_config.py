@@ -310,3 +310,12 @@ def test_a_config_holds_sections_and_nothing_else_where_sections_belong() -> Non
         FederationConfig(train={"rounds": 3})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"FederationConfig\.task must be a TaskConfig"):
         FederationConfig(task=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "key"), [("rounds", "rounds"), ("local_steps", "steps"), ("alpha", "alpha")])
+def test_a_setting_that_belongs_into_a_section_is_refused_with_the_way_to_set_it(name: str, key: str) -> None:
+    remedy = f"got '{name}'. Use FederationConfig().with_values({{'{key}': ...}})"
+    with pytest.raises(ConfigError, match=re.escape(remedy)):
+        FederationConfig(**{name: 3})  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"LoraConfig must be given rank, .* got 'nope'\. Correct the name\."):
+        LoraConfig(nope=3)  # type: ignore[call-arg]

@@ -30,7 +30,7 @@ def ladder_of(record: RoundRecord, **pooled: float) -> dict[str, Any]:
     return {"ladder": ladder}
 
 
-def test_learning_draws_every_arm_start_and_ceiling(traces: dict[str, Trace]) -> None:
+def test_learning_draws_every_arm_start_and_the_centralised_run(traces: dict[str, Trace]) -> None:
     trace = traces["four arms"]
     figure = drawn("learning", trace, View("fedit", 2))
     by = series(figure)

@@ -71,7 +71,7 @@ def test_a_summary_holds_the_numbers_of_the_full_run() -> None:
     (summary,) = summarise([c])
     trace = Federation(c).run()
     assert summary.start_score == trace.task.start_score
-    np.testing.assert_array_equal(summary.ceiling, [r.score for r in trace.centralised])
+    np.testing.assert_array_equal(summary.centralised, [r.score for r in trace.centralised])
     for name in c.methods:
         records, arm = trace.arm(name), summary.arms[name]
         np.testing.assert_array_equal(arm.scores, [r.score for r in records])

@@ -130,9 +130,9 @@ HOSTILE: dict[str, tuple[Callable[[Trace], dict[str, Any]], str]] = {
     "rounds twice": (lambda t: {"records": [*t.records, t.records[0]]}, "rounds of fedit out of order"),
     "a round missing": (lambda t: {"records": t.records[2:]}, "rounds of fedit out of order"),
     "an arm missing": (lambda t: {"records": t.arm("fedit")}, "rounds of fedrot out of order"),
-    "ceiling out of order": (lambda t: {"centralised": t.centralised[::-1]}, "rounds out of order"),
+    "centralised out of order": (lambda t: {"centralised": t.centralised[::-1]}, "rounds out of order"),
     "too many rounds": (lambda t: {"config": config(rounds=2)}, "more rounds than its config asks for"),
-    "a ceiling as text": (
+    "a centralised as text": (
         lambda t: {"centralised": [CentralisedRecord(n, "x", 0.0) for n in range(3)]},  # type: ignore[arg-type]
         "centralised score",
     ),

@@ -98,6 +98,7 @@ def test_what_rounding_does_is_the_same_number_and_how_far_it_goes_is_told(
     assert verdict.largest is not None
     assert (verdict.largest.round_index, verdict.largest.arm, verdict.largest.metric) == (1, "fedrot", metric)
     assert str(verdict).startswith("The same numbers, up to rounding (largest difference ")
+    assert "as another processor or library gives them" in str(verdict)
     by_hand = compare(near, trace)  # the checksum says that the traces are equal
     assert by_hand.outcome == "differs"
     assert "changed by hand" in str(by_hand)
@@ -218,7 +219,10 @@ def test_a_twin_stays_with_a_steady_run_and_leaves_one_that_amplifies_rounding()
     verdict = verify(there)
     assert verdict.outcome == "agrees"
     assert "annot be compared: these settings amplify rounding" in str(verdict)
-    assert compare(there, wild).outcome == "differs"
+    plain = compare(there, wild)
+    assert plain.outcome == "differs"
+    assert plain.may_be_rounding
+    assert "Rounding is not why" not in str(plain)
 
 
 def test_rounds_before_a_run_amplifies_rounding_are_still_compared(trace: Trace, run: RunFile) -> None:
@@ -271,7 +275,9 @@ def test_a_link_made_on_another_processor_says_the_same_numbers_and_how_far_apar
     assert "by engine 1" in str(compare_link(elsewhere(trace, 1.1, engine="1"), trace))
     assert compare_link(elsewhere(trace, 1.1, precision="float32"), trace).outcome == "agrees"
     assert compare_link(elsewhere(trace, 1.1), trace, steady=1).outcome == "agrees"
-    assert compare_link(elsewhere(trace, 1.1), trace, steady=3).outcome == "differs"
+    differs = compare_link(elsewhere(trace, 1.1), trace, steady=3)
+    assert differs.outcome == "differs"
+    assert "Rounding is not why" in str(differs)
     mine = link_check(trace)
     kept = forged(mine, 1 + 3e-6).replace("0" * 16, trace.checksum)
     assert "changed by hand" in str(compare_link(kept, trace))

@@ -53,7 +53,7 @@ def test_every_number_is_one_of_the_run_it_names(found: Row, place: int, lam: in
     aligned = run["aligned"][lam]
     assert run["hash"][lam] == config.hash
     assert run["start"] == pytest.approx(trace.task.start_score, abs=5e-5)
-    assert run["ceiling"] == pytest.approx([c.score for c in trace.centralised], abs=5e-5)
+    assert run["centralised"] == pytest.approx([c.score for c in trace.centralised], abs=5e-5)
     for arm, name in ((run["naive"], "fedit"), (aligned, "fedrot")):
         records = trace.arm(name)
         assert arm["score"] == pytest.approx([r.score for r in records], abs=5e-5)
@@ -181,7 +181,7 @@ def test_steps_are_few_and_short() -> None:
     assert 2 <= sum(step.guess is not None for step in STEPS) <= 3
     assert all((step.guess is None) == bool(step.do) for step in STEPS)
     prose = " ".join(f"{s.text} {s.do} {s.guess.question + s.guess.after if s.guess else ''}" for s in STEPS)
-    known = {"theta", "round", "start", "ceiling", "cos", "cos2", "runs", "ahead", "level", "behind", "tie"}
+    known = {"theta", "round", "start", "centralised", "cos", "cos2", "runs", "ahead", "level", "behind", "tie"}
     assert set(re.findall(r"\{(\w+)\}", prose)) <= known
     assert not re.search(r"\d+\s?%", prose), "a measured number does not belong into a template"
 
