@@ -68,7 +68,10 @@ def learning(trace: Trace, view: View) -> go.Figure:
         mode="lines+markers" if len(trace.centralised) == 1 else "lines", name="centralised",
         marker={"symbol": "line-ew-open", "size": 9, "color": INK[mode]},
         line={"color": INK[mode], "width": 2, "dash": "dot"}, uid="centralised",
-        **hover("centralised, round %{x}: %{hovertext}<br>a reference, no upper bound", percents([c.score for c in trace.centralised])),
+        **hover(
+            "centralised, round %{x}: %{hovertext}<br>a reference, no upper bound",
+            percents([c.score for c in trace.centralised]),
+        ),
         meta={"round": True},
     )  # fmt: skip
     stopped = {s.arm for s in trace.stopped}
