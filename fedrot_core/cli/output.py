@@ -84,7 +84,7 @@ def summaries(
     finally:
         store.close()
         if len(found) < len(configs):
-            goes_on = " The same command goes on from there." if store.keeps else ""
+            goes_on = " The same command goes on from there." if found and store.keeps else ""
             click.echo(f"{len(found)} of {counted(len(configs), 'run')} finished and kept.{goes_on}", err=True)
     order = {config.hash: n for n, config in enumerate(configs)}
     return sorted(found, key=lambda run: order[run.config.hash])

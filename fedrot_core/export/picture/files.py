@@ -132,7 +132,8 @@ def table_csv(figure: go.Figure, decimal_comma: bool = False) -> bytes:
 
     ``decimal_comma`` is as for :func:`fedrot_core.study.tables.as_csv`.
     """
-    return as_csv(figure_rows(figure), decimal_comma).encode()
+    rows = figure_rows(figure)
+    return (as_csv(rows, decimal_comma) if rows else "series\n").encode()
 
 
 def _size(size: str | Size | tuple[int, int]) -> Size:

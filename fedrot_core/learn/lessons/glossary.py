@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fedrot_core.vocabulary import CENTRALISED
-
 MARK = re.compile(r"\[\[([^\]|]+)(?:\|([^\]]+))?\]\]")
 """``[[key]]`` or ``[[key|shown]]``."""
 
@@ -92,7 +90,6 @@ GLOSSARY: dict[str, Term] = {
                    "norm."),
     "singular": Term("singular values", "The stretches in an SVD: never negative, sorted from the largest."),
     "O": Term("O(r)", "All orthogonal r × r matrices: rotations, and those that mirror."),
-    "centralised": Term("centralised", CENTRALISED),
     "SO": Term("SO(r)", "Rotations only: orthogonal r × r matrices with determinant +1."),
 }  # fmt: skip
 

@@ -488,8 +488,8 @@ register(
             ),
             Step(
                 title="When it does not matter",
-                text="Say it before you look: under which condition does [[aligned|aligning]] make "
-                "no difference, that is, less than 2 points either way?",
+                text="Under which condition does [[aligned|aligning]] make no difference, that is, less than 2 points "
+                "either way?",
                 do="State the condition, then lock in your prediction.",
                 scene=_ways_scene,
                 before=_ways_before,
