@@ -49,7 +49,8 @@ def lesson_outline(
         traces += [run for run in runs if isinstance(run, Trace)]
         scene = step.scene(values, runs)
         text = tuple(_begun(unmarked(part.format(**scene.facts))) for part in (step.text, step.after) if part)
-        said = [unmarked(step.notes.format(**scene.facts)), *_asked(step.predict, values, runs), f"Show: {step.do}"]
+        notes, do = (unmarked(part.format(**scene.facts)) for part in (step.notes, step.do))
+        said = [notes, *_asked(step.predict, values, runs), f"Show: {do}"]
         facts[step.title] = dict(scene.facts)
         picture = Picture(f"{n:02d}_{_slug(step.title)}", scene.draw, BESIDE)
         slides.append(Slide(step.title, text, picture, notes="\n\n".join(part for part in said if part)))
