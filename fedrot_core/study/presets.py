@@ -115,8 +115,8 @@ def _trained(trace: Trace, round_index: int) -> str:
     effect = _effect(trace, round_index)
     return (
         "All clients start each round from the same factors. After this round's training, their frames are off from a "
-        f"common one by a median of only {turn:.1f}°. {effect} With strong skew or few participants the gain's "
-        "sign changes from seed to seed, and aligning can cost points."
+        f"common one by a median of only {turn:.1f}°. {effect} With strong skew or few participants, aligning "
+        "can cost points."
     )
 
 

@@ -11,5 +11,5 @@ def at_rank_one(config: FederationConfig) -> str:
         return ""
     return (
         "At rank 1 the only rotation, SO(1), is the identity, so FedRot-LoRA changes nothing. With O(r) under “Allowed "
-        "turns” it can change a sign, which is all that frames of rank 1 differ by."
+        "turns” it can change a sign."
     )
