@@ -179,9 +179,11 @@ def test_a_step_shows_the_same_from_what_is_shipped_as_from_runs_made_now(lesson
     ours, theirs = step.scene(values, made), step.scene(values, there)
     assert ours.facts == theirs.facts
     assert step.predict is not None
-    np.testing.assert_allclose(step.predict.answer(values, made), step.predict.answer(values, there), rtol=1e-6)
+    near = 1e-3 if "turns.angles" in step.reads else 1e-6  # an angle near 0° or 180° is known to half the digits only
+    answers = step.predict.answer(values, made), step.predict.answer(values, there)
+    np.testing.assert_allclose(*answers, rtol=1e-6, atol=near)
     for a, b in zip(drawn(ours), drawn(theirs), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=near)
     if step.before is not None:
         assert len(drawn(step.before(values, there))) == len(drawn(step.before(values, made)))
 
