@@ -83,11 +83,18 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-def unkept(page: Page) -> list[str]:
-    """Keys that a text on the screen promises and nobody answers. It presses them: look at everything else before."""
+def unkept(page: Page, tried: set[str]) -> list[str]:
+    """Keys that a text on the screen promises and nobody answers. It presses them: look at everything else before.
+
+    Args:
+        tried: promises that were tried before; those found here are added.
+    """
     found = []
     for line in page.evaluate("__look.said()"):
+        if line in tried:
+            continue
         for match in PROMISED.finditer(line):
+            tried.add(line)
             key = next(group for group in match.groups() if group)
             asked = page.evaluate("__wire.asked")
             page.evaluate("document.activeElement?.blur()")

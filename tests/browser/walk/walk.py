@@ -19,14 +19,9 @@ Seen = Callable[[Page, str], None]
 
 
 def rounds() -> list[tuple[str, str]]:
-    """(size, group of places): slides are for a room, everything else is for a desk and a phone; the lab for all."""
+    """(size, group of places): slides are for a room, everything else is for a desk and a phone."""
     slides = {group: all(place.slide for place in places) for group, places in GROUPS.items()}
-    return [
-        (size, group)
-        for size in SIZES
-        for group in GROUPS
-        if slides[group] == (size == "room") or (group, size) == ("lab", "room")
-    ]
+    return [(size, group) for size in SIZES for group in GROUPS if slides[group] == (size == "room")]
 
 
 def walk(
@@ -40,6 +35,7 @@ def walk(
         seen: told of every look.
     """
     found: list[str] = []
+    tried: set[str] = set()
     page = opened(browser, size)
     for place, scheme in zip(places, cycle(schemes), strict=False):
         page.emulate_media(color_scheme=scheme)
@@ -57,10 +53,10 @@ def walk(
                 found.append(f"{where}: {str(error).splitlines()[0]}")
                 break
             found += [f"{where}: {what}" for what in ([] if n else shift(page)) + faults(page, size, place.slide)]
-            if size == "wide":
+            if size == "wide" and not n:
                 found += [f"{where}: {what}" for what in serious(page)]
             if seen is not None:
                 seen(page, where)
-        found += [f"{at}: {what}" for what in unkept(page)]
+        found += [f"{at}: {what}" for what in unkept(page, tried)]
     page.context.close()
     return found
