@@ -155,7 +155,7 @@ def read(content: bytes) -> RunFile:
     """
     data = _json(content)
     if data.get("kind") != KIND:
-        raise rule("A run file", f"have the kind {KIND!r}", data.get("kind"), REMEDY)
+        raise rule("A run file", f"have the kind {KIND!r}", data.get("kind", "a file without a kind"), REMEDY)
     if data.get("format") != FORMAT:
         raise rule("A run file's format", f"be {FORMAT}", data.get("format"), f"It is of another version. {REMEDY}")
     names = {"kind", "format", "engine", "device", "precision", "made_with", "checksum", "seed", "config"}

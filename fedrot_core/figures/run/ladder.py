@@ -72,8 +72,8 @@ def ladder(trace: Trace, view: View) -> go.Figure:
     fig = base_figure(
         mode, finding(now, rank), alt, **round_axis(trace, view, record), barmode="stack",
         bargap=0.08 if trace.config.train.rounds <= 30 else 0,
-        yaxis={"title": {"text": "relative error"}, "range": [0, top], **percent_ticks(0, top, tick_step(top)),
-               "fixedrange": True},
+        yaxis={"title": {"text": f"relative error on the<br>clients of {card.label}"}, "range": [0, top],
+               **percent_ticks(0, top, tick_step(top)), "fixedrange": True},  # another method's clients differ
     )  # fmt: skip
     line = {"line": {"width": 1, "color": SURFACE[mode]}}
     below = np.minimum(by["gpa"], by["naive"])
