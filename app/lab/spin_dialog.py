@@ -126,7 +126,7 @@ def _body(trace: Trace, mode: str) -> None:
     place, job = st.empty(), _job(asked)
     if not job.finished.is_set():
         with place.container():
-            _progress(job, asked)
+            _progress(job, asked, "spin_cancel_first")  # what follows it may stand beside it for a moment
         job.done_within(FIRST_WAIT)
     with place.container():
         if job.finished.is_set():
@@ -135,11 +135,11 @@ def _body(trace: Trace, mode: str) -> None:
             again(content, POLL_SECONDS)
 
 
-def _progress(job: SpinJob, asked: Asked) -> None:
+def _progress(job: SpinJob, asked: Asked, key: str = "spin_cancel") -> None:
     total = asked.question.round_index + 1
     words = f"Training {asked.label} again: {job.progress.done:.0f} of {total}\u00a0rounds done"
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        if under_way(job.progress.share, words, job.left, "spin_cancel", _close):
+        if under_way(job.progress.share, words, job.left, key, _close):
             st.rerun()
     st.caption(f"A run does not keep the clients' factors, so {asked.label} trains once more, up to round {total - 1}.")
 

@@ -10,6 +10,6 @@ def at_rank_one(config: FederationConfig) -> str:
     if config.lora.rank > 1 or config.align.group != "SO":
         return ""
     return (
-        "At rank 1 the only rotation, SO(1), is the identity, so FedRot-LoRA changes nothing. With O(r) under “Allowed "
-        "turns” it can change a sign."
+        "At rank 1 the only rotation, SO(1), is the identity, so FedRot-LoRA changes nothing. Where mirrors "
+        "are allowed too, O(r), it can change a sign."
     )

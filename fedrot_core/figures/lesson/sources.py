@@ -101,7 +101,7 @@ def by_round(
                "showgrid": False},
         yaxis={"title": {"text": "median frame turned by"}, "range": [-6, TOP], "fixedrange": True,
                **ANGLES},
-        meta={"narrow": {"margin": {"r": 112, "l": 56}, "xaxis": {"dtick": 4}}},
+        meta={"narrow": {"margin": {"r": 128, "l": 56}, "xaxis": {"dtick": 4}}},
     )  # fmt: skip
     for name, (label, y) in medians.items():
         hue, dash, symbol = STYLE[name]

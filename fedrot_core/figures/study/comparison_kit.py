@@ -38,7 +38,12 @@ class CompareView:
 
 def plot_height(arms: int) -> int:
     """Height in px of a chart that labels every arm beside its mark."""
-    return max(330, 90 + 26 * arms)
+    return max(330, least_height(arms))
+
+
+def least_height(arms: int) -> int:
+    """Height in px below which labels of arms that end alike would touch."""
+    return 90 + 26 * arms
 
 
 def arms_of(runs: Sequence[RunSummary], view: CompareView) -> list[tuple[ArmCard, ArmStatistics]]:

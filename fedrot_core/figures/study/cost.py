@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from fedrot_core.figures.kit.error_axis import error_axis
 from fedrot_core.figures.kit.layout import fitting, markers
 from fedrot_core.figures.kit.theme import FONT, base_figure, colour
-from fedrot_core.figures.study.comparison_kit import CompareView, arms_of, no_arms, plot_height
+from fedrot_core.figures.study.comparison_kit import CompareView, arms_of, least_height, no_arms, plot_height
 from fedrot_core.study.summary import ArmStatistics, RunSummary
 from fedrot_core.trace import ArmCard
 from fedrot_core.wording import percent, size
@@ -89,7 +89,7 @@ def cost(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
         "margin": {"l": 44, "r": 8}, "yaxis": {"title": {"text": ""}}, "xaxis": {"nticks": 4},
         "annotations": _point_labels(shares, mode, (280.0, plot_height(len(arms)) - 75.0), 17),
     }  # fmt: skip
-    fig.update_layout(meta={**fig.layout.meta, "narrow": narrow, "least_height": plot_height(len(arms))})
+    fig.update_layout(meta={**fig.layout.meta, "narrow": narrow, "least_height": least_height(len(arms))})
     return fig
 
 

@@ -15,9 +15,9 @@ from fedrot_core.figures.study.comparison_kit import (
     arms_of,
     banded_line,
     final,
+    least_height,
     no_arms,
     over_seeds,
-    plot_height,
     rounds_axis,
 )
 from fedrot_core.study.summary import EXACT_BELOW, RunSummary
@@ -73,6 +73,6 @@ def error_curves(runs: Sequence[RunSummary], view: CompareView) -> go.Figure:
     narrow = {"margin": {"l": 44, "r": 142}, "yaxis": {"title": {"text": ""}}}
     fig.update_layout(
         annotations=end_labels(labels, mode, gap=min(0.075, 0.55 / len(labels))),
-        meta={**fig.layout.meta, "narrow": narrow, "least_height": plot_height(len(arms))},
+        meta={**fig.layout.meta, "narrow": narrow, "least_height": least_height(len(arms))},
     )
     return fig

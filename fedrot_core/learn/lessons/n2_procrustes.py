@@ -338,7 +338,7 @@ register(
                 title="Keep the turn, drop the stretch",
                 text="The [[svd]] splits [[S]] into a turn, a stretch and a turn. A [[client]] may "
                 "only turn: a stretch would change its [[update]].",
-                do="Predict, then check it under “The numbers, worked out”.",
+                do="Predict, then compare the turned circle with the reference.",
                 predict=Choice(
                     "How does the cross matrix become a pure turn?",
                     ("Set both stretches to 1", "Set the smaller stretch to 0", "Leave out the last turn"),

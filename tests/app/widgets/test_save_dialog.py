@@ -187,7 +187,7 @@ def test_a_file_takes_about_as_long_as_the_last_of_its_format(monkeypatch: pytes
     monkeypatch.setattr(SaveJob, "seconds", 3.0)
     job = SaveJob(asked().draw, Choice("svg"), asked().footer)
     assert (job.share, job.left) == (0.0, "3\u00a0s so far")
-    monkeypatch.setattr(saves, "write", lambda *_: b"file")
+    monkeypatch.setattr(saves, "write", lambda *_, **__: b"file")
     job.work()
     monkeypatch.setattr(SaveJob, "seconds", 1.0)
     assert job.share == pytest.approx(1 / 3)

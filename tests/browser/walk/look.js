@@ -119,7 +119,7 @@
   }
 
   /* What lies over the page, if something is part of it: the bar that the page scrolls under, an explained term. */
-  const above = (e) => e.closest(`[data-testid="stHeader"], .fedrot-tip`);
+  const above = (e) => e.closest(`[data-testid="stHeader"], .fedrot-tip, .told`);
 
   /* Whether two convex shapes share more than a hair: no line parts them. */
   function overlap(a, b) {
@@ -151,8 +151,15 @@
     return [Math.max(r.width, laid[0] || 0), Math.max(r.height, laid[1] || 0)];
   }
 
-  const named = (e) =>
-    words(e.getAttribute("aria-label") || (e.labels?.[0]?.textContent ?? "") || e.textContent.replace(/\b[a-z]+(_[a-z]+)+\b/g, "") || e.title || "");
+  /* A control's name, without the letters of its icon. */
+  function named(e) {
+    const text = (node) => {
+      const copy = node.cloneNode(true);
+      copy.querySelectorAll('[data-testid="stIconMaterial"]').forEach((icon) => icon.remove());
+      return copy.textContent;
+    };
+    return words(e.getAttribute("aria-label") || (e.labels?.[0] ? text(e.labels[0]) : "") || text(e) || e.title || "");
+  }
 
   window.__look = {
     shift: 0, // layout shift since the page was opened
