@@ -163,7 +163,7 @@ PAGES = [
     Place("when"),
     Place("when?grid=theta"),
     Place("paper"),
-    Place("paper?frames=svd"),
+    Place("paper?frames=svd&rounds=1&steps=1"),
     *(Place(f"spot_the_bug?rounds=2&steps=2&clients=3&bug={name}") for name in MISTAKES),
     Place("spot_the_bug?rounds=2&steps=2&clients=3&case=5"),
     Place("lecture_pack"),
