@@ -123,23 +123,21 @@ def _body(trace: Trace, mode: str) -> None:
         else:
             _progress(job, now)
 
-    place, job = st.empty(), _job(asked)
+    job = _job(asked)
     if not job.finished.is_set():
-        with place.container():
-            _progress(job, asked, "spin_cancel_first")  # what follows it may stand beside it for a moment
-        job.done_within(FIRST_WAIT)
-    with place.container():
-        if job.finished.is_set():
-            content()
-        else:
-            again(content, POLL_SECONDS)
+        with st.spinner(f"Training {asked.label} again"):
+            job.done_within(FIRST_WAIT)
+    if job.finished.is_set():
+        content()
+    else:
+        again(content, POLL_SECONDS)
 
 
-def _progress(job: SpinJob, asked: Asked, key: str = "spin_cancel") -> None:
+def _progress(job: SpinJob, asked: Asked) -> None:
     total = asked.question.round_index + 1
     words = f"Training {asked.label} again: {job.progress.done:.0f} of {total}\u00a0rounds done"
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        if under_way(job.progress.share, words, job.left, key, _close):
+        if under_way(job.progress.share, words, job.left, "spin_cancel", _close):
             st.rerun()
     st.caption(f"A run does not keep the clients' factors, so {asked.label} trains once more, up to round {total - 1}.")
 
