@@ -12,7 +12,7 @@ from tests import ROOT
 ENTRY = ROOT / "app" / "streamlit_app.py"
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def as_started() -> Iterator[None]:
     """The app's own config.toml, which lies beside its entry."""
     before, config._main_script_path = config._main_script_path, str(ENTRY)

@@ -12,9 +12,9 @@ from fedrot_core.methods import gpa
 from fedrot_core.metrics import measured
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def settled_procrustes() -> Iterator[None]:
-    """Replace the default tolerance, which stops as soon as nothing visible changes."""
+    """Replace the default tolerance, which stops as soon as nothing visible changes; here only, never in pages."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (measured, gpa):
             settled = functools.partial(generalised_procrustes, max_passes=100, tolerance=0.0)

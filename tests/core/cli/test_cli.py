@@ -315,7 +315,7 @@ def test_verify_reads_a_shared_link(call: Call) -> None:
     ("content", "match"),
     [
         (b"", "A run file must be JSON text"),
-        (b"{}", "A run file must have the kind 'fedrot run'; got None"),
+        (b"{}", "A run file must have the kind 'fedrot run'; got 'a file without a kind'"),
         (b"PK\x03\x04", "A trace must be an NPZ file written by this app"),
         (b"\x80\x04\x95", "A run file must be JSON text"),
     ],

@@ -9,7 +9,7 @@ from fedrot_core.trace import Trace
 from tests.core.export.small import config
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def trace() -> Trace:
     """Tests must not change it."""
     return Federation(config()).run()

@@ -25,7 +25,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def traces() -> dict[str, Trace]:
     """One finished run for each variant; tests must not change them."""
     return {name: Federation(FederationConfig().with_values(SMALL | extra)).run() for name, extra in VARIANTS.items()}
