@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -19,6 +19,7 @@ from tests.browser.server import PATIENCE_SECONDS, serving
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--process-per-site",  # pages of one context share a process, and with it all scripts that it has compiled
 ]
 PATIENCE_MS = 1000 * PATIENCE_SECONDS
 """How long a wait may last before it fails, so long that only a fault, never a busy machine, makes it fail."""
@@ -80,16 +81,50 @@ def wired_page(browser: Browser, width: int = 1440, height: int = 900, **options
     return context.new_page()
 
 
+@pytest.fixture(scope="session")
+def kept(chromium: Browser, app_url: str) -> Iterator[Page]:
+    """A page that stays open, so that its context's process, which has compiled the app's scripts, lives on."""
+    page = wired_page(chromium)
+    page.goto(f"{app_url}/_stcore/health")
+    yield page
+    page.context.close()
+
+
+def emptied(kept: Page) -> None:
+    """Leave nothing of a test in the shared context: no page, nothing stored, no break in the connection."""
+    for page in kept.context.pages:
+        if page is not kept:
+            page.close()
+    kept.context.set_offline(False)
+    kept.context.clear_cookies()
+    kept.evaluate("localStorage.clear()")
+
+
 @pytest.fixture
-def open_page(chromium: Browser, app_log: Path) -> Iterator[Opened]:
-    """Opens fresh pages of any size and scheme; an error of a page's own scripts or of the app fails the test."""
+def open_page(chromium: Browser, kept: Page, app_log: Path) -> Iterator[Opened]:
+    """Opens fresh pages of any size and scheme; an error of a page's own scripts or of the app fails the test.
+
+    Pages share one context, which starts empty; one that needs other options than these gets a context of its own.
+    """
     logged = app_log.stat().st_size
     errors: list[str] = []
-    with ExitStack() as contexts:
+    with ExitStack() as leaving:
+        leaving.callback(emptied, kept)
 
-        def opened(width: int = 1440, height: int = 900, **options: Any) -> Page:
-            page = wired_page(chromium, width, height, **options)
-            contexts.callback(page.context.close)
+        def opened(
+            width: int = 1440,
+            height: int = 900,
+            color_scheme: Literal["light", "dark"] = "light",
+            reduced_motion: Literal["reduce", "no-preference"] = "no-preference",
+            **options: Any,
+        ) -> Page:
+            if options:
+                page = wired_page(chromium, **options)
+                leaving.callback(page.context.close)
+            else:
+                page = kept.context.new_page()
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion)
             page.on("pageerror", lambda error: errors.append(str(error)))
             return page
 

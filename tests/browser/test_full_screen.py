@@ -85,8 +85,9 @@ def test_no_server_is_asked_and_the_pages_keys_rest(page: Page, app_url: str) ->
     assert query(page) == {}
 
 
-@pytest.mark.parametrize("name", ["compare", "when", "paper", "spot_the_bug", "one_update"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("name", "width"), [("compare", 390), ("when", 1280), ("paper", 390), ("spot_the_bug", 1280), ("one_update", 390)]
+)
 def test_every_page_has_it_and_no_figure_is_cut(open_page: Opened, app_url: str, name: str, width: int) -> None:
     page = open_page(width, 720, reduced_motion="reduce", color_scheme="dark", has_touch=width < 640)
     page.goto(f"{app_url}/{name}{SMALL.get(name, '')}")

@@ -175,8 +175,9 @@ def test_a_term_explains_itself_on_focus(page: Page, app_url: str) -> None:
     assert (term.get_attribute("aria-label") or "").endswith(".")
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (1024, 768)])
-@pytest.mark.parametrize(("name", "n"), [*CURVES, *WIDEST])
+@pytest.mark.parametrize(
+    ("name", "n", "size"), [(*step, (1280, 720)) for step in CURVES] + [(*step, (1024, 768)) for step in WIDEST]
+)
 def test_a_slide_fits_before_and_after_the_answer(
     page: Page, app_url: str, name: str, n: int, size: tuple[int, int]
 ) -> None:

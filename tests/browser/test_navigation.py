@@ -104,5 +104,6 @@ def at(page: Page, url: str, text: str) -> None:
 
 
 def shows(page: Page, text: str) -> None:
+    page.bring_to_front()  # a tab behind another one draws once a second
     expect(page.get_by_text(re.compile(re.escape(text))).first).to_be_visible()
     settled(page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import cycle
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -40,8 +41,7 @@ def on_paper(page: Page) -> None:
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("name", "scheme"), zip(PAGES, cycle(("dark", "light"))))
 def test_figures_are_whole_and_black_on_white(open_page: Opened, app_url: str, name: str, scheme: str) -> None:
     page = open_page(reduced_motion="reduce", color_scheme=scheme)
     page.goto(f"{app_url}/{name}{SMALL.get(name, '')}")

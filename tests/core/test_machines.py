@@ -6,7 +6,7 @@ from tests.benchmarks.machines import PLAIN, Way, differences, every_setting, ru
 
 ARMS = ("fedit", "fedrot", "gpa", "flexlora", "fedsvd", "fedex", "flora")
 SETTINGS = {
-    name: {**values, "rounds": 3, "clients": 6, "arms": ARMS}
+    name: {**values, "rounds": 2, "clients": 4, "arms": ARMS}
     for name, values in every_setting().items()
     if name in ("SVD re-factorised", "Strong skew, high rank", "Teacher")
 }
