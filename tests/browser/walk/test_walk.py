@@ -1,6 +1,6 @@
 """Everything on the screen is right: each page, lesson step, figure tab and slide, before and after each press.
 
-Here pages, the lab and one lesson are visited, each place at one size, light and dark in turn, as the suite must be short;
+Here pages, the lab and one lesson are visited, each place at one size, light and dark in turn: a suite must be short.
 ``python -m tests.browser.walk`` visits everything in both, and writes contact sheets to look through.
 """
 
