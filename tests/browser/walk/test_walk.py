@@ -1,7 +1,7 @@
 """Everything on the screen is right: each page, lesson step, figure tab and slide, before and after each press.
 
-Here pages, the lab and one lesson are visited, each place at one size, light and dark in turn: a suite must be short.
-``python -m tests.browser.walk`` visits everything in both, and writes contact sheets to look through.
+A suite must be short: here every other place of pages, lab and one lesson is visited, sizes and schemes in turn.
+``python -m tests.browser.walk`` visits everything at every size in both, and writes contact sheets to look through.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def test_no_page_is_left_out() -> None:
 OTHERS = tuple(LESSONS)[1:]
 """Lessons that only the command walks through."""
 
-FIRST = {"wide": (0, 2), "phone": (1, 2), "room": (0, 1)}
+FIRST = {"wide": (0, 4), "phone": (2, 4), "room": (0, 2)}
 """Which of a group's places are visited at each size: the first of them, and each how manyth after it."""
 
 
