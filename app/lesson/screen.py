@@ -43,22 +43,25 @@ def page(name: str) -> None:
         presenting("lesson")
     warn(place.problems)
 
+    need = _needed(lesson)
+
     def stage() -> None:
+        nonlocal need
         lessons.advance(lesson)
         place.show()
-        _stage(lesson)
+        need = _needed(lesson)
+        _stage(lesson, need)
         if place.place.present != present:
             st.rerun()
 
-    follow(stage, lambda: _interval(lesson))
+    follow(stage, lambda: _interval(need))
 
 
-def _interval(lesson: Lesson) -> float | None:
+def _interval(need: Needed) -> float | None:
     """How often the stage redraws itself: while Play moves, or while runs are under way."""
     if lessons.playing():
         return PLAY_SECONDS
-    watch = _needed(lesson).watch
-    return WAIT_SECONDS if watch is not None and watch.running else None
+    return WAIT_SECONDS if need.watch is not None and need.watch.running else None
 
 
 def _needed(lesson: Lesson) -> Needed:
@@ -67,11 +70,10 @@ def _needed(lesson: Lesson) -> Needed:
     return needed(lesson, lesson.steps[place.step], place.values)
 
 
-def _stage(lesson: Lesson) -> None:
+def _stage(lesson: Lesson, need: Needed) -> None:
     """The whole lesson below the warnings."""
     place = lessons.place(lesson)
     step = lesson.steps[place.step]
-    need = _needed(lesson)
     runs = need.runs
     _take_prediction(lesson, step, runs)
     _head(lesson, step)

@@ -100,12 +100,7 @@ def test_a_curve_drawn_with_the_mouse_is_scored(page: Page, app_url: str, name: 
         assert box["x"] + box["width"] <= area["x"] + area["width"], label.text_content()
     asked = LESSONS[name].steps[n].predict
     assert isinstance(asked, Curve)
-    page.mouse.move(area["x"] + area["width"] * 0.16, area["y"] + area["height"] * 0.3)
-    page.mouse.down()
-    page.mouse.move(area["x"] + area["width"] * 0.95, area["y"] + area["height"] * 0.3, steps=40)
-    page.mouse.up()
-    settled(page)
-    page.get_by_role("button", name="Lock in my prediction").first.click()
+    predict_a_curve(page)
     expect(page.locator(".fedrot-feedback")).to_contain_text("Score")
     expect(page.locator(".fedrot-draw rect.truth")).to_have_count(len(asked.ticks))
 
@@ -187,19 +182,24 @@ def test_a_slide_fits_before_and_after_the_answer(
     ready(page)
     fits(page, size)
     if isinstance(LESSONS[name].steps[n].predict, Curve):
-        area = page.locator(".fedrot-draw").bounding_box()
-        assert area is not None
-        page.mouse.move(area["x"] + area["width"] * 0.16, area["y"] + area["height"] * 0.3)
-        page.mouse.down()
-        page.mouse.move(area["x"] + area["width"] * 0.95, area["y"] + area["height"] * 0.3, steps=40)
-        page.mouse.up()
-        settled(page)
-        page.get_by_role("button", name="Lock in my prediction").first.click()
+        predict_a_curve(page)
     else:
         page.keyboard.press("r")
     expect(page.locator(".fedrot-answer")).to_be_visible()
     ready(page)
     fits(page, size)
+
+
+def predict_a_curve(page: Page) -> None:
+    """Draw a level line with the mouse, and lock it in."""
+    area = page.locator(".fedrot-draw").bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + area["width"] * 0.16, area["y"] + area["height"] * 0.3)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.95, area["y"] + area["height"] * 0.3, steps=40)
+    page.mouse.up()
+    settled(page)
+    page.get_by_role("button", name="Lock in my prediction").first.click()
 
 
 def fits(page: Page, size: tuple[int, int]) -> None:

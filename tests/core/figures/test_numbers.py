@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,6 +16,7 @@ from fedrot_core.figures.study.comparison import compare_figures
 from fedrot_core.learn.lessons import LESSONS
 from fedrot_core.study.sweep import summarise
 from fedrot_core.trace import Trace
+from tests.core.export.picture.test_figures import nodes
 from tests.core.figures.conftest import VARIANTS
 from tests.core.learn.lessons.test_content import runs_of
 
@@ -27,38 +26,18 @@ UNTIDY = re.compile(r"\d%|(?<![\w\d.)-])-\d|\d(?:rounds?|points?|seeds?|clients?
 OWN_FORMAT = re.compile(r"%\{[^}]*:[^}]*(?:%|[+(]|e)[^}]*\}")
 """A format of Plotly's that writes a per cent sign, a sign or an exponent."""
 
-
-def said(node: Any, key: str = "") -> Iterator[str]:
-    """Every text of a figure that may be drawn."""
-    if isinstance(node, dict):
-        for name, value in node.items():
-            yield from said(value, name)
-    elif isinstance(node, list):
-        for value in node:
-            yield from said(value, key)
-    elif isinstance(node, str) and key in ("text", "ticktext", "hovertext", "hovertemplate", "alt", "name", "suffix"):
-        yield node
-
-
-def formats(node: Any) -> Iterator[str]:
-    """Every number format of Plotly's."""
-    if isinstance(node, dict):
-        for name, value in node.items():
-            if name in ("tickformat", "hoverformat"):
-                yield str(value)
-            yield from formats(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from formats(value)
+DRAWN = ("text", "ticktext", "hovertext", "hovertemplate", "alt", "name", "suffix")
+"""Keys of texts that may be drawn."""
 
 
 def tidy(figure: go.Figure) -> None:
     plain = json.loads(figure.to_json())
     plain["layout"].pop("template", None)
-    for text in said(plain):
+    found = list(nodes(plain))
+    for text in [value for key, value in found if key in DRAWN and isinstance(value, str)]:
         assert not UNTIDY.search(re.sub(r"<[^>]*>", "", text)), text
         assert not OWN_FORMAT.search(text), text
-    assert not [f for f in formats(plain) if "%" in f]
+    assert not [value for key, value in found if key in ("tickformat", "hoverformat") and "%" in str(value)]
     for trace in figure.data:
         template = trace.hovertemplate or ""
         if "%{hovertext}" in template:
