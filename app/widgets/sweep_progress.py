@@ -16,7 +16,7 @@ from app.jobs.known_arms import KnownArms, known_arms, split
 from app.jobs.sweeps import SweepJob, sweeps
 from app.session.parts import mine, session_id
 from app.widgets.text import plain
-from app.widgets.waiting import over, under_way
+from app.widgets.waiting import under_way
 from fedrot_core.config import FederationConfig
 from fedrot_core.finished import merged
 from fedrot_core.study.summary import RunSummary
@@ -203,4 +203,4 @@ def progress(name: str, watch: Followed, unit: str, note: str = "", again: Calla
             if not watch.error:
                 st.button("Run again", key=f"again_{name}", icon=":material/refresh:", on_click=again, args=(name,))
         else:
-            over(f"{count} done.")
+            st.caption(f"{count} done.", width="content")

@@ -25,10 +25,3 @@ def under_way(
     """
     st.progress(min(share, 1.0), plain(f"{words}, {left}"), width=width)
     return st.button("Cancel", key=key, icon=":material/close:", on_click=cancel, args=args)
-
-
-def over(words: str) -> None:
-    """In the place of :func:`under_way`: bar and Cancel go before the words come, so that they never stand together."""
-    place = st.empty()
-    st.empty()
-    place.caption(words, width="content")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -159,6 +160,7 @@ PRESETS = (
 )
 
 
+@functools.lru_cache(maxsize=256)
 def matching(config: FederationConfig) -> Preset | None:
     """The preset that ``config`` equals but for the seed; None if there is none."""
     for preset in PRESETS:
