@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -160,13 +161,14 @@ PRESETS = (
 )
 
 
-@functools.lru_cache(maxsize=256)
+@functools.cache
+def _by_config() -> dict[FederationConfig, Preset]:
+    return {preset.config: preset for preset in PRESETS}
+
+
 def matching(config: FederationConfig) -> Preset | None:
     """The preset that ``config`` equals but for the seed; None if there is none."""
-    for preset in PRESETS:
-        if preset.config.with_values({"seed": config.seed}) == config:
-            return preset
-    return None
+    return _by_config().get(dataclasses.replace(config, seed=FederationConfig().seed))
 
 
 def sentence(trace: Trace, round_index: int) -> str:
