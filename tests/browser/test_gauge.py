@@ -51,11 +51,11 @@ def test_the_badge_opens_a_test_that_says_what_moved(page: Page, app_url: str) -
 
 
 def test_a_long_test_shows_its_progress_and_closing_gives_it_up(page: Page, app_url: str) -> None:
-    open_lab(page, f"{app_url}/lab?rounds=8&clients=100&steps=50&arms=fedit&seed=23")
+    open_lab(page, f"{app_url}/lab?rounds=12&clients=100&steps=50&arms=fedit&seed=23")
     badge(page, "ladder").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text(re.compile(r"Training FedIT \(naive\) again: \d+ of 8\s+rounds done"))
-    expect(dialog.get_by_text("A run does not keep")).to_have_count(1)
+    said = re.compile(r"Training FedIT \(naive\) again: \d+ of 12\s+rounds done.*A run does not keep", re.DOTALL)
+    expect(dialog).to_contain_text(said)  # both in one look: on a fast machine they do not stand for long
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     settled(page)
