@@ -70,7 +70,6 @@ def stage(job: RunJob) -> None:
         answer(scene.mistake)
     if trace is not None:
         show(trace, scene)
-        job.painted()
 
 
 def _progress(job: RunJob, done: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import html
 
-import pandas as pd
 import streamlit as st
 
 from app.session import link, state
@@ -125,6 +124,8 @@ def _card(drawing: Drawing, shown: Comparison, height: int, fills: bool = False)
 
 def results_table(shown: Comparison, finished: bool) -> None:
     """All numbers, sortable; CSV and JSON once no more are coming."""
+    import pandas as pd  # here: a server starts sooner without it
+
     rows = shown.rows
     frame = pd.DataFrame(rows)
     stopped = [f"{r['stopped_seeds']} of {r['seeds']}" if r["stopped_seeds"] else "" for r in rows]

@@ -9,12 +9,14 @@ import time
 import weakref
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import torch
 
 from app.jobs.progress import Progress
+from app.jobs.turns import Turns
 from fedrot_core.errors import Cancelled, FedRotError
 from fedrot_core.wording import time_left
 
@@ -24,13 +26,12 @@ PATIENCE_SECONDS = 10.0
 HEARTBEAT_SECONDS = 20.0
 """A job that no open page has asked about for this long is given up."""
 
-LOOK_SECONDS = 0.1
-"""How often a job that waits for its turn asks whether it should stop."""
-
 ending = threading.Event()
 """Set when the process ends."""
 
 log = logging.getLogger(__name__)
+
+_last_acts: list[Callable[[], None]] = []
 
 _threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
@@ -42,9 +43,16 @@ def start(name: str, target: Callable[..., None], *args: Any) -> None:
     thread.start()
 
 
+def at_end(act: Callable[[], None]) -> None:
+    """Have ``act`` called when the process ends."""
+    _last_acts.append(act)
+
+
 @atexit.register
 def _end() -> None:
     ending.set()
+    for act in _last_acts:
+        act()
     for thread in list(_threads):
         thread.join(PATIENCE_SECONDS)
 
@@ -60,6 +68,7 @@ class Job(ABC):
         begun_by: the session that asked first; empty for a job that was never begun.
         at_work: it has begun to work; until then it waits for its turn.
         progress: how far it is.
+        troubles: what went wrong on the way and was mended, in sentences.
     """
 
     kind: ClassVar[str]
@@ -72,6 +81,8 @@ class Job(ABC):
         self.begun_by = ""
         self.at_work = False
         self.progress = Progress()
+        self.troubles: tuple[str, ...] = ()
+        self._queue: Turns | None = None
         self._viewers: dict[str, float] = {}
 
     @abstractmethod
@@ -79,7 +90,7 @@ class Job(ABC):
         """Compute, asking :meth:`should_stop` now and then; what it raises is told in :attr:`error`."""
 
     def recalled(self) -> bool:
-        """Whether the result is known already; asked off the script thread, before the job waits for its turn."""
+        """Whether the result is known already; asked off the script thread, before the job begins to work."""
         return False
 
     @property
@@ -95,14 +106,35 @@ class Job(ABC):
     @property
     def left(self) -> str:
         """About how long it will still take, or what it waits for, in words."""
-        return time_left(self.progress.seconds_left) if self.at_work else "waiting for other work on this server"
+        if self.at_work or self._queue is None:
+            return time_left(self.progress.seconds_left)
+        ahead = self._queue.ahead(self)
+        return f"waiting for its turn, {ahead} before it" if ahead else "next in turn"
 
-    def start(self, session: str, slots: threading.Semaphore | None = None) -> Self:
-        """Begin for ``session``, as soon as there is a free slot."""
+    def start(self, session: str) -> Self:
+        """Begin for ``session``."""
         self.seen_by(session)
         self.begun_by = session
-        start(self.kind, self._run, slots or threading.Semaphore())
+        start(self.kind, self._run)
         return self
+
+    @contextmanager
+    def turn(self, queue: Turns, wish: int = 0) -> Iterator[int]:
+        """Wait for a place in ``queue`` and hold it; ``wish`` is as for :meth:`app.jobs.turns.Turns.turn`.
+
+        Raises:
+            Cancelled: if the job should stop.
+        """
+        self._queue = queue
+        with queue.turn(self, self._go_on, wish) as place:
+            self._go_on()
+            self.at_work = True
+            yield place
+
+    def trouble(self, sentence: str) -> None:
+        """Note what went wrong and was mended."""
+        if sentence not in self.troubles:
+            self.troubles += (sentence,)
 
     def seen_by(self, session: str) -> None:
         """Note that ``session`` still waits."""
@@ -128,19 +160,11 @@ class Job(ABC):
         now = time.monotonic()
         return any(now - seen <= HEARTBEAT_SECONDS for seen in list(self._viewers.values()))
 
-    def _run(self, slots: threading.Semaphore) -> None:
+    def _run(self) -> None:
         torch.set_num_threads(1)  # counts for this thread alone: two jobs on two cores must not fight for both
         try:
-            if self.recalled():
-                return
-            while not slots.acquire(timeout=LOOK_SECONDS):
-                self._go_on()
-            try:
-                self._go_on()
-                self.at_work = True
+            if not self.recalled():
                 self.work()
-            finally:
-                slots.release()
         except Cancelled:
             self.cancelled = True
         except FedRotError as error:
@@ -167,14 +191,13 @@ class Jobs(Generic[Key, SomeJob]):
     """Jobs that sessions share, newest kept.
 
     Args:
-        kept: how many; slots: how many run at once.
+        kept: how many.
     """
 
-    def __init__(self, kept: int, slots: int) -> None:
+    def __init__(self, kept: int) -> None:
         self._kept = kept
         self._jobs: OrderedDict[Key, SomeJob] = OrderedDict()
         self._lock = threading.Lock()
-        self._slots = threading.Semaphore(slots)
 
     def known(self, key: Key) -> SomeJob | None:
         """The job of ``key``, if anybody asked for it."""
@@ -189,7 +212,7 @@ class Jobs(Generic[Key, SomeJob]):
         with self._lock:
             job = self._jobs.get(key)
             if job is None or job.to_be_redone:
-                job = self._jobs[key] = make().start(session, self._slots)
+                job = self._jobs[key] = make().start(session)
             job.seen_by(session)
             self._jobs.move_to_end(key)
             while len(self._jobs) > self._kept:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
+from app.jobs import tasks
 from app.jobs.archive import Archive, archive
 from app.jobs.background import Job
 from app.jobs.known_arms import split
+from app.jobs.turns import Turns
+from app.jobs.workers import workers
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled
 from fedrot_core.export.lecture.outline_lesson import lesson_outline
 from fedrot_core.export.lecture.outlines import comparison_outline, run_outline
 from fedrot_core.export.lecture.pack import Options, build
-from fedrot_core.export.lecture.pack_runs import ShouldStop, Tell, runs_of, trained
+from fedrot_core.export.lecture.pack_runs import runs_of, trained
 from fedrot_core.export.lecture.slides import Outline
 from fedrot_core.export.run.excerpt import Excerpt, Reads
 from fedrot_core.figures import View
 from fedrot_core.finished import merged
 from fedrot_core.learn.lessons import LESSONS
+from fedrot_core.records import Event
 from fedrot_core.study.comparison import Comparison
 from fedrot_core.study.summary import RunSummary
+from fedrot_core.study.sweep import OnRounds, ShouldStop, summarise
 from fedrot_core.trace import Trace
 
 
@@ -70,10 +75,10 @@ class LessonSource:
         }
         return sum(not known.has(*run) for run in asked)
 
-    def outline(self, should_stop: ShouldStop, tell: Tell) -> Outline:
+    def outline(self, job: PackJob) -> Outline:
         """Trains what its steps ask for."""
-        runs = runs_of(self.values, should_stop, tell, _Known(archive()))
-        return lesson_outline(LESSONS[self.name], self.values, runs, should_stop)
+        runs = runs_of(self.values, job.should_stop, job.tell, _Known(archive()), job.train, job.summarise)
+        return lesson_outline(LESSONS[self.name], self.values, runs, job.should_stop)
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,11 @@ class RunSource:
     trace: Trace | None = None
     view: View | None = None
 
-    def outline(self, should_stop: ShouldStop, tell: Tell) -> Outline:
+    def outline(self, job: PackJob) -> Outline:
         """Title, figures, numbers."""
-        return run_outline(self.trace or trained(self.config, should_stop, tell, known=_Known(archive())), self.view)
+        known = _Known(archive())
+        found = self.trace or trained(self.config, job.should_stop, job.tell, known=known, train=job.train)
+        return run_outline(found, self.view)
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class ComparisonSource:
 
     comparison: Comparison
 
-    def outline(self, should_stop: ShouldStop, tell: Tell) -> Outline:
+    def outline(self, job: PackJob) -> Outline:
         """Verdict, figures, table."""
         return comparison_outline(self.comparison)
 
@@ -124,22 +131,42 @@ class PackJob(Job):
     @classmethod
     def begun(cls, source: Source, options: Options, session: str) -> PackJob:
         """A job under way."""
-        return cls(source, options).start(session, _slot())
+        return cls(source, options).start(session)
 
     def work(self) -> None:
-        self._tell(0, 1, "Reading the numbers")
-        outline = self.source.outline(self.should_stop, self._tell)
-        self.name = outline.name
-        self.content = build(outline, self.options, self._tell, self.should_stop)
+        with self.turn(_one()):
+            self.tell(0, 1, "Reading the numbers")
+            outline = self.source.outline(self)
+            self.name = outline.name
+            self.content = build(outline, self.options, self.tell, self.should_stop)
 
-    def _tell(self, done: int, total: int, what: str) -> None:
+    def tell(self, done: int, total: int, what: str) -> None:
+        """Note how far it is, and what is being done."""
         if self.should_stop():
             raise Cancelled("The lecture pack was cancelled.")
         self.progress.told(done, max(total, 1))
         self.what = what
 
+    def train(self, config: FederationConfig, _: ShouldStop, on_event: Callable[[Trace], None]) -> Trace:
+        """Play a run in a process of the server."""
+        traces: list[Trace] = []
+
+        def take(news: Trace | Event) -> None:
+            if isinstance(news, Trace):
+                traces[:] = [news]
+            else:
+                traces[0].add(news)
+                on_event(traces[0])
+
+        workers().call(self, tasks.run, config, "", tell=take)
+        return traces[0]
+
+    def summarise(self, configs: Sequence[FederationConfig], _: ShouldStop, on_rounds: OnRounds) -> list[RunSummary]:
+        """Play a batch in a process of the server."""
+        return workers().call(self, summarise, configs, tell=on_rounds)
+
 
 @st.cache_resource(show_spinner=False)
-def _slot() -> threading.Semaphore:
+def _one() -> Turns:
     """One pack at a time on this server: all share one browser."""
-    return threading.Semaphore(1)
+    return Turns(1)

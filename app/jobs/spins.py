@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from app.jobs import tasks
 from app.jobs.background import Job, Jobs
+from app.jobs.workers import workers
 from fedrot_core.config import FederationConfig
-from fedrot_core.gauge import Replay, Spin, replay, spin
-
-KEPT_ROUNDS = 4
-"""A round's factors are kept, so that another turn of it needs no training; up to about 50 MB each."""
+from fedrot_core.gauge import Spin
 
 KEPT_SPINS = 256
 
@@ -32,28 +28,8 @@ class Question:
 
     @property
     def round_key(self) -> tuple[str, str, int]:
-        """Names the factors that are turned; the arms beside this one do not matter."""
+        """Names the factors that are turned, so that the process that has them is asked; other arms do not matter."""
         return replace(self.config, methods=(self.arm,)).hash, self.arm, self.round_index
-
-
-class _Rounds:
-    """Rounds that were trained again, the last few used; safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str, int], Replay] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[str, str, int]) -> Replay | None:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def add(self, key: tuple[str, str, int], found: Replay) -> None:
-        with self._lock:
-            self._kept[key] = found
-            while len(self._kept) > KEPT_ROUNDS:
-                self._kept.popitem(last=False)
 
 
 class SpinJob(Job):
@@ -67,11 +43,10 @@ class SpinJob(Job):
     kind = "test"
     advice = "Try another round."
 
-    def __init__(self, question: Question, rounds: _Rounds) -> None:
+    def __init__(self, question: Question) -> None:
         super().__init__()
         self.question = question
         self.result: Spin | None = None
-        self._rounds = rounds
         self._begun = time.monotonic()
 
     def done_within(self, seconds: float) -> bool:
@@ -79,32 +54,22 @@ class SpinJob(Job):
         return self.finished.wait(max(0.0, self._begun + seconds - time.monotonic()))
 
     def work(self) -> None:
-        self.result = spin(self._round(), self.question.client, self.question.seed)
-
-    def _round(self) -> Replay:
-        """The round to turn: kept, or trained again."""
         asked = self.question
-        found = self._rounds.get(asked.round_key)
-        if found is None:
-            self._count(0)
-            found = replay(asked.config, asked.arm, asked.round_index, self.should_stop, self._count)
-            self._rounds.add(asked.round_key, found)
-        return found
-
-    def _count(self, done: int) -> None:
-        self.progress.told(done, self.question.round_index + 1)
+        self.result = workers().call(
+            self, tasks.turned, asked.config, asked.arm, asked.round_index, asked.client, asked.seed,
+            tell=lambda done: self.progress.told(done, asked.round_index + 1), wish=hash(asked.round_key),
+        )  # fmt: skip
 
 
 class Spins:
-    """All gauge tests of this server, newest kept; as many at once as there are cores."""
+    """All gauge tests of this server, newest kept."""
 
     def __init__(self) -> None:
-        self._jobs: Jobs[Question, SpinJob] = Jobs(KEPT_SPINS, os.cpu_count() or 1)
-        self._rounds = _Rounds()
+        self._jobs: Jobs[Question, SpinJob] = Jobs(KEPT_SPINS)
 
     def job(self, question: Question, session: str) -> SpinJob:
         """The test of ``question``, started if nobody has yet or if it was given up."""
-        return self._jobs.get(question, lambda: SpinJob(question, self._rounds), session)
+        return self._jobs.get(question, lambda: SpinJob(question), session)
 
 
 @st.cache_resource(show_spinner=False)

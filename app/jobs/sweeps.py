@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from app.jobs.archive import archive
 from app.jobs.background import Job, Jobs
+from app.jobs.workers import workers
 from fedrot_core.config import FederationConfig
-from fedrot_core.study.sweep import RunSummary, sweep
+from fedrot_core.study.sweep import OnRounds, RunSummary, ShouldStop, summarise, sweep
 
 KEPT_SWEEPS = 12
 
@@ -43,23 +44,27 @@ class SweepJob(Job):
 
     def work(self) -> None:
         self._count(0)
-        for summary in sweep(self.configs, self.should_stop, on_rounds=self._count):
+        for summary in sweep(self.configs, self.should_stop, workers().count, self._count, self._summarise):
             self.results[summary.config.hash] = summary
             self._keep(summary)
 
+    def _summarise(self, configs: Sequence[FederationConfig], _: ShouldStop, on_rounds: OnRounds) -> list[RunSummary]:
+        """One batch in a process of the server."""
+        return workers().call(self, summarise, configs, tell=on_rounds)
+
     def _count(self, rounds: int) -> None:
-        """Note that so many rounds of single arms are done; called from the threads that train."""
+        """Note that so many rounds of single arms are done; called from the threads that wait for batches."""
         with self._counting:
             self._rounds += rounds
             self.progress.told(self._rounds, self._all_rounds)
 
 
 class Sweeps:
-    """All sweeps of this server, newest kept, one at a time: each already uses every core."""
+    """All sweeps of this server, newest kept."""
 
     def __init__(self, keep: Callable[[RunSummary], None]) -> None:
         self._keep = keep
-        self._jobs: Jobs[tuple[str, ...], SweepJob] = Jobs(KEPT_SWEEPS, 1)
+        self._jobs: Jobs[tuple[str, ...], SweepJob] = Jobs(KEPT_SWEEPS)
 
     def job(self, configs: tuple[FederationConfig, ...], session: str) -> SweepJob:
         """The sweep over ``configs``, started if it has not been, or again if it was cancelled."""

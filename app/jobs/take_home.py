@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from app.jobs.archive import archive
 from app.jobs.background import Job, Jobs
+from app.jobs.turns import Turns
+from app.jobs.workers import workers
 from fedrot_core.export.take_home.build import GRID_OF_PAGE, Grid, build
 from fedrot_core.export.take_home.known import KnownRows
-from fedrot_core.export.take_home.runs import Rows
+from fedrot_core.export.take_home.runs import Row, Rows, measured
 
 KEPT_PAGES = 4
 
@@ -36,7 +40,12 @@ class PageJob(Job):
         return self.cancelled or bool(self.error)
 
     def work(self) -> None:
-        self.page = build(self.grid, self.should_stop, self.progress.told, self._rows)
+        with self.turn(_one()):
+            self.page = build(self.grid, self.should_stop, self.progress.told, self._rows, self._measure)
+
+    def _measure(self, grid: Grid, setting: tuple[float, float, int], _: Callable[[], bool]) -> Row:
+        """One setting in a process of the server."""
+        return workers().call(self, measured, grid, setting)
 
 
 class Pages:
@@ -44,7 +53,7 @@ class Pages:
 
     def __init__(self, rows: KnownRows) -> None:
         self._rows = rows
-        self._jobs: Jobs[Grid, PageJob] = Jobs(KEPT_PAGES, 1)
+        self._jobs: Jobs[Grid, PageJob] = Jobs(KEPT_PAGES)
 
     def job(self, grid: Grid) -> PageJob | None:
         """The page over ``grid``, made or in the making; None if nobody has asked for it."""
@@ -57,6 +66,12 @@ class Pages:
     def start(self, grid: Grid, session: str) -> PageJob:
         """The page over ``grid``, begun if it has not been, or again if it was cancelled or failed."""
         return self._jobs.get(grid, lambda: PageJob(grid, self._rows), session)
+
+
+@st.cache_resource(show_spinner=False)
+def _one() -> Turns:
+    """One page at a time on this server."""
+    return Turns(1)
 
 
 @st.cache_resource(show_spinner=False)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import streamlit as st
 
 from app.jobs.background import Job, Jobs
+from app.jobs.workers import workers
 from fedrot_core.export.run.verify import steady_rounds
 from fedrot_core.trace import Trace
 
@@ -30,14 +29,14 @@ class TwinJob(Job):
         self.steady: int | None = None
 
     def work(self) -> None:
-        self.steady = steady_rounds(self._trace, self.should_stop)
+        self.steady = workers().call(self, steady_rounds, self._trace)
 
 
 class Twins:
     """All twin runs of this server, newest kept."""
 
     def __init__(self) -> None:
-        self._jobs: Jobs[str, TwinJob] = Jobs(KEPT_TWINS, os.cpu_count() or 1)
+        self._jobs: Jobs[str, TwinJob] = Jobs(KEPT_TWINS)
 
     def job(self, trace: Trace, session: str) -> TwinJob:
         """The twin of ``trace``, started if nobody has yet."""

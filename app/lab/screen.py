@@ -73,8 +73,6 @@ def stage(job: RunJob, in_room: bool) -> None:
     else:
         mind.trace = trace
         (show_in_room if in_room else show)(trace, job)
-        if trace.config == job.config:
-            job.painted()
 
 
 def show_in_room(trace: Trace, job: RunJob) -> None:

@@ -7,7 +7,6 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import pandas as pd
 import streamlit as st
 
 from app.session import link, state
@@ -115,6 +114,8 @@ def map_card(findings: Findings) -> None:
 
 def table(findings: Findings) -> None:
     """All settings with their numbers."""
+    import pandas as pd  # here: a server starts sooner without it
+
     number = st.column_config.NumberColumn
     st.dataframe(
         pd.DataFrame(findings.rows), hide_index=True,

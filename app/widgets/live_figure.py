@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -144,7 +143,7 @@ def numbers_dialog(label: str, question: str, figure: go.Figure, filename: str) 
     @st.dialog(f"{label}: the numbers", width="large")
     def show() -> None:
         st.caption(question)
-        st.dataframe(pd.DataFrame(figure_rows(figure)), hide_index=True)
+        st.dataframe(figure_rows(figure), hide_index=True)
         st.download_button("Download CSV", table_csv(figure), f"{filename}.csv", "text/csv", on_click="ignore")
 
     show()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-import pandas as pd
 import streamlit as st
 
 from app.jobs.saves import Choice, SaveJob
@@ -221,7 +220,7 @@ def _preview(asked: Asked, choice: Choice) -> None:
     """What the file will look like: the figure as it will be laid out, or the first rows of the table."""
     if not FORMATS[choice.format].picture:
         rows = figure_rows(asked.draw("light"))
-        st.dataframe(pd.DataFrame(rows[:PREVIEW_ROWS]), hide_index=True, key="save_rows")
+        st.dataframe(rows[:PREVIEW_ROWS], hide_index=True, key="save_rows")
         st.caption(f"{min(PREVIEW_ROWS, len(rows))} of {len(rows)} rows.")
         return
     mind = mine(Dialog)

@@ -15,12 +15,13 @@ from fedrot_core.errors import rule
 from fedrot_core.export.lecture.outline_lesson import lesson_outline
 from fedrot_core.export.lecture.outlines import run_outline
 from fedrot_core.export.lecture.pack import Options, build
-from fedrot_core.export.lecture.pack_runs import ShouldStop, Tell, runs_of, trained
+from fedrot_core.export.lecture.pack_runs import Tell, runs_of, trained
 from fedrot_core.export.lecture.slides import Outline
 from fedrot_core.export.lecture.worksheet import MOST
 from fedrot_core.export.picture.sizes import STYLES
 from fedrot_core.export.run.run_file import RunFile
 from fedrot_core.learn.lessons import LESSONS
+from fedrot_core.study.sweep import ShouldStop
 from fedrot_core.trace import Trace
 
 EPILOG = """\b

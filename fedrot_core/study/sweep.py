@@ -42,8 +42,18 @@ CANCEL_SECONDS = 0.1
 """Seconds between two checks whether a sweep should stop."""
 
 
+ShouldStop = Callable[[], bool]
+
 OnRounds = Callable[[int], None]
 """Is told that so many rounds are over."""
+
+
+def unheard(rounds: int) -> None:
+    """Tell nobody."""
+
+
+Summarise = Callable[[Sequence[FederationConfig], ShouldStop, OnRounds], list[RunSummary]]
+"""Runs one batch, see :func:`summarise`."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ class RoundNumbers:
 def summarise(
     configs: Sequence[FederationConfig],
     should_stop: Callable[[], bool] = lambda: False,
-    on_rounds: OnRounds | None = None,
+    on_rounds: OnRounds = unheard,
 ) -> list[RunSummary]:
     """Run ``configs`` as one batch and summarise each run.
 
@@ -96,7 +106,6 @@ def summarise(
     Raises:
         Cancelled: once ``should_stop()`` returns true.
     """
-    tell = on_rounds or (lambda rounds: None)
     able: dict[int, Federation] = {}
     found: dict[int, RunSummary] = {}
     for n, config in enumerate(configs):
@@ -104,7 +113,7 @@ def summarise(
             able[n] = Federation(config)
         except FedRotError as error:
             found[n] = RunSummary(config, {}, float("nan"), np.zeros(0), str(error))
-            tell(config.train.rounds * len(config.methods))
+            on_rounds(config.train.rounds * len(config.methods))
     numbers: dict[int, dict[str, list[RoundNumbers]]] = {
         n: {m.card.name: [] for m in f.methods} for n, f in able.items()
     }
@@ -116,12 +125,12 @@ def summarise(
             n = order[place]
             if isinstance(event, RoundNumbers):
                 numbers[n][event.arm].append(event)
-                tell(1)
+                on_rounds(1)
             elif isinstance(event, CentralisedRecord):
                 centralised[n].append(event.score)
             else:
                 stops[n][event.arm] = event.message
-                tell(configs[n].train.rounds - len(numbers[n][event.arm]))
+                on_rounds(configs[n].train.rounds - len(numbers[n][event.arm]))
     for n, federation in able.items():
         arms = {name: _arm(rounds, stops[n].get(name, "")) for name, rounds in numbers[n].items()}
         start = federation.task.evaluate(Factors(federation.start_A[:, :1], federation.zero_B[:, None]))[1]
@@ -164,7 +173,8 @@ def sweep(
     configs: Sequence[FederationConfig],
     should_stop: Callable[[], bool] = lambda: False,
     jobs: int | None = None,
-    on_rounds: OnRounds | None = None,
+    on_rounds: OnRounds = unheard,
+    run: Summarise = summarise,
 ) -> Iterator[RunSummary]:
     """Run all ``configs`` and yield their summaries as they are done.
 
@@ -176,6 +186,7 @@ def sweep(
             :data:`MOST_JOBS`, or 1 if runs use an accelerator. For many cores or several machines, select processes
             with ``joblib.parallel_config``.
         on_rounds: see :func:`summarise`; called from the threads that train. Processes must be able to pickle it.
+        run: runs one batch; called from several threads.
 
     Yields:
         One summary per config, in order of completion.
@@ -199,7 +210,7 @@ def sweep(
         watcher.start()
         try:
             one = joblib.delayed(_one_thread)
-            for found in parallel(one(batch, going, on_rounds) for batch in batches(configs, jobs)):
+            for found in parallel(one(batch, going, on_rounds, run) for batch in batches(configs, jobs)):
                 yield from found
         finally:  # a caller who stopped listening ends the runs under way too
             over.set()
@@ -207,7 +218,9 @@ def sweep(
             going.unlink(missing_ok=True)
 
 
-def _one_thread(configs: Sequence[FederationConfig], going: Path, on_rounds: OnRounds | None) -> list[RunSummary]:
-    """:func:`summarise` with one torch thread, until the file ``going`` is gone; a file reaches other processes too."""
+def _one_thread(
+    configs: Sequence[FederationConfig], going: Path, on_rounds: OnRounds, run: Summarise
+) -> list[RunSummary]:
+    """``run`` with one torch thread, until the file ``going`` is gone; a file reaches other processes too."""
     torch.set_num_threads(1)
-    return summarise(configs, lambda: not going.exists(), on_rounds)
+    return run(configs, lambda: not going.exists(), on_rounds)

@@ -15,8 +15,6 @@ from functools import lru_cache
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from fedrot_core import partition
@@ -40,6 +38,9 @@ PRETRAIN_STEPS = 150
 @lru_cache(maxsize=1)
 def _data() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Train images (1347, 64) in [0, 1], float64, and labels, test images (450, 64) and labels."""
+    from sklearn.datasets import load_digits  # here, since it takes as long to load as torch: a server whose
+    from sklearn.model_selection import train_test_split  # processes train never needs it
+
     images, labels = load_digits(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(
         images / 16, labels.astype(np.int64), test_size=TEST_SHARE, random_state=0, stratify=labels

@@ -12,6 +12,14 @@ from tests import ROOT
 ENTRY = ROOT / "app" / "streamlit_app.py"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_worker() -> Iterator[None]:
+    """One worker process is enough for pages that are driven one at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FEDROT_WORKERS", "1")
+        yield
+
+
 @pytest.fixture(autouse=True, scope="package")
 def as_started() -> Iterator[None]:
     """The app's own config.toml, which lies beside its entry."""

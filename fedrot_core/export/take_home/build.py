@@ -20,7 +20,19 @@ from plotly.offline import get_plotlyjs
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import leaves
 from fedrot_core.export.picture.page import POLICY
-from fedrot_core.export.take_home.runs import ALIGNED, NAIVE, TINY, Grid, Row, Rows, ahead, all_measured, common_flags
+from fedrot_core.export.take_home.runs import (
+    ALIGNED,
+    NAIVE,
+    TINY,
+    Grid,
+    Measure,
+    Row,
+    Rows,
+    ahead,
+    all_measured,
+    common_flags,
+    measured,
+)  # fmt: skip
 from fedrot_core.export.take_home.steps import STEPS
 from fedrot_core.federation import Federation
 from fedrot_core.figures.kit.theme import FONT, GHOST, GRID, HUES, INK, MUTED, SURFACE
@@ -49,6 +61,7 @@ def build(
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     rows: Rows | None = None,
+    measure: Measure = measured,
 ) -> bytes:
     """Train every run of ``grid`` and write the page; equal grids give equal bytes.
 
@@ -56,11 +69,12 @@ def build(
         should_stop: asked before each local step.
         on_progress: told (settings done, settings in all); it is called on this thread.
         rows: where trained settings are found and kept; None to train all.
+        measure: trains one setting; called from several threads.
 
     Raises:
         Cancelled: as soon as ``should_stop()`` is true.
     """
-    return written(numbers(grid, should_stop, on_progress, rows))
+    return written(numbers(grid, should_stop, on_progress, rows, measure))
 
 
 def numbers(
@@ -68,9 +82,10 @@ def numbers(
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     rows: Rows | None = None,
+    measure: Measure = measured,
 ) -> Row:
     """Everything that the page knows, as plain data; ``runs`` follow :attr:`Grid.settings`."""
-    runs = all_measured(grid, should_stop, on_progress, rows=rows)
+    runs = all_measured(grid, should_stop, on_progress, rows=rows, measure=measure)
     federation = Federation(grid.config(*grid.settings[0], grid.lams[0]))
     task = federation.new_trace().task
     won, level, lost = ahead(runs, grid.lams, TIE_POINTS)

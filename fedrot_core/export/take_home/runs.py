@@ -199,6 +199,10 @@ def measured(grid: Grid, setting: tuple[float, float, int], should_stop: Callabl
     }
 
 
+Measure = Callable[[Grid, tuple[float, float, int], Callable[[], bool]], Row]
+"""Trains one setting, see :func:`measured`."""
+
+
 class Rows(Protocol):
     """Where settings that are trained already may be found, and new ones go; used from several threads."""
 
@@ -225,12 +229,14 @@ def all_measured(
     on_progress: Callable[[int, int], None],
     jobs: int | None = None,
     rows: Rows | None = None,
+    measure: Measure = measured,
 ) -> list[Row]:
     """Every setting of the grid, in its order, on up to :data:`THREADS` threads.
 
     Args:
         on_progress: told (settings done, settings in all), at the start and after each.
         rows: asked before a setting is trained, and told what was; None to train all.
+        measure: trains one setting; called from several threads.
 
     Raises:
         Cancelled: when ``should_stop()`` becomes true.
@@ -246,11 +252,11 @@ def all_measured(
         if stop():
             raise Cancelled("The page was cancelled.")
         if rows is None:
-            return n, measured(grid, settings[n], stop)
+            return n, measure(grid, settings[n], stop)
         own = row_key(grid, settings[n])
         row = rows.row(own)
         if row is None:
-            rows.keep_row(own, row := measured(grid, settings[n], stop))
+            rows.keep_row(own, row := measure(grid, settings[n], stop))
         return n, row
 
     with ThreadPoolExecutor(jobs or min(THREADS, os.cpu_count() or 1), "take-home") as pool:

@@ -23,12 +23,15 @@ from app.jobs import archive as place
 from app.jobs import packs, take_home
 from app.jobs.archive import SHIPPED, Archive
 from app.jobs.known_arms import split
+from app.jobs.packs import PackJob
 from app.jobs.runs import Runner, runner
 from app.jobs.sweeps import Sweeps
+from app.jobs.workers import Workers
 from app.navigation import lesson_file
 from app.widgets.text import plain
 from fedrot_core import finished
 from fedrot_core.config import FederationConfig
+from fedrot_core.export.lecture.pack import Options
 from fedrot_core.export.lecture.pack_runs import runs_of
 from fedrot_core.export.run.link_check import link_check, read_check
 from fedrot_core.export.take_home import check, known
@@ -83,6 +86,12 @@ def opened(page: str, **query: str) -> AppTest:
     return at
 
 
+def trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, whatever is trained fails the test, here and in worker processes."""
+    monkeypatch.setattr(Workers, "call", lambda *_, **__: pytest.fail("work was given to a process"))
+    monkeypatch.setattr(Federation, "rounds", lambda *_: pytest.fail("a run was started"))
+
+
 def prose(at: AppTest) -> str:
     parts = [*at.caption, *at.info, *at.success, *at.warning]
     return html.unescape(" ".join([*(str(p.value) for p in parts), *(str(m.proto.body) for m in at.get("html"))]))
@@ -111,7 +120,7 @@ def test_the_search_for_counterexamples_is_shipped_too(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
 def test_every_preset_opens_complete_and_computes_nothing(preset: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Federation, "rounds", lambda *_: pytest.fail("a run was started"))
+    trains_nothing(monkeypatch)
     at = opened(LAB)
     set_config(at, preset.config)
     at.run()
@@ -134,7 +143,7 @@ def test_everything_that_pages_ask_for_at_first_is_shipped() -> None:
 @pytest.mark.parametrize("name", LESSONS)
 def test_no_step_of_a_lesson_waits_for_a_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sweeps, "job", lambda *_: pytest.fail("a sweep was started"))
-    monkeypatch.setattr(Federation, "rounds", lambda *_: pytest.fail("a run was started"))
+    trains_nothing(monkeypatch)
     for n, step in enumerate(LESSONS[name].steps):
         if step.runs is not None:
             at = opened(f"../pages/{lesson_file(name)}", step=str(n + 1), skip="1")
@@ -196,8 +205,7 @@ def drawn(scene: Scene) -> list[Array]:
 
 
 def test_the_take_home_page_is_made_from_what_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Federation, "rounds", lambda *_: pytest.fail("a run was started"))
-    monkeypatch.setattr(take_home_runs, "measured", lambda *_: pytest.fail("a setting was trained"))
+    trains_nothing(monkeypatch)
     at = opened("../pages/30_take_home.py")
     job = take_home.pages().job(take_home.grid())
     assert job is not None
@@ -234,10 +242,10 @@ def test_other_settings_of_the_take_home_page_are_not_shipped() -> None:
 
 @pytest.mark.parametrize("name", [name for name, lesson in LESSONS.items() if any(step.runs for step in lesson.steps)])
 def test_the_pack_of_a_lesson_trains_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Federation, "rounds", lambda *_: pytest.fail("a run was started"))
+    trains_nothing(monkeypatch)
     source = packs.LessonSource(name, LESSONS[name].defaults())
     assert source.missing() == 0
-    outline = source.outline(lambda: False, lambda *_: None)
+    outline = source.outline(PackJob(source, Options()))
     listed = json.loads(outline.run)["runs"]
     files = {file: content for file, content in outline.data.items() if file.startswith("run_")}
     assert {json.loads(content)["checksum"] for content in files.values()} == {run["checksum"] for run in listed}
@@ -429,6 +437,6 @@ def test_lecture_packs_take_runs_that_are_known(own: Archive, monkeypatch: pytes
 
 
 def test_the_pack_of_a_shipped_run_trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Federation, "rounds", lambda *_: pytest.fail("a run was started"))
-    outline = packs.RunSource(FederationConfig()).outline(lambda: False, lambda *_: None)
-    assert outline.name
+    trains_nothing(monkeypatch)
+    source = packs.RunSource(FederationConfig())
+    assert source.outline(PackJob(source, Options())).name

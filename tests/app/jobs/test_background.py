@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from app.jobs import background
 from app.jobs.background import Job, Jobs
 from app.jobs.progress import Progress
+from app.jobs.turns import Turns
 from fedrot_core.errors import Cancelled, ConfigError
 
 WAIT = 10.0
@@ -23,18 +25,27 @@ class Task(Job):
     kind = "task"
     advice = "Ask again."
 
-    def __init__(self, act: Callable[[], None] | None = None) -> None:
+    def __init__(self, act: Callable[[], None] | None = None, queue: Turns | None = None) -> None:
         super().__init__()
-        self.act = act
+        self.act, self.queue = act, queue
         self.working = threading.Event()
 
     def work(self) -> None:
-        self.working.set()
-        if self.act is not None:
-            return self.act()
-        while not self.should_stop():
-            time.sleep(0.005)
-        raise Cancelled("It should stop.")
+        with nullcontext() if self.queue is None else self.turn(self.queue):
+            self.working.set()
+            if self.act is not None:
+                return self.act()
+            while not self.should_stop():
+                time.sleep(0.005)
+            raise Cancelled("It should stop.")
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    """Wait until ``true()``."""
+    end = time.monotonic() + WAIT
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 def raising(error: Exception) -> Task:
@@ -56,16 +67,20 @@ def test_it_ends_when_the_last_session_leaves_and_not_before() -> None:
 
 
 def test_it_says_that_it_waits_for_its_turn_and_then_how_long_it_will_take() -> None:
-    slots = threading.Semaphore(1)
-    first = Task().start("a", slots)
+    queue = Turns(1)
+    first = Task(queue=queue).start("a")
     assert first.working.wait(WAIT)
-    second = Task().start("a", slots)
-    assert (first.left, second.left) == ("estimating the time left", "waiting for other work on this server")
+    second = Task(queue=queue).start("a")
+    eventually(lambda: queue.waiting == 1)
+    third = Task(queue=queue).start("a")
+    eventually(lambda: queue.waiting == 2)
+    assert (first.left, second.left) == ("estimating the time left", "next in turn")
+    assert third.left == "waiting for its turn, 1 before it"
     first.progress = Progress(iter((0.0, 4.0, 4.0)).__next__)
     first.progress.told(0, 10)
     first.progress.told(2, 10)
     assert first.left == "about 15\u00a0s left"
-    for job in (first, second):
+    for job in (first, second, third):
         job.cancel()
         assert job.finished.wait(WAIT)
 
@@ -85,9 +100,14 @@ def test_it_ends_when_no_page_asks_any_more(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_it_waits_its_turn_and_may_be_cancelled_while_it_does() -> None:
-    slots = threading.Semaphore(1)
-    first, second, third = (Task().start("a", slots) for _ in range(3))
+    queue = Turns(1)
+    first, second, third = (Task(queue=queue) for _ in range(3))
+    first.start("a")
     assert first.working.wait(WAIT)
+    second.start("a")
+    eventually(lambda: queue.waiting == 1)
+    third.start("a")
+    eventually(lambda: queue.waiting == 2)
     second.cancel()
     assert second.finished.wait(WAIT)
     assert not second.working.is_set()
@@ -124,7 +144,7 @@ def test_our_errors_are_told_and_others_only_named() -> None:
 
 
 def test_sessions_share_a_job_and_a_cancelled_one_begins_again() -> None:
-    jobs: Jobs[str, Task] = Jobs(kept=2, slots=2)
+    jobs: Jobs[str, Task] = Jobs(kept=2)
     first = jobs.get("x", Task, "a")
     assert jobs.get("x", Task, "b") is first is jobs.known("x")
     first.cancel()
@@ -134,7 +154,7 @@ def test_sessions_share_a_job_and_a_cancelled_one_begins_again() -> None:
 
 
 def test_old_jobs_make_room_and_end() -> None:
-    jobs: Jobs[int, Task] = Jobs(kept=2, slots=3)
+    jobs: Jobs[int, Task] = Jobs(kept=2)
     first, *rest = [jobs.get(n, Task, "a") for n in range(3)]
     assert first.finished.wait(WAIT)
     assert jobs.known(0) is None

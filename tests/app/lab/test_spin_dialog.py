@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import app.jobs.spins as spins_module
+from app.jobs import tasks
 from app.jobs.spins import Question, SpinJob, Spins
 from app.lab.spin_dialog import Asked, Dialog, ask
 from app.lab.spin_table import concluded, table
@@ -193,9 +193,8 @@ def test_two_sessions_share_one_test_and_arms_beside_it_do_not_matter(jobs: Spin
     assert other.round_key == question.round_key
 
 
-def test_another_turn_of_a_kept_round_trains_nothing(jobs: Spins, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_turn_of_a_kept_round_trains_nothing(jobs: Spins) -> None:
     first = done(jobs.job(Question(SMALL, "fedit", 1, 0), "a"))
-    monkeypatch.setattr(spins_module, "replay", lambda *_: pytest.fail("it trained again"))
     second = done(jobs.job(Question(SMALL, "fedit", 1, 2, seed=4), "a"))
     assert first.progress.done == 2
     assert second.progress.done == 0
@@ -224,7 +223,7 @@ def test_an_arm_that_stops_says_why(jobs: Spins) -> None:
 
 
 def test_an_unforeseen_error_is_told_and_logged(jobs: Spins, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spins_module, "spin", lambda *_: 1 / 0)
+    monkeypatch.setattr(tasks, "turned", lambda *_: 1 / 0)
     job = jobs.job(Question(SMALL, "fedit", 0, 0), "a")
     assert job.finished.wait(60)
     assert "internal error" in job.error

@@ -11,12 +11,11 @@ from streamlit.testing.v1 import AppTest
 from app.jobs import take_home
 from app.jobs.archive import archive
 from app.jobs.take_home import PageJob, Pages
+from app.jobs.workers import Workers
 from app.take_home.parts import FILE, contents
 from fedrot_core.errors import Cancelled
-from fedrot_core.export.take_home import runs as take_home_runs
 from fedrot_core.export.take_home.build import TINY, Grid
 from fedrot_core.export.take_home.known import KnownRows
-from fedrot_core.export.take_home.runs import Rows
 from tests import ROOT
 
 PAGE = str(ROOT / "pages" / "30_take_home.py")
@@ -72,9 +71,9 @@ def test_the_file_is_made_once_for_all_sessions() -> None:
     assert keys(opened()) == {"take_home_file"}  # another session
 
 
-def slow(grid: Grid, should_stop: Callable[[], bool], on_progress: Callable[[int, int], None], rows: Rows) -> bytes:
+def slow(grid: Grid, should_stop: Callable[[], bool], on_progress: Callable[[int, int], None], *_: object) -> bytes:
     on_progress(1, len(grid.settings))
-    for _ in range(1200):
+    for _step in range(1200):
         if should_stop():
             raise Cancelled("stopped")
         time.sleep(0.05)
@@ -146,7 +145,7 @@ def test_two_who_ask_share_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_server_trains_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
     first = Pages(KnownRows(archive())).start(TINY, "one")
     assert first.finished.wait(120)
-    monkeypatch.setattr(take_home_runs, "measured", lambda *_: pytest.fail("a setting was trained"))
+    monkeypatch.setattr(Workers, "call", lambda *_, **__: pytest.fail("a setting was trained"))
     again = Pages(KnownRows(archive())).start(TINY, "one")
     assert again.finished.wait(120)
     assert again.page is not None
