@@ -86,6 +86,13 @@ def opened(page: str, **query: str) -> AppTest:
     return at
 
 
+class Packing(PackJob):
+    """A pack that somebody waits for, however long it takes."""
+
+    def should_stop(self) -> bool:
+        return False
+
+
 def trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on, whatever is trained fails the test, here and in worker processes."""
     monkeypatch.setattr(Workers, "call", lambda *_, **__: pytest.fail("work was given to a process"))
@@ -245,7 +252,7 @@ def test_the_pack_of_a_lesson_trains_nothing(name: str, monkeypatch: pytest.Monk
     trains_nothing(monkeypatch)
     source = packs.LessonSource(name, LESSONS[name].defaults())
     assert source.missing() == 0
-    outline = source.outline(PackJob(source, Options()))
+    outline = source.outline(Packing(source, Options()))
     listed = json.loads(outline.run)["runs"]
     files = {file: content for file, content in outline.data.items() if file.startswith("run_")}
     assert {json.loads(content)["checksum"] for content in files.values()} == {run["checksum"] for run in listed}
@@ -439,4 +446,4 @@ def test_lecture_packs_take_runs_that_are_known(own: Archive, monkeypatch: pytes
 def test_the_pack_of_a_shipped_run_trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     trains_nothing(monkeypatch)
     source = packs.RunSource(FederationConfig())
-    assert source.outline(PackJob(source, Options())).name
+    assert source.outline(Packing(source, Options())).name
