@@ -7,11 +7,11 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
-import streamlit as st
 from loky.backend import get_context
 from loky.process_executor import ProcessPoolExecutor
 
@@ -164,7 +164,7 @@ def _received(line: Connection) -> Any:
         return None
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def workers() -> Workers:
     """The server's worker processes: ``FEDROT_WORKERS`` of them, or one a core, at most :data:`MOST`."""
     asked = os.environ.get("FEDROT_WORKERS", "")

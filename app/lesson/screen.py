@@ -10,11 +10,13 @@ import streamlit as st
 
 from app.lesson import taken as lessons
 from app.lesson.runs import Needed, needed, run_again, sweep_name
+from app.lesson.scenes import scene_of
 from app.lesson.taken import PLAY_SECONDS, Taken
 from app.navigation import lesson_file
 from app.session import link
 from app.session.lesson_place import link_of
 from app.session.parts import mine
+from app.widgets.drawn import Same
 from app.widgets.live_figure import ask_table, chart, numbers_dialog, table_wanted
 from app.widgets.page import component, follow, presenting, title, warn
 from app.widgets.sweep_progress import progress
@@ -108,7 +110,7 @@ def _scene(lesson: Lesson, step: Step, runs: Runs | None) -> tuple[Scene | None,
         return None, last[1] if last and last[0] == place.step else None, ""
     make = step.scene if lessons.revealed(lesson, place.step) or step.before is None else step.before
     try:
-        scene = make(place.values, runs)
+        scene = scene_of(make, place.values, runs)
     except FedRotError as error:
         return None, None, str(error)
     scenes[lesson.name] = (place.step, scene)
@@ -371,7 +373,7 @@ def _picture(lesson: Lesson, step: int, scene: Scene) -> None:
     """The figure, and the worked example under it."""
     place, mode = lessons.place(lesson), theme_mode()
     chart(
-        "figure_lesson", scene.draw, height=HEIGHT,
+        "figure_lesson", scene.draw, Same(scene), height=HEIGHT,
         label=unmarked(lesson.steps[step].title),
         filename=f"fedrot-{lesson.name}-step{step + 1}", uirevision=f"{lesson.name}-{step}",
         version=f"{lesson.name}:{step}:{sorted(place.values.items())}:{lessons.revealed(lesson, step)}:{mode}",

@@ -100,8 +100,8 @@ def map_card(findings: Findings) -> None:
     st.html(f'<p class="fedrot-look" role="status"><b>{html.escape(findings.headline)}</b></p>')
     drawing = when_figure(cells, plan.x, plan.y, label(NAIVE), label(plan.aligned), plan.base.task.score)
     chart(
-        "figure_when", drawing.draw, height=430, label=drawing.label, filename=f"fedrot-when-{plan.key}",
-        uirevision=plan.key, version=f"{plan.key}:{done}:{theme_mode()}",
+        "figure_when", drawing.draw, (plan.key, tuple(cells)), height=430, label=drawing.label,
+        filename=f"fedrot-when-{plan.key}", uirevision=plan.key, version=f"{plan.key}:{done}:{theme_mode()}",
         triggers={"pick": picked, "table": functools.partial(ask_table, drawing.name)},
         footer=Provenance.of_study(
             f"map {plan.key}", first,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from app.session.parts import mine
+from app.widgets.drawn import drawn, state_of
 from app.widgets.page import component
 from app.widgets.save_dialog import Asked, ask, page_path, save_dialog
 from app.widgets.terms import theme_mode
@@ -66,6 +67,7 @@ def _listed(labels: list[str]) -> str:
 def chart(
     key: str,
     draw: Draw,
+    made_of: Hashable,
     *,
     height: int,
     label: str,
@@ -83,6 +85,7 @@ def chart(
     Args:
         key: stable, unique on the page; ``figure_{name}`` by custom. Triggers' values are in the session under it.
         draw: mode, "light" or "dark", -> the figure; pure, since files are drawn later and in another thread.
+        made_of: all that decides what ``draw`` gives for a mode, so that everybody who sees the same gets one figure.
         height: chart height in px on wide screens.
         label: what the buttons call the figure.
         filename: of saved files, without ending.
@@ -101,7 +104,7 @@ def chart(
     component("live_figure", *SCRIPTS)(
         key=key,
         data={
-            "spec": draw(mode).to_json(),
+            "spec": drawn().get((key, made_of, mode), lambda: draw(mode).to_json()),
             "on_paper": ON_PAPER if mode == "dark" else {},
             "height": height,
             "label": label,
@@ -187,6 +190,7 @@ def figure_card(
     chart(
         key,
         lambda mode: entry.draw(trace, replace(view, mode=mode)),
+        (state_of(trace), view),
         height=height,
         label=entry.label,
         filename=f"fedrot-{name}-{trace.config.hash}-round{view.round_index}",

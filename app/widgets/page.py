@@ -6,6 +6,7 @@ import functools
 import html
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,12 +73,31 @@ def follow(
         if pace() != seconds and not rest():
             st.rerun()
 
-    again(stage, seconds)
+    again(stage, seconds, "page")
 
 
-def again(draw: Callable[[], None], seconds: float | None) -> None:
-    """Draw, and draw again every so many seconds: for dialogs, which no run of the page may interrupt."""
-    st.fragment(draw, run_every=seconds)()
+def again(draw: Callable[[], None], seconds: float | None, name: str = "dialog") -> None:
+    """Draw, and draw again each time the browser has drawn the last look and so many seconds have passed.
+
+    For dialogs, which no run of the page may interrupt, and for :func:`follow`.
+
+    Args:
+        seconds: to the next look; None for this one only.
+        name: of what is drawn, one of its kind on a page.
+    """
+
+    @functools.wraps(draw)
+    def looked_at() -> None:
+        draw()
+        if seconds is not None:
+            look = {"seconds": seconds, "look": next(_looks)}
+            component("pacer")(key=f"pacer_{name}", data=look, on_look_change=lambda: None)
+
+    st.fragment(looked_at)()
+
+
+_looks = count()
+"""Numbers of looks: each differs from the one before, so that the browser takes note of it."""
 
 
 @functools.cache

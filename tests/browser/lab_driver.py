@@ -21,15 +21,15 @@ SMALL = {
 AT_REST = """() => {
     const seen = (selector) => document.querySelector(selector) !== null;
     const wire = window.__wire;
-    const rests = !wire.unanswered && !wire.held && wire.clocks.size === 0
+    const rests = !wire.unanswered && !wire.held
         && seen('[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]')
-        && !seen('[aria-busy="true"], [data-testid="stSkeleton"]')
+        && !seen('[aria-busy="true"], [data-testid="stSkeleton"], [class*="st-key-pacer_"]')
         && document.getAnimations().every((a) => a.playState !== "running"
             || a.effect.getComputedTiming().endTime === Infinity);
     wire.restful = rests ? wire.restful + 1 : 0;
     return wire.restful > 3;  // frames, since what has come may not be drawn yet
 }"""
-"""Every request was answered by a run, that run has ended, the page does not ask by itself (so no work is under way),
+"""Every request was answered by a run, that run has ended, no pacer asks (so no work is under way),
 all charts are drawn, no part is still being loaded, and no animation runs."""
 
 

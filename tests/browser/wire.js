@@ -1,10 +1,11 @@
-/* What passes between page and server, for tests: whether a run has begun since the last request, whether the page asks
-   again by itself, and a way to hold answers back for as long as a test likes, however fast the machine is. */
+/* What passes between page and server, for tests: whether a run has begun since the last request, and a way to hold
+   answers back for as long as a test likes, however fast the machine is. */
 (() => {
-  const [RERUN, BY_CLOCK] = [11, 6]; // of BackMsg, and of the ClientState in it
+  const RERUN = 11; // of BackMsg
   const [META, RUN, FRAGMENTS] = [2, 6, 2]; // of ForwardMsg, of its metadata, and of the run that they name
-  const [NEW_RUN, PAGE_INFO, START_CLOCK, STOP_CLOCK] = [4, 12, 21, 28]; // of ForwardMsg
-  const [QUERY, CLOCK, CLOCKS] = [1, 2, 1]; // of the three last ones
+  const [NEW_RUN, PAGE_INFO] = [4, 12]; // of ForwardMsg
+  const QUERY = 1; // of PageInfo
+  const LOOK = '"look"'; // what the pacer, which asks again by itself, tells
 
   /* The fields of a protobuf message: number -> all its values, varints or bytes. */
   function fields(bytes) {
@@ -47,18 +48,12 @@
   /* Take note of an answer that is handed to the page. */
   function note(answer) {
     if (values(answer, PAGE_INFO).length) wire.link = texts(answer, PAGE_INFO, QUERY)[0] ?? "";
-    if (values(answer, NEW_RUN).length) {
-      wire.unanswered = false;
-      if (whole(answer)) wire.clocks.clear();
-    }
-    texts(answer, START_CLOCK, CLOCK).forEach((fragment) => wire.clocks.add(fragment));
-    texts(answer, STOP_CLOCK, CLOCKS).forEach((fragment) => wire.clocks.delete(fragment));
+    if (values(answer, NEW_RUN).length) wire.unanswered = false;
   }
 
   const wire = (window.__wire = {
     unanswered: false,
     asked: 0, // requests that somebody's act has led to
-    clocks: new Set(), // fragments that run again by themselves
     restful: 0, // frames in a row in which the page was at rest, counted by who waits for that
     held: null,
     link: null, // the last one that was handed to the page, which may take it in a while later
@@ -94,9 +89,9 @@
     }
 
     send(data) {
-      if (values(data, RERUN).length && !values(data, RERUN, BY_CLOCK)[0]) {
+      if (values(data, RERUN).length) {
         wire.unanswered = true;
-        wire.asked += 1;
+        if (!new TextDecoder().decode(data).includes(LOOK)) wire.asked += 1;
       }
       super.send(data);
     }
