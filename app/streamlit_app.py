@@ -14,6 +14,9 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from app.first_paint import FirstPaint  # noqa: E402
+from app.warm import warm  # noqa: E402
+
+warm()
 
 base = str(st.get_option("server.baseUrlPath")).strip("/")
 app = st.App(

@@ -115,7 +115,8 @@ def _card(drawing: Drawing, shown: Comparison, height: int, fills: bool = False)
     key, done, total = shown.plan.key, len(shown.runs), len(shown.plan.configs)
     chart(
         f"figure_{drawing.name}", drawing.draw, (key, tuple(run.config for run in shown.runs)), height=height,
-        label=drawing.label, filename=f"fedrot-{drawing.name}-{key}", uirevision=key, version=f"{key}:{done}:{theme_mode()}",
+        label=drawing.label, filename=f"fedrot-{drawing.name}-{key}", uirevision=key,
+        version=f"{key}:{done}:{theme_mode()}",
         triggers={"table": functools.partial(ask_table, drawing.name)},
         footer=Provenance.of_study(f"comparison {key}", shown.plan.configs[0], f"{done} of {counted(total, 'seed')}"),
         fills=fills,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -98,9 +99,10 @@ class Workers:
                 ) from error
 
     def warm(self) -> None:
-        """Begin the first two processes, one after the other."""
-        for place in range(min(2, self.count)):
-            self._pool(place).submit(os.getpid).result()
+        """Begin the first two processes, one after the other; where one cannot, whoever needs it will hear of it."""
+        with contextlib.suppress(RuntimeError):  # also while this process ends
+            for place in range(min(2, self.count)):
+                self._pool(place).submit(os.getpid).result()
 
     @property
     def ids(self) -> list[int]:

@@ -44,7 +44,8 @@ def stage(planned: Plan) -> None:
         with place:
             chart(
                 f"figure_{name}", drawing.draw, (planned.base, tuple(card.found)),
-                height=330 if name == "error_ratios" else 270, label=drawing.label, filename=f"fedrot-paper-{name}", uirevision=name, version=f"{name}:{done}:{theme_mode()}",
+                height=330 if name == "error_ratios" else 270, label=drawing.label,
+                filename=f"fedrot-paper-{name}", uirevision=name, version=f"{name}:{done}:{theme_mode()}",
                 triggers={"table": functools.partial(ask_table, name)},
                 footer=theirs if name.startswith("paper") else ours,
             )  # fmt: skip
