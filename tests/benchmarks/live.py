@@ -3,8 +3,8 @@
     python -m tests.benchmarks.live
 
 Presses *New seed* on the default preset, with nothing else on the machine and beside a hog on every core. Each time the
-page has come to rest, the same config runs in this process, on one thread and without a page. Prints both, and page - bare
-and page / bare of their medians.
+page has come to rest, the same config runs in this process, on one thread and without a page. Prints both, page - bare
+and page / bare, of medians.
 """
 
 from __future__ import annotations
