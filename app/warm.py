@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 
+from app.jobs import status
 from app.jobs.archive import archive
 from app.jobs.runs import runner
 from fedrot_core.config import FederationConfig
@@ -15,6 +16,7 @@ SCREENS = ("home", "lab", "compare", "when", "bugs", "paper", "quiz", "lesson", 
 def warm() -> None:
     """Do it. Takes a few seconds, most of which the first visitor would wait for otherwise."""
     runner()
+    status.tell(archive().store.folder)
     for name in SCREENS:
         importlib.import_module(f"app.{name}.screen")
     found = archive().asker().run(FederationConfig())

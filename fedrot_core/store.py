@@ -90,6 +90,11 @@ class Store:
         return cls(Path(folder).expanduser() if folder else None, megabytes * 10**6)
 
     @property
+    def folder(self) -> Path | None:
+        """Where it is; None if nothing is kept."""
+        return self._folder
+
+    @property
     def keeps(self) -> bool:
         """Whether what is put here can be expected to stay."""
         return self._usable

@@ -39,6 +39,7 @@ RANKS: dict[int, tuple[str, ...]] = {
         "fedrot_core.alignment",
         "fedrot_core.engine",
         "fedrot_core.figures.kit",
+        "fedrot_core.servers",
         "fedrot_core.store",
         "fedrot_core.study.plotted",
         "fedrot_core.study.rank_one",
@@ -103,9 +104,10 @@ RANKS: dict[int, tuple[str, ...]] = {
     22: (
         "app.main",
         "app.ship",
-        "app.streamlit_app",
+        "app.warm",
     ),
-    23: ("pages",),
+    23: ("app.streamlit_app",),
+    24: ("pages",),
 }
 """Rank -> modules or packages. A file may import its own package, and otherwise lower ranks only."""
 

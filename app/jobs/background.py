@@ -199,6 +199,9 @@ class Jobs(Generic[Key, SomeJob]):
         self._jobs: OrderedDict[Key, SomeJob] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._jobs)
+
     def known(self, key: Key) -> SomeJob | None:
         """The job of ``key``, if anybody asked for it."""
         return self._jobs.get(key)

@@ -125,6 +125,11 @@ class Runner:
         self._jobs: Jobs[tuple[str, str, str], RunJob] = Jobs(KEPT_RUNS)
         background.start("warm", workers().warm)
 
+    @property
+    def kept(self) -> int:
+        """How many runs are kept in memory."""
+        return len(self._jobs)
+
     def job(self, config: FederationConfig, session: str, mistake: str = "", anew: bool = False) -> RunJob:
         """The run of ``config``, started if nobody has yet or if it was cancelled.
 

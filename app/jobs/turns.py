@@ -57,6 +57,12 @@ class Turns:
         return order.index(owner) if owner in order else 0
 
     @property
+    def held(self) -> int:
+        """How many places are taken."""
+        with self._changed:
+            return sum(self._held.values())
+
+    @property
     def waiting(self) -> int:
         """How many pieces of work wait."""
         return len(self._waiting)
