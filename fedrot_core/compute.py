@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from fedrot_core.errors import rule
+from fedrot_core.errors import Exhausted, rule
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 WITHOUT_FLOAT64 = ("mps",)
@@ -33,6 +33,9 @@ class Compute:
         """The name of the number type, as in the config."""
         return next(name for name, dtype in DTYPES.items() if dtype == self.dtype)
 
+
+NO_MEMORY = "can't allocate memory"
+"""What torch says where a CPU's memory runs out; it has no class of error for that."""
 
 CPU = Compute(torch.device("cpu"), torch.float64)
 """The device that every machine has. Small worked examples run on it."""
@@ -90,3 +93,24 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def memory_told(compute: Compute) -> Iterator[None]:
+    """Turn what torch raises where memory runs out into words.
+
+    Raises:
+        Exhausted: if it did.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        short = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or NO_MEMORY in str(error)
+        if not short:
+            raise
+        remedy = "fewer clients, methods or a smaller rank"
+        instead = "Choose the CPU as the device, or " if compute.device.type != "cpu" else "Choose "
+        raise Exhausted(
+            f"A run must fit into the memory of its device; on {compute.device.type.upper()} it did not. "
+            f"{instead}{remedy}, or try again when fewer runs are under way."
+        ) from error

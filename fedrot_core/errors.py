@@ -35,6 +35,10 @@ class DivergedError(FedRotError, ArithmeticError):
     """A numerical result is no longer finite, and nothing sensible can replace it."""
 
 
+class Exhausted(FedRotError, RuntimeError):
+    """The machine ran out of something, such as memory. Later, or for less, the same may work."""
+
+
 class Cancelled(FedRotError):
     """The caller asked the computation to stop."""
 

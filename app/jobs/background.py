@@ -17,7 +17,7 @@ import torch
 
 from app.jobs.progress import Progress
 from app.jobs.turns import Turns
-from fedrot_core.errors import Cancelled, FedRotError
+from fedrot_core.errors import Cancelled, Exhausted, FedRotError
 from fedrot_core.wording import time_left
 
 PATIENCE_SECONDS = 10.0
@@ -25,6 +25,9 @@ PATIENCE_SECONDS = 10.0
 
 HEARTBEAT_SECONDS = 20.0
 """A job that no open page has asked about for this long is given up."""
+
+REST_SECONDS = 60.0
+"""How long a job for which the machine was too small is not tried again."""
 
 ending = threading.Event()
 """Set when the process ends."""
@@ -83,6 +86,7 @@ class Job(ABC):
         self.progress = Progress()
         self.troubles: tuple[str, ...] = ()
         self._queue: Turns | None = None
+        self._may_work_from: float | None = None
         self._viewers: dict[str, float] = {}
 
     @abstractmethod
@@ -96,7 +100,7 @@ class Job(ABC):
     @property
     def to_be_redone(self) -> bool:
         """Whether whoever asks for the same needs a new job."""
-        return self.cancelled
+        return self.cancelled or (self._may_work_from is not None and time.monotonic() >= self._may_work_from)
 
     @property
     def running(self) -> bool:
@@ -167,6 +171,9 @@ class Job(ABC):
                 self.work()
         except Cancelled:
             self.cancelled = True
+        except Exhausted as error:
+            self.error = str(error)
+            self._may_work_from = time.monotonic() + REST_SECONDS
         except FedRotError as error:
             self.error = str(error)
         except Exception:

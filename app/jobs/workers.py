@@ -19,7 +19,7 @@ from loky.process_executor import ProcessPoolExecutor
 from app.jobs import background, tasks
 from app.jobs.background import Job
 from app.jobs.turns import Turns
-from fedrot_core.errors import FedRotError
+from fedrot_core.errors import Exhausted
 
 LOOK_SECONDS = 0.02
 """How often a job whose work is done elsewhere asks whether it should stop."""
@@ -36,7 +36,7 @@ Answer = TypeVar("Answer")
 Tell = Callable[[Any], None]
 
 
-class WorkerDied(FedRotError):
+class WorkerDied(Exhausted):
     """A worker process ended in the middle of its work, and so did the one that took its place."""
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from fedrot_core.compute import memory_told
 from fedrot_core.engine import Engine, FlatFactors, pack, unpack
 from fedrot_core.errors import rule
 from fedrot_core.factors import Factors
@@ -42,12 +43,21 @@ def lockstep(
 
     Raises:
         ConfigError: if the configs differ in more than seed and methods.
+        Exhausted: if they do not fit into the memory of the device.
     """
     first = setups[0]
     if any(other.config.conditions != first.config.conditions for other in setups):
         raise rule(
             "Runs in lockstep", "differ in seed and methods only", "more differences", "Run them separately.", "config"
         )
+    with memory_told(first.compute):
+        yield from _rounds(setups, record, should_stop)
+
+
+def _rounds(
+    setups: Sequence[Setup], record: Callable[[Finished], Recorded], should_stop: Callable[[], bool]
+) -> Iterator[tuple[int, Recorded | ArmStopped | CentralisedRecord]]:
+    first = setups[0]
     runs = [Run.at_start(setup) for setup in setups]
     place = {id(run): n for n, run in enumerate(runs)}
     batch = Batch(first, sum(map(rows_of, runs)), should_stop)

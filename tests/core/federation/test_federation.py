@@ -14,7 +14,7 @@ import fedrot_core.federation.batch as batch_module
 from fedrot_core.alignment import align_to_reference
 from fedrot_core.config import FederationConfig
 from fedrot_core.engine import Engine, unpack
-from fedrot_core.errors import Cancelled, ConfigError
+from fedrot_core.errors import Cancelled, ConfigError, Exhausted
 from fedrot_core.factors import UPLOAD_STEP, Factors
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS, Method, Outcome, RoundContext, ServerState, Upload
@@ -230,6 +230,33 @@ def test_finite_but_huge_factors_stop_the_arm(monkeypatch: pytest.MonkeyPatch) -
     assert [(s.arm, s.round_index) for s in trace.stopped] == [("fedit", 1)]
     assert "grew beyond 1e+06" in trace.stopped[0].message
     assert len(trace.arm("fedrot")) == 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+        MemoryError(),
+    ],
+    ids=["cuda", "cpu", "python"],
+)
+def test_memory_that_runs_out_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Engine, "train", fails)
+    with pytest.raises(Exhausted, match="must fit into the memory of its device; on CPU it did not"):
+        run()
+
+
+def test_any_other_error_of_torch_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(Engine, "train", fails)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        run()
 
 
 @pytest.mark.parametrize("after", [0, 1, 5, 9])
