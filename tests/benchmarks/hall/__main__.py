@@ -25,14 +25,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests import ROOT
-from tests.benchmarks.hall.house import Ledger, Tree, Watch, listener
+from tests.benchmarks.hall.house import Ledger, Tree, Use, Watch, busy_seconds, listener
 from tests.benchmarks.hall.light import Seen, Task, read_seen
 from tests.benchmarks.hall.people import Crowd, crowds
 from tests.benchmarks.hall.report import MANY, SOME, Outcome, rows, table
@@ -40,6 +40,9 @@ from tests.browser.conftest import LEFT
 from tests.browser.server import serving
 
 MOST_SESSIONS, MOST_SECONDS = 200, 3600
+FOR_GOOD = 1e9
+"""Seconds that no session outlasts."""
+
 WARM_SECONDS = 15.0
 WARMERS: list[tuple[int, Crowd]] = [(1000, "own"), (1001, "others")]
 """People who come before all others, so that nothing is imported or prepared under load."""
@@ -91,31 +94,41 @@ def seen_by(process: subprocess.Popen[str]) -> Seen:
     return read_seen(told)
 
 
-def fill(there: House, sessions: int, chromium: int, seconds: float, rest: float, stay: float = 1e9) -> Outcome:
+def fill(
+    there: House,
+    sessions: int,
+    chromium: int,
+    seconds: float,
+    rest: float,
+    stay: float = FOR_GOOD,
+    tell: Callable[[float, Use], object] = lambda at, use: None,
+) -> Outcome:
     """One hall, from the first session to ``rest`` seconds after the last one.
 
     Args:
         chromium: how many of the sessions are real pages; they come out of both halves of the lab's.
         stay: seconds after which each light session leaves and another one comes.
+        tell: called now and then with seconds since the begin and what the server holds.
     """
     server = Tree(listener(urlsplit(there.url).port or 80))
     with ExitStack() as within:
-        seen_by(send("light", Task(there.url, WARMERS, WARM_SECONDS), within))
+        seen_by(send("light", Task(there.url, WARMERS, WARM_SECONDS, FOR_GOOD), within))
         start = server.use()
         everybody = list(enumerate(crowds(sessions)))
         tasks = {"light": Task(there.url, everybody[chromium:], seconds, stay)}
         if chromium:
-            tasks["pages"] = Task(there.url, everybody[:chromium], seconds)
+            tasks["pages"] = Task(there.url, everybody[:chromium], seconds, FOR_GOOD)
         load = {kind: send(kind, task, within) for kind, task in tasks.items()}
         trees = {kind: Tree(process.pid) for kind, process in load.items()}
         ledger = None if there.store is None else Ledger(there.store)
-        watch = Watch(server, trees, ledger)
+        watch = Watch(server, trees, ledger, tell)
         server.look()
-        begin, before = time.monotonic(), server.cpu
+        begin, before, busy = time.monotonic(), server.cpu, busy_seconds()
         with watch.watching():
             seen = {kind: seen_by(process) for kind, process in load.items()}
         taken = time.monotonic() - begin
         cpu = {kind: tree.cpu / taken for kind, tree in trees.items()} | {"server": (server.cpu - before) / taken}
+        cpu["others"] = (busy_seconds() - busy) / taken - sum(cpu.values())
     time.sleep(rest)
     if ledger is not None:
         ledger.look()
@@ -150,9 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 outcomes.append(fill(there, size, chromium, asked.seconds, asked.rest))
         print(table(outcomes[-len(kinds) :]), end="\n\n", flush=True)
     if any(outcome.chromium for outcome in outcomes):
-        print(
-            "Chromium pages paint on the cores that serve them: the first column is the server's, the second the hall's."
-        )
+        print("Chromium pages paint on the cores that serve them: the first column is what the server can do.")
     for what in dict.fromkeys(error for o in outcomes for s in (o.light, o.pages) for error in s.errors + s.dead):
         print(f"told: {what}")
     if asked.json:

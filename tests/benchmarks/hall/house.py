@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -100,12 +100,14 @@ class Watch:
     Attributes:
         server: where it runs; load: name -> a tree that loads it.
         ledger: of its store, where it has one to itself.
-        history: seconds since the begin, and what the server held then.
+        tell: called with seconds since the begin and what the server holds then.
+        history: all that was told.
     """
 
     server: Tree
     load: dict[str, Tree]
     ledger: Ledger | None
+    tell: Callable[[float, Use], object] = lambda at, use: None
     history: list[tuple[float, Use]] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -129,7 +131,14 @@ class Watch:
                 self.ledger.look()
             if looks % MEMORY_EVERY == 0:
                 self.history.append((time.monotonic() - begin, self.server.use()))
+                self.tell(*self.history[-1])
             looks += 1
+
+
+def busy_seconds() -> float:
+    """Seconds of all cores that anything on this machine has taken."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system)
 
 
 def listener(port: int) -> int:

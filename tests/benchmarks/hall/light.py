@@ -44,7 +44,7 @@ class Task:
     url: str
     people: list[tuple[int, Crowd]]
     seconds: float
-    stay: float = float("inf")
+    stay: float
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,9 @@ def rows(outcome: Outcome) -> list[Row]:
     def of(seen: Seen, crowd: str, opening: bool) -> list[Sample]:
         return [sample for sample in seen.samples if sample.crowd == crowd and sample.opening == opening]
 
+    def of_cpu(name: str) -> str:
+        return f"{outcome.cpu.get(name, 0.0):.2f}"
+
     told = [
         *_times("popular", of(light, "popular", False), popular),
         *_times("own", of(light, "own", False), own),
@@ -157,9 +160,9 @@ def rows(outcome: Outcome) -> list[Row]:
         Row("threads: start, peak, after", f"{start.threads}, {peak.threads}, {after.threads}"),
         Row("open files: start, peak, after", f"{start.files}, {peak.files}, {after.files}"),
         *_runs(outcome),
-        Row("cores: server", f"{outcome.cpu.get('server', 0):.2f}"),
-        Row("cores: light sessions; their loop late, s", f"{outcome.cpu.get('light', 0):.2f}; {light.lag:.2f}"),
-        Row("cores: Chromium", f"{outcome.cpu.get('pages', 0):.2f}"),
+        Row("cores: server", of_cpu("server")),
+        Row("cores: light sessions; their loop late, s", f"{of_cpu('light')}; {light.lag:.2f}"),
+        Row("cores: Chromium; other work on this machine", f"{of_cpu('pages')}; {of_cpu('others')}"),
     ]  # fmt: skip
 
 
