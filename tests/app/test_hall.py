@@ -149,7 +149,8 @@ def test_people_choose_what_their_crowd_chooses() -> None:
     assert not {c.seed for c in mine} & {
         act.config.seed for act in itertools.islice(Person(2, "own").acts(), 9) if act.config
     }
-    stops: dict[str, list[float]] = {"alpha": [0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0], "rank": list(RANKS)}
+    stops: dict[str, list[float]] = {"rank": list(RANKS)}
+    stops["alpha"] = [0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0]
     by_key = list(itertools.islice(Person(3, "own", keyboard=True).acts(), 30))
     for before, act in itertools.pairwise(by_key):
         assert act.slider is not None
