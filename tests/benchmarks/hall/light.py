@@ -1,7 +1,8 @@
 """Light sessions: a hall full of tabs without browsers, all in one loop of a process of their own.
 
 Reads a :class:`Task` as JSON from the standard input and writes a :class:`Seen` as JSON to the standard output. They
-load no page, script or style sheet and paint nothing: their times are the server's, up to the last byte's arrival.
+load no page, script or style sheet and paint nothing: their times are the server's, up to the last byte's arrival. What
+painting would take only slows down what they ask for by themselves.
 """
 
 from __future__ import annotations

@@ -16,6 +16,9 @@ SOME, MANY = 30, 100
 TO_REST: dict[int, Target] = {SOME: (1.0, 3.0), MANY: (2.0, 6.0)}
 """Sessions -> 95th percentile of a change, in seconds: on popular settings, and on their own."""
 
+NOTHING = "–"
+"""Stands for numbers that nobody gave rise to; a line of nothing else is left out."""
+
 MOST_MB = 1500.0
 BACK_WITHIN = 0.10
 
@@ -83,7 +86,7 @@ def target_of(sessions: int) -> Target:
 def seconds(value: float) -> str:
     """As text."""
     if math.isnan(value):
-        return "–"
+        return NOTHING
     return f"> {PATIENCE_SECONDS:.0f}" if math.isinf(value) else f"{value:.2f}"
 
 
@@ -174,6 +177,8 @@ def table(outcomes: Sequence[Outcome]) -> str:
     ]
     lines = [[f"{outcomes[0].sessions} sessions, {outcomes[0].seconds:.0f} s", *heads, "target"]]
     for same in zip(*columns, strict=True):
+        if all(row.value.startswith(NOTHING) for row in same):
+            continue
         verdicts = [row.value + {True: "  met", False: "  NOT MET", None: ""}[row.met] for row in same]
         lines.append([same[0].name, *verdicts, same[0].target])
     widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]

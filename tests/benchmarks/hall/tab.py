@@ -24,6 +24,9 @@ FIGURE = "fedrot_live_figure"
 VERSION = '"version": "'
 """What stands before a figure's version in its data, behind the spec: there quotes are escaped."""
 
+PAINT_SECONDS = 0.04
+"""What a browser is taken to need to paint one figure; meanwhile its clocks stand still."""
+
 KEY = re.compile(r"\$\$ID-[0-9a-f]+-(?P<key>.+)")
 """Of a widget's id, where its author gave it a key."""
 
@@ -33,13 +36,15 @@ class Pace:
     """What the page has told the browser to do by itself: to run a fragment again every so many seconds.
 
     As the real frontend does it, the first time is one interval after it was told, and the clock does not wait for
-    answers. All that is known of this lies here.
+    answers, only for paint: what came due meanwhile is asked for once. All that is known of this lies here.
 
     Attributes:
         clocks: fragment -> its interval, and when it is due next (seconds of the caller's clock).
+        painted: when all is painted that has come.
     """
 
     clocks: dict[str, tuple[float, float]] = field(default_factory=dict)
+    painted: float = 0.0
 
     def hear(self, message: ForwardMsg, now: float) -> None:
         """Take in a message."""
@@ -54,14 +59,18 @@ class Pace:
         elif kind == "new_session" and not message.metadata.run.fragment_ids:
             self.clocks.clear()
 
+    def paint(self, now: float) -> None:
+        """Take note of a figure that has come."""
+        self.painted = max(self.painted, now) + PAINT_SECONDS
+
     @property
     def due(self) -> float | None:
         """When there is something to be asked for; None where nothing is awaited."""
-        return min((when for _, when in self.clocks.values()), default=None)
+        return max(self.painted, min(when for _, when in self.clocks.values())) if self.clocks else None
 
     def asks(self, now: float) -> list[str]:
         """The fragments to be asked for now; each is due again an interval later."""
-        late = [fragment for fragment, (_, when) in self.clocks.items() if when <= now]
+        late = [fragment for fragment, (_, when) in self.clocks.items() if max(when, self.painted) <= now]
         for fragment in late:
             interval, when = self.clocks[fragment]
             self.clocks[fragment] = interval, max(when + interval, now)
@@ -146,7 +155,7 @@ class Tab:
         kind = message.WhichOneof("type")
         if kind == "delta":
             if message.delta.WhichOneof("type") == "new_element":
-                self._element(message.delta.new_element)
+                self._element(message.delta.new_element, now)
         elif kind == "new_session":
             self._unanswered, self._running = False, True
             self._new_run(message)
@@ -189,10 +198,10 @@ class Tab:
         elif message.script_finished == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
             self.errors.append("the page's script does not compile")
 
-    def _element(self, element: Element) -> None:
+    def _element(self, element: Element, now: float) -> None:
         kind = element.WhichOneof("type")
         if kind == "bidi_component":
-            self._component(element.bidi_component)
+            self._component(element.bidi_component, now)
         elif kind == "slider" and (named := KEY.fullmatch(element.slider.id)):
             self._slider(named["key"], element.slider)
         elif kind == "exception":
@@ -200,7 +209,7 @@ class Tab:
         elif kind == "alert" and element.alert.format == Alert.ERROR:
             self.errors.append(element.alert.body)
 
-    def _component(self, component: BidiComponent) -> None:
+    def _component(self, component: BidiComponent, now: float) -> None:
         named = KEY.fullmatch(component.id)
         if component.component_name != FIGURE or not named:
             return
@@ -208,6 +217,7 @@ class Tab:
         at = data.rindex(VERSION) + len(VERSION)
         self.figures[named["key"]] = data[at : data.index('"', at)]
         self._drawn.add(named["key"])
+        self.pace.paint(now)
 
     def _slider(self, key: str, told: Slider) -> None:
         """A slider keeps what a person chose, until the page says otherwise or makes it another one."""
