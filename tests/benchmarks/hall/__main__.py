@@ -43,8 +43,8 @@ MOST_SESSIONS, MOST_SECONDS = 200, 3600
 FOR_GOOD = 1e9
 """Seconds that no session outlasts."""
 
-WARM_SECONDS = 15.0
-WARMERS: list[tuple[int, Crowd]] = [(1000, "own"), (1001, "others")]
+WARM_SECONDS = 30.0
+WARMERS: list[tuple[int, Crowd]] = [(1000, "own"), (1001, "popular"), (1002, "others")]
 """People who come before all others, so that nothing is imported or prepared under load."""
 
 
