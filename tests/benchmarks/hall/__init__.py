@@ -1,0 +1,1 @@
+"""A lecture hall: many sessions at once on one server."""
