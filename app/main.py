@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.navigation import HOME, NAME, sections
 from app.session import link
+from app.widgets.page import component
 
 st.set_page_config(page_icon="🧭", layout="wide", initial_sidebar_state="auto")
 page = st.navigation(
@@ -24,4 +25,5 @@ page = st.navigation(
 )
 st.set_page_config(page_title=page.title if page.title == NAME else f"{page.title} · {NAME}")
 link.arrive(page.url_path)
+component("connection")(key="connection", on_back_change=lambda: None)
 page.run()

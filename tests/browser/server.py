@@ -22,16 +22,20 @@ PATIENCE_SECONDS = 120
 
 @contextmanager
 def serving(
-    store: Path | None = None, log: IO[str] | int = subprocess.DEVNULL, base: str = "", folder: Path = ROOT
+    store: Path | None = None,
+    log: IO[str] | int = subprocess.DEVNULL,
+    base: str = "",
+    folder: Path = ROOT,
+    port: int | None = None,
 ) -> Iterator[str]:
     """A fresh app; its address once it answers. Ended afterwards.
 
     Args:
         store: where it keeps its runs, if not where the environment says.
         log: takes what it writes to its log.
-        base: path that it is served at; folder: where it is started.
+        base: path that it is served at; folder: where it is started; port: where it listens, if not on any free one.
     """
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app"), "--server.port", str(port)]
     command += ["--server.headless", "true", "--server.baseUrlPath", base]
     env = os.environ | ({FOLDER: str(store)} if store else {})

@@ -52,6 +52,7 @@
   }
 
   const wire = (window.__wire = {
+    socket: null, // the connection, or the last one that there was
     unanswered: false,
     asked: 0, // requests that somebody's act has led to
     restful: 0, // frames in a row in which the page was at rest, counted by who waits for that
@@ -59,6 +60,10 @@
     link: null, // the last one that was handed to the page, which may take it in a while later
     links: [], // of the answers that are held back
     anew: false, // whether the server has run the whole page since answers are held back
+
+    cut() {
+      wire.socket.close();
+    },
 
     async hold() {
       Object.assign(wire, { held: [], anew: false });
@@ -76,6 +81,7 @@
   window.WebSocket = class extends WebSocket {
     constructor(...args) {
       super(...args);
+      wire.socket = this;
       this.addEventListener("message", (event) => {
         if (!(event.data instanceof ArrayBuffer)) return;
         const answer = new Uint8Array(event.data);

@@ -148,7 +148,7 @@ def test_one_pack_at_a_time_and_a_waiting_one_can_be_cancelled(monkeypatch: pyte
         time.sleep(0.02)
     second = PackJob.begun(source, Options(), "")
     time.sleep(0.2)
-    assert second.left == "waiting for other work on this server"
+    assert second.left == "next in turn"
     second.cancel()
     assert second.finished.wait(5)
     first.cancel()
