@@ -6,6 +6,8 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.bundles import file_name
+
 WIDGETS = Path(__file__).with_name("widgets")
 SHEETS = WIDGETS / "sheets"
 WHOLE_ANSWER = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")
@@ -16,7 +18,10 @@ def dressed(page: bytes) -> bytes:
     """Streamlit's page with all style sheets, after its own so that they win, and shown only once it is built."""
     sheets = "\n".join(path.read_text(encoding="utf-8") for path in sorted(SHEETS.glob("*.css")))
     script = (WIDGETS / "scripts" / "opening.js").read_text(encoding="utf-8")
-    early = '<link rel="preload" as="script" href="./vendor/plotly.min.js" />'
+    early = (
+        '<link rel="preload" as="script" href="./vendor/plotly.min.js" />'
+        f'<link rel="modulepreload" href="./scripts/{file_name("live_figure")}" />'
+    )
     page = page.replace(b"</head>", f"{early}<script>\n{script}</script></head>".encode(), 1)
     return page.replace(b"</body>", f"<style>\n{sheets}</style></body>".encode(), 1)
 

@@ -92,6 +92,7 @@ RANKS: dict[int, tuple[str, ...]] = {
     18: (
         "app",
         "app.jobs",
+        "app.bundles",
         "app.first_paint",
         "app.navigation",
     ),

@@ -22,9 +22,6 @@ from fedrot_core.figures.kit.theme import GAUGE_HUES, HUES, ON_PAPER
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import METRICS, Gauge
 
-SCRIPTS = ("load_plotly", "chart", "take_picture", "full_screen", "on_paper")
-"""What the card's own script needs, in this order."""
-
 
 @dataclass(frozen=True)
 class Badge:
@@ -101,7 +98,7 @@ def chart(
     asked = Asked(key, label, filename, draw, footer, page_path())
     calls = {"save": functools.partial(ask, asked), **triggers}
     mode = theme_mode()
-    component("live_figure", *SCRIPTS)(
+    component("live_figure")(
         key=key,
         data={
             "spec": drawn().get((key, made_of, mode), lambda: draw(mode).to_json()),

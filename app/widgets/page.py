@@ -7,16 +7,14 @@ import html
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
+from app import bundles
 from app.first_paint import SHEETS
 from app.session.link import Link
 from app.widgets.text import plain
-
-HERE = Path(__file__).parent
 
 
 @contextmanager
@@ -101,7 +99,6 @@ _looks = count()
 
 
 @functools.cache
-def component(name: str, *needs: str) -> Callable[..., Any]:
-    """Our own element ``name``, whose script is ``scripts/{name}.js``; the scripts ``needs`` come before it."""
-    script = "\n".join((HERE / "scripts" / f"{part}.js").read_text(encoding="utf-8") for part in (*needs, name))
-    return st.components.v2.component(f"fedrot_{name}", js=script, isolate_styles=False)
+def component(name: str) -> Callable[..., Any]:
+    """Our own element ``name``, one of :data:`app.bundles.NEEDS`."""
+    return st.components.v2.component(f"fedrot_{name}", js=bundles.loader(name), isolate_styles=False)

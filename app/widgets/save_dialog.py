@@ -228,7 +228,7 @@ def _preview(asked: Asked, choice: Choice) -> None:
         figure = styled(asked.draw(STYLES[choice.style].mode), choice.size, choice.style, asked.footer)
         data = {"spec": figure.to_json(), "alt": figure.layout.meta["alt"]}
         mind.preview = Preview(asked, choice.size, choice.style, data)
-    component("figure_preview", "load_plotly")(key="save_preview", data=mind.preview.data)
+    component("figure_preview")(key="save_preview", data=mind.preview.data)
 
 
 def _prepare(choice: Choice) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 LOOK_SECONDS = 0.5
 MEMORY_EVERY = 4
