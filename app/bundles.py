@@ -27,7 +27,7 @@ const [own] = document.querySelectorAll('script[src*="/static/"]');
 const module = await import(new URL("../../scripts/%s", own.src).href);
 export default module.default;
 """
-"""What Streamlit sends as an element's script. The file lies beside Streamlit's own, below whatever path the app has."""
+"""What Streamlit sends as an element's script. The file lies beside Streamlit's own, below the app's path if any."""
 
 
 @cache

@@ -88,11 +88,13 @@ RANKS: dict[int, tuple[str, ...]] = {
         "fedrot_core.api",
         "fedrot_core.cli",
     ),
-    17: ("fedrot_core.__main__",),
+    17: (
+        "app.bundles",
+        "fedrot_core.__main__",
+    ),
     18: (
         "app",
         "app.jobs",
-        "app.bundles",
         "app.first_paint",
         "app.navigation",
     ),

@@ -15,7 +15,7 @@ from tests.benchmarks.hall.house import Use
 from tests.benchmarks.hall.light import Sample, Seen, read_seen
 from tests.benchmarks.hall.people import POPULAR, RANKS, Person, crowds
 from tests.benchmarks.hall.report import Outcome, percentile, rows, table
-from tests.benchmarks.hall.tab import FIGURE, Tab
+from tests.benchmarks.hall.tab import FIGURE, PACER, Tab
 from tests.benchmarks.soak import growth
 
 STAGE = "stage"
@@ -60,9 +60,12 @@ def sliders() -> tuple[ForwardMsg, ForwardMsg]:
     return alpha, rank
 
 
-def clock(interval: float) -> ForwardMsg:
+def pacer(seconds: float, look: int) -> ForwardMsg:
     message = ForwardMsg()
-    message.auto_rerun.fragment_id, message.auto_rerun.interval = STAGE, interval
+    message.delta.fragment_id = STAGE
+    component = message.delta.new_element.bidi_component
+    component.id, component.component_name = "$$ID-0a1e-pacer_page", PACER
+    component.json = json.dumps({"seconds": seconds, "look": look})
     return message
 
 
@@ -76,7 +79,7 @@ def sent(content: bytes) -> tuple[Mapping[str, object], BackMsg]:
     return told, request
 
 
-def test_a_tab_rests_once_its_figures_show_the_last_round_and_no_clock_runs() -> None:
+def test_a_tab_rests_once_its_figures_show_the_last_round_and_nothing_asks_again() -> None:
     tab = Tab("http://127.0.0.1:1", "lab", "rank=4")
     _, first = sent(tab.opened())
     assert (first.rerun_script.page_name, first.rerun_script.query_string) == ("lab", "rank=4")
@@ -90,18 +93,22 @@ def test_a_tab_rests_once_its_figures_show_the_last_round_and_no_clock_runs() ->
     assert not request.rerun_script.fragment_id
     assert not tab.at_rest
 
-    hear(tab, begins(), *sliders(), clock(0.25), figure("latent", "b:1:0"), figure("errors", "b:1:0"), *ends(), now=5.0)
+    shown = figure("latent", "b:1:0"), figure("errors", "b:1:0")
+    hear(tab, begins(), *sliders(), *shown, pacer(0.25, 7), *ends(), now=5.0)
     assert not tab.at_rest  # the page asks again
     assert set(tab.figures) == {"figure_latent", "figure_errors"}
     assert tab.pace.asks(5.2) == []
-    assert tab.pace.asks(5.3) == [STAGE]
-    assert tab.pace.due == 5.5
-    hear(tab, *[figure("latent", "b:1:0")] * 12, now=5.4)
-    assert tab.pace.asks(5.8) == []  # it still paints
-    assert tab.pace.asks(5.9) == [STAGE]
-    told, request = sent(tab.by_clock(STAGE))
+    hear(tab, *[figure("latent", "b:1:0")] * 12, now=5.2)
+    assert tab.pace.asks(5.6) == []  # it still paints
+    (look,) = tab.pace.asks(5.7)
+    assert tab.pace.asks(9.0) == []  # once
+    _, request = sent(tab.looked(look))
+    assert request.rerun_script.fragment_id == STAGE
+    (event,) = [w for w in request.rerun_script.widget_states.widgets if w.json_trigger_value]
+    assert event.id == "$$STREAMLIT_INTERNAL_KEY_$$ID-0a1e-pacer_page__events"
+    assert json.loads(event.json_trigger_value) == [{"event": "look", "value": 7}]
+    told, _ = sent(tab.slid("control_rank", 4))
     assert told["alpha"] == ["0.1"]  # what was chosen stays so, though the page did not repeat it
-    assert request.rerun_script.is_auto_rerun
 
     part = ends(ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
     hear(tab, begins(STAGE), figure("latent", "b:15:14"), *part)

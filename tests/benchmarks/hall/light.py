@@ -104,8 +104,8 @@ class Visit:
     async def keep_pace(self) -> None:
         """Ask for what the page asks by itself."""
         while True:
-            for fragment in self._tab.pace.asks(time.monotonic()):
-                await self._socket.send(self._tab.by_clock(fragment))
+            for look in self._tab.pace.asks(time.monotonic()):
+                await self._socket.send(self._tab.looked(look))
             due = self._tab.pace.due
             self._told.clear()
             await _within(None if due is None else due - time.monotonic(), self._told)

@@ -36,7 +36,7 @@ EFFECT = """([wanted, hero, patience]) => new Promise((resolve) => {
     const versions = [...document.querySelectorAll(".plot[data-version]")].map((plot) => plot.dataset.version);
     if (first === null && document.querySelector(hero)?.dataset.version?.startsWith(hash)) first = taken;
     const rests = versions.length > 0 && versions.every((version) => version === wanted)
-      && !window.__wire.unanswered && window.__wire.clocks.size === 0 && !seen('[aria-busy="true"]')
+      && !window.__wire.unanswered && !seen('[aria-busy="true"], [class*="st-key-pacer_"]')
       && seen('[data-testid="stApp"][data-test-script-state="notRunning"]');
     if (!rests && taken < patience) return;
     clearInterval(timer);

@@ -6,6 +6,7 @@ the page is at rest, where the sliders stand, and what went wrong.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 
@@ -21,43 +22,59 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 FIGURE = "fedrot_live_figure"
 """Name of the component that draws one figure."""
 
+PACER = "fedrot_pacer"
+"""Name of the component that asks again."""
+
+EVENTS = "$$STREAMLIT_INTERNAL_KEY_{}__events"
+"""Id under which the browser tells the events of an element."""
+
 VERSION = '"version": "'
 """What stands before a figure's version in its data, behind the spec: there quotes are escaped."""
 
 PAINT_SECONDS = 0.04
-"""What a browser is taken to need to paint one figure; meanwhile its clocks stand still."""
+"""What a browser is taken to need to paint one figure; meanwhile it asks for nothing."""
 
 KEY = re.compile(r"\$\$ID-[0-9a-f]+-(?P<key>.+)")
 """Of a widget's id, where its author gave it a key."""
 
 
+@dataclass(frozen=True)
+class Look:
+    """One asking of the app's pacer: of which element and fragment, which number it tells, and when it is due."""
+
+    element: str
+    fragment: str
+    number: int
+    due: float
+
+
 @dataclass
 class Pace:
-    """What the page has told the browser to do by itself: to run a fragment again every so many seconds.
+    """What the page has told the browser to do by itself: to ask again once all is painted and so much time is over.
 
-    As the real frontend does it, the first time is one interval after it was told, and the clock does not wait for
-    answers, only for paint: what came due meanwhile is asked for once. All that is known of this lies here.
+    The page's next answer brings the next pacer, or none. All that is known of this lies here.
 
     Attributes:
-        clocks: fragment -> its interval, and when it is due next (seconds of the caller's clock).
+        looks: fragment -> what is to be asked for there.
         painted: when all is painted that has come.
     """
 
-    clocks: dict[str, tuple[float, float]] = field(default_factory=dict)
+    looks: dict[str, Look] = field(default_factory=dict)
     painted: float = 0.0
 
     def hear(self, message: ForwardMsg, now: float) -> None:
         """Take in a message."""
         kind = message.WhichOneof("type")
-        if kind == "auto_rerun":
-            fragment, interval = message.auto_rerun.fragment_id, message.auto_rerun.interval
-            if fragment and self.clocks.get(fragment, (None,))[0] != interval:
-                self.clocks[fragment] = interval, now + interval
-        elif kind == "stop_auto_rerun":
-            for fragment in message.stop_auto_rerun.fragment_ids:
-                self.clocks.pop(fragment, None)
-        elif kind == "new_session" and not message.metadata.run.fragment_ids:
-            self.clocks.clear()
+        if kind == "new_session":
+            fragments = message.metadata.run.fragment_ids or list(self.looks)
+            for fragment in fragments:
+                self.looks.pop(fragment, None)
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            component = message.delta.new_element.bidi_component
+            if component.component_name == PACER:
+                told = json.loads(_data(component))
+                look = Look(component.id, message.delta.fragment_id, told["look"], now + told["seconds"])
+                self.looks[look.fragment] = look
 
     def paint(self, now: float) -> None:
         """Take note of a figure that has come."""
@@ -66,15 +83,19 @@ class Pace:
     @property
     def due(self) -> float | None:
         """When there is something to be asked for; None where nothing is awaited."""
-        return max(self.painted, min(when for _, when in self.clocks.values())) if self.clocks else None
+        return max(self.painted, min(look.due for look in self.looks.values())) if self.looks else None
 
-    def asks(self, now: float) -> list[str]:
-        """The fragments to be asked for now; each is due again an interval later."""
-        late = [fragment for fragment, (_, when) in self.clocks.items() if max(when, self.painted) <= now]
-        for fragment in late:
-            interval, when = self.clocks[fragment]
-            self.clocks[fragment] = interval, max(when + interval, now)
+    def asks(self, now: float) -> list[Look]:
+        """What is to be asked for now, once."""
+        late = [look for look in self.looks.values() if max(look.due, self.painted) <= now]
+        for look in late:
+            del self.looks[look.fragment]
         return late
+
+
+def _data(component: BidiComponent) -> str:
+    """What an element of ours was given, as JSON."""
+    return component.mixed.json if component.WhichOneof("data") == "mixed" else component.json
 
 
 class Tab:
@@ -107,9 +128,11 @@ class Tab:
         """The first request."""
         return self._request()
 
-    def by_clock(self, fragment: str) -> bytes:
+    def looked(self, look: Look) -> bytes:
         """What :class:`Pace` asks for."""
-        return self._request(fragment, is_auto_rerun=True)
+        told = json.dumps([{"event": "look", "value": look.number}])
+        event = WidgetState(id=EVENTS.format(look.element), json_trigger_value=told)
+        return self._request(look.fragment, event)
 
     def walked(self, query: str) -> bytes:
         """Follow a link to a place on the same page, as by the browser's back and forward."""
@@ -130,19 +153,20 @@ class Tab:
             slider.double_array_value.data[:] = [value]
         return self._request()
 
-    def _request(self, fragment: str = "", is_auto_rerun: bool = False, is_history_navigation: bool = False) -> bytes:
-        self._unanswered = self._unanswered or not is_auto_rerun
+    def _request(
+        self, fragment: str = "", event: WidgetState | None = None, is_history_navigation: bool = False
+    ) -> bytes:
+        self._unanswered = True
         state = ClientState(
             query_string=self.query,
             page_script_hash=self._page_hash,
             page_name="" if self._page_hash else self._page,
             fragment_id=fragment,
-            is_auto_rerun=is_auto_rerun,
             is_history_navigation=is_history_navigation,
         )
         state.context_info.timezone, state.context_info.locale = "Europe/Berlin", "en-US"
         state.context_info.url, state.context_info.color_scheme = f"{self._url}/{self._page}", "light"
-        state.widget_states.widgets.extend(self._sliders.values())
+        state.widget_states.widgets.extend([*self._sliders.values(), *([] if event is None else [event])])
         content: bytes = BackMsg(rerun_script=state).SerializeToString()
         return content
 
@@ -213,7 +237,7 @@ class Tab:
         named = KEY.fullmatch(component.id)
         if component.component_name != FIGURE or not named:
             return
-        data = component.mixed.json if component.WhichOneof("data") == "mixed" else component.json
+        data = _data(component)
         at = data.rindex(VERSION) + len(VERSION)
         self.figures[named["key"]] = data[at : data.index('"', at)]
         self._drawn.add(named["key"])
