@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, get_type_hints
 
-from fedrot_core.errors import ConfigError, rule
+from fedrot_core.errors import ConfigError, brief, rule
 from fedrot_core.registry import lookup
 
 
@@ -101,7 +101,7 @@ class Section:
         if names != set(data):
             wrong = sorted(names ^ set(data), key=str)
             raise ConfigError(
-                f"{where} must hold exactly {sorted(names)}; {wrong} is missing or unknown. Correct the names."
+                f"{where} must hold exactly {sorted(names)}; {brief(wrong)} is missing or unknown. Correct the names."
             )
         return cls(
             **{
