@@ -188,7 +188,7 @@ def bug_link(found: dict[str, str]) -> Told:
 
 @target("link: paper", hostile.queries({
     **{key: SETTINGS[key] for key in replica.SETTINGS}, "seeds": st.integers(0, 6).map(str),
-}), weight=0.3)  # fmt: skip
+}), weight=0.1)  # fmt: skip
 def paper_link(found: dict[str, str]) -> Told:
     """Links to the paper card."""
     place, problems = paper.read_link(cut(found))
@@ -268,7 +268,7 @@ def _config_dicts(draw: st.DrawFn) -> Any:
     return hostile.changed(draw, draw(st.sampled_from(CONFIGS)))
 
 
-@target("settings as a dictionary", _config_dicts(), weight=2)
+@target("settings as a dictionary", _config_dicts())
 def config_dict(found: Any) -> Told:
     """Settings in a file; what was taken comes back."""
     config = FederationConfig.from_dict(found)
@@ -349,11 +349,12 @@ def _packed(draw: st.DrawFn, header: bytes, arrays: Mapping[str, Array]) -> byte
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))) as archive:
         entries = {**arrays, "header": np.frombuffer(header, np.uint8)}
+        hurt = draw(st.sampled_from([*entries])) if draw(st.integers(0, 9)) == 0 else ""
         for name, array in entries.items():
             entry = io.BytesIO()
             np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
             content = entry.getvalue()
-            if draw(st.integers(0, 400)) == 0:
+            if name == hurt:
                 content = hostile.damaged(draw, content)
             archive.writestr(f"{name}.npy", content)
         kind = draw(st.sampled_from(["nothing"] * 12 + ["bomb", "many", "claim"]))
@@ -370,7 +371,7 @@ def _packed(draw: st.DrawFn, header: bytes, arrays: Mapping[str, Array]) -> byte
     return hostile.damaged(draw, content) if draw(st.integers(0, 6)) == 0 else content
 
 
-@target("trace", _traces(), weight=1.5)
+@target("trace", _traces(), weight=0.8)
 def opened_trace(content: bytes) -> Told:
     """An uploaded trace; every figure of what was taken can be drawn."""
     found = trace_file.read(content)
@@ -545,7 +546,7 @@ def flags(found: tuple[str, list[str]]) -> Told:
     return []
 
 
-@target("size of a picture", st.one_of(hostile.texts, st.from_regex(r"\A\d{2,6}x\d{2,6}\Z")), weight=0.5)
+@target("size of a picture", st.one_of(hostile.texts, st.from_regex(r"\A[0-9]{2,6}x[0-9]{2,6}\Z")), weight=0.5)
 def picture_size(text: str) -> Told:
     """A size of a picture."""
     size = SizeType().convert(text, None, None)

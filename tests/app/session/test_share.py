@@ -29,7 +29,13 @@ def any_value(leaf: Leaf) -> st.SearchStrategy[Any]:
 
 configs = st.fixed_dictionaries({leaf.option.key: any_value(leaf) for leaf in leaves()}).map(
     lambda values: FederationConfig().with_values(
-        {**values, "width": max(values["width"], values["rank"]), "part": max(values["part"], 0.5)}
+        {
+            **values,
+            "width": max(values["width"], values["rank"]),
+            "part": max(values["part"], 0.5),
+            "rounds": min(values["rounds"], 10),
+            "steps": min(values["steps"], 20),
+        }  # a run has limits on what it may take as a whole
     )
 )
 

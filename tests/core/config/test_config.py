@@ -300,6 +300,8 @@ def test_any_valid_config_survives_dict_and_values(data: st.DataObject) -> None:
             values[key] = data.draw(st.sampled_from(sorted(opt.choices)))
     values["rank"] = min(values["rank"], values["width"])
     values["part"] = max(values["part"], 0.6 / values["clients"])
+    values["rounds"] = min(values["rounds"], 10)  # a run has limits on what it may take as a whole
+    values["steps"] = min(values["steps"], 20)
     config = FederationConfig().with_values(values)
     assert FederationConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert FederationConfig().with_values(config.values()) == config
