@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Element, Node
 
@@ -64,10 +63,10 @@ def texts(message: Any) -> Iterator[str]:
     """Every text in an element as it is sent to the browser."""
     if isinstance(message, str):
         yield message
-    elif isinstance(message, Message):
+    elif hasattr(message, "ListFields"):  # a message of protobuf
         for _, value in message.ListFields():
             yield from texts(value)
-    elif not isinstance(message, (bytes, int, float)):
+    elif hasattr(message, "__iter__") and not isinstance(message, bytes):
         for value in message.values() if hasattr(message, "values") else message:
             yield from texts(value)
 
@@ -98,11 +97,11 @@ def test_a_hostile_link_ends_no_page_and_is_shown_as_text(page: str, n: int) -> 
 
 
 @pytest.mark.parametrize("page", ["01_lab.py", "20_quiz.py", "one_update.py", "30_take_home.py"])
-def test_a_link_of_thousands_of_settings_gives_a_page_of_a_few_sentences(page: str) -> None:
-    at = opened(page, QUICK | {f"{CANARY}{n}": "v" for n in range(5000)})
+def test_a_link_of_hundreds_of_settings_gives_a_page_of_a_few_sentences(page: str) -> None:
+    at = opened(page, QUICK | {f"{CANARY}{n}": "v" for n in range(900)})
     whole(at)
     assert len(at.warning) <= MOST_TOLD + 3
-    assert any(f"at most {MOST_KEYS} settings; this one has 5" in warning.value for warning in at.warning)
+    assert any(f"at most {MOST_KEYS} settings; this one has 90" in warning.value for warning in at.warning)
 
 
 def _trace(**changes: Any) -> bytes:
