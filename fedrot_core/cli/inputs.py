@@ -29,5 +29,6 @@ def bounded(path: Path, most: int, what: str) -> bytes:
     with path.open("rb") as file:  # a device or a pipe says no size
         content = file.read(most + 1)
     if len(content) > most:
-        raise rule(str(path), f"have at most {most:,} bytes", "more", f"Choose {what}.")
+        size = max(len(content), path.stat().st_size)
+        raise rule(str(path), f"have at most {most:,} bytes", size, f"Choose {what}.")
     return content

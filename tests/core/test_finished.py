@@ -163,3 +163,25 @@ def test_a_device_that_is_missing_has_no_key() -> None:
     missing = "cuda" if not torch.cuda.is_available() else "mps"  # no machine has both
     with pytest.raises(ConfigError):
         finished.key("run", "x", CONFIG.with_values({"device": missing}))
+
+
+@pytest.mark.parametrize("content", [b"[" * 10**5, b'{"a":' * 10**5, b"[" + b"[]," * 10])
+def test_rows_that_are_nested_or_cut_are_refused(content: bytes) -> None:
+    with pytest.raises(StoreError, match="must be one that this app wrote"):
+        unpack_row(zlib.compress(content))
+
+
+def test_rows_and_headers_have_a_limit(monkeypatch: pytest.MonkeyPatch, trace: Trace) -> None:
+    monkeypatch.setattr(finished, "MAX_ROW_BYTES", 100)
+    with pytest.raises(StoreError, match="must be one that this app wrote"):
+        unpack_row(pack_row(list(range(1000))))
+    monkeypatch.setattr(finished, "MAX_HEADER_BYTES", 100)
+    with pytest.raises(StoreError, match="a header of"):
+        unpack_run(pack_run(trace), CONFIG)
+
+
+def test_what_is_told_of_a_foreign_run_is_short() -> None:
+    head = json.dumps({"arrays": [["a", "x" * 10**5, {}]]}).encode()
+    with pytest.raises(StoreError) as caught:
+        unpack_run(zlib.compress(len(head).to_bytes(8, "big") + head), CONFIG)
+    assert len(str(caught.value)) < 400

@@ -321,3 +321,10 @@ def test_a_setting_that_belongs_into_a_section_is_refused_with_the_way_to_set_it
         FederationConfig(**{name: 3})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"LoraConfig must be given rank, .* got 'nope'\. Correct the name\."):
         LoraConfig(nope=3)  # type: ignore[call-arg]
+
+
+def test_what_is_told_of_unknown_names_is_short() -> None:
+    plain = FederationConfig().to_dict() | {f"{n}{'x' * 1000}": n for n in range(1000)}
+    with pytest.raises(ConfigError) as caught:
+        FederationConfig.from_dict(plain)
+    assert len(str(caught.value)) < 500
