@@ -39,8 +39,8 @@ class Setup:
             the results of two processors may drift apart.
 
     Raises:
-        ConfigError: if a name is unknown, the device is missing, the data cannot be dealt as asked, or a method cannot
-            do what the config asks for.
+        ConfigError: if a name is unknown, the device is missing, the data cannot be dealt as asked, a method cannot
+            do what the config asks for, or the clients would hold too much at once.
     """
 
     def __init__(self, config: FederationConfig, methods: Sequence[Method] | None = None, nudge: float = 0.0) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -177,6 +177,3 @@ def queries(known: Mapping[str, st.SearchStrategy[str]]) -> st.SearchStrategy[di
         return found
 
     return query()
-
-
-Check = Callable[[Any], None]

@@ -579,7 +579,7 @@ def test_tables_keep_their_columns() -> None:
 def test_control_c_ends_with_130_and_leaves_files_alone(tmp_path: Path) -> None:
     """A process of its own, stopped in mid-run; this run would take minutes."""
     (tmp_path / "a.json").write_text("before")
-    flags = ["--task", "teacher", "--rounds", "100", "--steps", "200", "--clients", "100", "--out", "a.json"]
+    flags = ["--task", "teacher", "--rounds", "100", "--steps", "200", "--clients", "30", "--out", "a.json"]
     with subprocess.Popen(
         [sys.executable, "-m", "fedrot_core", "run", *flags],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,
