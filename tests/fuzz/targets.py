@@ -371,7 +371,7 @@ def _packed(draw: st.DrawFn, header: bytes, arrays: Mapping[str, Array]) -> byte
     return hostile.damaged(draw, content) if draw(st.integers(0, 6)) == 0 else content
 
 
-@target("trace", _traces(), weight=0.8)
+@target("trace", _traces(), weight=0.5)
 def opened_trace(content: bytes) -> Told:
     """An uploaded trace; every figure of what was taken can be drawn."""
     found = trace_file.read(content)
