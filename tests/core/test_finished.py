@@ -147,6 +147,13 @@ def test_a_missing_or_damaged_manifest_ships_nothing(folder: Path, content: byte
     assert Shipped(folder).row(arm_key(CONFIG, "flora")) is None
 
 
+@pytest.mark.parametrize("name", [False, None, "../secret", "/etc/passwd", "a\0b", "", "x" * 1000])
+def test_a_manifest_names_files_of_its_folder_only(folder: Path, name: Any) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"runs": {run_key(CONFIG): name}}))
+    assert Shipped(folder).run(run_key(CONFIG)) is None
+
+
 def test_changed_files_are_told(folder: Path, trace: Trace) -> None:
     run_file = folder / trace.config.hash
     run_file.write_bytes(run_file.read_bytes()[:-1] + b"x")
