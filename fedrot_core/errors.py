@@ -48,10 +48,16 @@ def rule(name: str, rule_text: str, got: object, remedy: str, key: str = "") -> 
     return ConfigError(f"{name} must {rule_text}; got {_shown(got)}. {remedy}", key)
 
 
+def brief(text: object, limit: int = 200) -> str:
+    """``text`` for a message, cut at ``limit`` characters: what comes from a file may be of any length."""
+    found = str(text)
+    return found if len(found) <= limit else found[: limit - 1] + "…"
+
+
 def _shown(value: object, limit: int = 80) -> str:
     """``repr`` for a message, cut at ``limit`` characters; never fails, even for integers too long to print."""
     try:
         text = repr(value)
     except Exception:
         text = f"a {type(value).__name__} that cannot be printed"
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return brief(text, limit)

@@ -16,15 +16,19 @@ import numpy as np
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.compute import pick_compute
 from fedrot_core.config import FederationConfig
-from fedrot_core.errors import ConfigError, StoreError
+from fedrot_core.errors import ConfigError, StoreError, brief
 from fedrot_core.records import Array
 from fedrot_core.store import Store
 from fedrot_core.study.summary import ArmSummary, RunSummary
-from fedrot_core.trace import MAX_BYTES, Trace
+from fedrot_core.trace import MAX_BYTES, MAX_HEADER_BYTES, Trace
 
 LEVEL = 6
 """Compression level of zlib. Level 9 saves 1 % more but takes three times as long; LZMA saves 5 % but takes ten times
 as long."""
+
+MAX_ROW_BYTES = 64 * 2**20
+"""Most unpacked bytes of a row, or of a file of rows: as plain data they take up to thirty times as much. The largest
+that comes with the project has a tenth of it."""
 
 ARRAYS = tuple(f.name for f in dataclasses.fields(ArmSummary) if f.name not in ("seconds", "stopped"))
 
@@ -89,7 +93,7 @@ def unpack_run(content: bytes, config: FederationConfig) -> Trace:
         header, body = _opened(content)
         trace = Trace.from_parts(header, dict(_arrays(header.pop("arrays"), body)))
     except Exception as error:  # foreign bytes can make zlib, NumPy and JSON raise almost anything
-        raise StoreError(f"A stored run must be one that this app wrote; this one is not ({error}).") from error
+        raise StoreError(f"A stored run must be one that this app wrote; this one is not ({brief(error)}).") from error
     if trace.config != config or trace.engine != ENGINE_VERSION:
         raise StoreError("A stored run must be of the config and engine it is kept under; this one is not.")
     return trace
@@ -137,7 +141,7 @@ def arm_of(row: Any, config: FederationConfig, name: str) -> RunSummary:
         start, centralised = float(row["start_score"]), np.array(row["centralised"], dtype=np.float64)
         return RunSummary(config, {name: arm}, start, centralised, score_name=str(row["score_name"]))
     except Exception as error:  # any field may be missing or of a wrong kind
-        raise StoreError(f"A stored arm must be one that this app wrote; this one is not ({error}).") from error
+        raise StoreError(f"A stored arm must be one that this app wrote; this one is not ({brief(error)}).") from error
 
 
 def merged(config: FederationConfig, parts: Sequence[RunSummary]) -> RunSummary:
@@ -179,9 +183,11 @@ def unpack_row(content: bytes) -> Any:
         StoreError: if the bytes do not come from :func:`pack_row`.
     """
     try:
-        return json.loads(_inflated(content))
-    except (zlib.error, ValueError) as error:
-        raise StoreError(f"A stored result must be one that this app wrote; this one is not ({error}).") from error
+        return json.loads(_inflated(content, MAX_ROW_BYTES))
+    except (zlib.error, ValueError, RecursionError) as error:
+        raise StoreError(
+            f"A stored result must be one that this app wrote; this one is not ({brief(error)})."
+        ) from error
 
 
 def sha256(content: bytes) -> str:
@@ -197,9 +203,11 @@ def _squeezed(header: dict[str, Any], blocks: Sequence[bytes]) -> bytes:
 def _opened(content: bytes) -> tuple[dict[str, Any], memoryview]:
     plain = memoryview(_inflated(content))
     end = 8 + int.from_bytes(plain[:8], "big")
+    if end > MAX_HEADER_BYTES:
+        raise ValueError(f"a header of {end:,} bytes")
     return json.loads(bytes(plain[8:end])), plain[end:]
 
 
-def _inflated(content: bytes) -> bytes:
-    """Decompressed, up to the size that any trace may have: few bytes can claim to hold far more."""
-    return zlib.decompressobj().decompress(content, MAX_BYTES)
+def _inflated(content: bytes, most: int = MAX_BYTES) -> bytes:
+    """Decompressed, up to ``most`` bytes: few bytes can claim to hold far more."""
+    return zlib.decompressobj().decompress(content, most)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedrot_core import ENGINE_VERSION
-from fedrot_core.errors import StoreError
+from fedrot_core.errors import StoreError, brief
 from fedrot_core.finished import pack_row, pack_run, run_key, sha256, unpack_row
 from fedrot_core.trace import Trace
 
 MANIFEST = "manifest.json"
+
+FILE_NAME = re.compile(r"\w[\w.-]{0,99}")
 
 Rows = Mapping[str, Any]
 """Plain data by the key under which it is found."""
@@ -51,6 +54,9 @@ class Shipped:
                 )  # fmt: skip
                 return _Manifest({}, {}, {})
             rows = {key: name for name, keys in found["rows"].items() for key in keys}
+            strange = [name for name in (*found["runs"].values(), *found["rows"]) if not FILE_NAME.fullmatch(name)]
+            if strange:  # no file outside the folder is read because a manifest names it
+                raise ValueError(f"a file called {brief(repr(strange[0]))}")
             return _Manifest(dict(found["runs"]), rows, dict(found["sha256"]))
         except Exception as error:  # a damaged file can hold anything
             log.warning("no shipped runs: %r", error)

@@ -17,13 +17,20 @@ import numpy as np
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
-from fedrot_core.errors import TraceError
+from fedrot_core.errors import TraceError, brief
 from fedrot_core.records import ArmStopped, Array, CentralisedRecord, Event, RoundRecord
 
 FORMAT = 4
 
 MAX_BYTES = 2**30
 """Largest unpacked size of a trace file that is read, since a small archive can claim to hold far more."""
+
+MAX_HEADER_BYTES = 8 * 2**20
+"""Largest header of a trace file: as plain data it takes up to thirty times as much. That of 100 rounds of all methods
+takes an eighth of it."""
+
+MAX_ARRAYS = 100_000
+"""Most arrays of a trace file. 100 rounds of all methods have half as many."""
 
 MEASURED_WORK = ("client_seconds", "server_seconds")
 """Fields that differ each time the same config runs, and that checksums therefore leave out."""
@@ -184,30 +191,40 @@ class Trace:
         content = io.BytesIO(Path(file).read_bytes() if isinstance(file, (str, Path)) else file.read())
         try:
             with zipfile.ZipFile(content) as archive:
-                size = sum(entry.file_size for entry in archive.infolist())
+                entries = archive.infolist()
+            size = sum(entry.file_size for entry in entries)
             if size > MAX_BYTES:
                 raise TraceError(f"A trace must unpack to at most {MAX_BYTES:,} bytes; got {size:,}. Run fewer rounds.")
+            if len(entries) > MAX_ARRAYS:
+                raise TraceError(f"A trace must hold at most {MAX_ARRAYS:,} arrays; got {len(entries):,}.")
             content.seek(0)
             with np.load(content, allow_pickle=False) as npz:
                 arrays = {name: npz[name] for name in npz.files}
-            header = json.loads(bytes(arrays.pop("header")))
+            text = bytes(arrays.pop("header"))
+            if len(text) > MAX_HEADER_BYTES:
+                raise TraceError(f"A trace's header must have at most {MAX_HEADER_BYTES:,} bytes; got {len(text):,}.")
+            header = json.loads(text)
             version = header["format"]
         except TraceError:
             raise
         except Exception as error:  # a foreign or damaged file can make zip, zlib, NumPy and JSON raise almost anything
-            raise TraceError(f"A trace must be an NPZ file written by this app; this one is not ({error}).") from error
+            raise TraceError(
+                f"A trace must be an NPZ file written by this app; this one is not ({brief(error)})."
+            ) from error
         if version != FORMAT:
             raise TraceError(
-                f"Trace format must be {FORMAT}; got {version!r}. Run the config again to make a new trace."
+                f"Trace format must be {FORMAT}; got {brief(repr(version))}. Run the config again to make a new trace."
             )
         try:
             trace = cls.from_parts(header, arrays)
             found = trace.checksum
         except Exception as error:  # any field may be missing or of a wrong kind
-            raise TraceError(f"A trace must hold every field of its format; this one does not ({error}).") from error
+            raise TraceError(
+                f"A trace must hold every field of its format; this one does not ({brief(error)})."
+            ) from error
         if found != header.get("checksum"):
             raise TraceError(
-                f"Trace numbers must match their checksum {header.get('checksum')!r}; they give {found!r}. "
+                f"Trace numbers must match their checksum {brief(repr(header.get('checksum')))}; they give {found!r}. "
                 "The file was changed; run the config again."
             )
         return trace

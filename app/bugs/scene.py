@@ -48,7 +48,7 @@ class Scene:
     def query(self) -> dict[str, str]:
         """The link of this scene."""
         what = {"bug": self.bug} if self.case is None else {"case": str(self.case)}
-        return what | {key: f"{value:g}" for key, value in self.settings.items()}
+        return what | {key: f"{value:.10g}" for key, value in self.settings.items()}
 
 
 def read_link(query: Mapping[str, str]) -> tuple[Scene, list[str]]:

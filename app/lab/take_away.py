@@ -16,7 +16,7 @@ from app.session.query import to_query
 from app.session.run import Watched
 from app.widgets.page import warn
 from app.widgets.text import plain
-from fedrot_core.errors import FedRotError
+from fedrot_core.errors import FedRotError, brief
 from fedrot_core.export.run import code, run_file, trace_file
 from fedrot_core.export.run.link_check import compare_link, link_check
 from fedrot_core.export.run.verdict import Verdict
@@ -25,6 +25,8 @@ from fedrot_core.trace import Trace
 from fedrot_core.wording import counted
 
 LARGEST_MB = 20
+LONGEST_NAME = 100
+"""Characters of a file's name that are told."""
 
 STORED = {
     "shipped": "came with the project",
@@ -117,7 +119,7 @@ def _opened() -> None:
             state.select(round_index=0, arm=None)
             mind.replay = RunJob.done(trace)
     except FedRotError as error:
-        uploads.refused = f"{upload.name} was not opened. {error}"
+        uploads.refused = f"{brief(upload.name, LONGEST_NAME)} was not opened. {error}"
 
 
 def came_out_again(job: RunJob) -> None:

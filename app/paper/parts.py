@@ -49,7 +49,7 @@ def read_link(query: Mapping[str, str]) -> tuple[Place, list[str]]:
 
 
 def _write(place: Place) -> dict[str, str]:
-    shown = {key: f"{v:g}" if isinstance(v, float) else str(v) for key, v in place.settings.items()}
+    shown = {key: f"{v:.10g}" if isinstance(v, float) else str(v) for key, v in place.settings.items()}
     return shown if place.seeds == replica.SEEDS else {**shown, "seeds": str(place.seeds)}
 
 

@@ -48,7 +48,7 @@ def to_query(lesson: Lesson, place: Place) -> dict[str, str]:
     query = {"step": str(place.step + 1)} if place.step else {}
     for key, value in place.values.items():
         if value != lesson.knob(key).default:
-            query[key] = f"{value:g}" if isinstance(value, float) else str(value)
+            query[key] = f"{value:.10g}" if isinstance(value, float) else str(value)
     return query | {key: "1" for key, name in FLAGS.items() if getattr(place, name)}
 
 

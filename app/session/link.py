@@ -6,8 +6,9 @@ still carry the one before; read as a wish, they would pull the page back.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +21,12 @@ MISSING = object()
 
 LONGEST = 800
 """Characters of a key or value in a link; nothing that the app writes is longer. What is longer is cut, and told."""
+
+MOST_KEYS = 100
+"""Settings of a link that are looked at; no page has as many. That there are more is told."""
+
+MOST_TOLD = 12
+"""Sentences about a link that stand above a page; how many there are beyond them is told."""
 
 TRACKERS = re.compile(r"utm_\w+|fbclid|gclid|dclid|msclkid|twclid|igshid|mc_[ce]id")
 """What other sites add to links that are shared there."""
@@ -100,7 +107,7 @@ class Link(Generic[T]):
         if query is not None:
             place, problems = self.read(query)
             self.go(place)
-            self.tell(problems)
+            self.tell(told(problems, seen()))
             self.arrived()
         self.show()
 
@@ -135,7 +142,27 @@ def opened(known: bool) -> dict[str, str] | None:
 
 def wanted() -> dict[str, str]:
     """What stands in the address bar, without trackers, and cut where no value of ours is as long."""
-    return {key[:LONGEST]: text[:LONGEST] for key, text in seen().items() if not TRACKERS.fullmatch(key)}
+    return cut(seen())
+
+
+def cut(query: Mapping[str, str]) -> dict[str, str]:
+    """``query`` without trackers, and within the sizes that a link may have."""
+    found = ((key, text) for key, text in query.items() if not TRACKERS.fullmatch(key))
+    return {key[:LONGEST]: text[:LONGEST] for key, text in itertools.islice(found, MOST_KEYS)}
+
+
+def told(problems: Sequence[str], query: Mapping[str, str]) -> list[str]:
+    """What is said of a link that had these problems: what does not fit above the page is counted.
+
+    Args:
+        query: as it stood in the address bar.
+    """
+    found = list(problems[:MOST_TOLD])
+    if len(problems) > MOST_TOLD:
+        found.append(f"There is more in this link that could not be used ({len(problems) - MOST_TOLD} further notes).")
+    if len(query) > MOST_KEYS:
+        found.append(f"A link must have at most {MOST_KEYS} settings; this one has {len(query)}. The rest was ignored.")
+    return found
 
 
 def unknown(key: str, text: str) -> str:

@@ -18,8 +18,14 @@ from app.session.parts import mine, session_id
 from app.widgets.text import plain
 from app.widgets.waiting import under_way
 from fedrot_core.config import FederationConfig
+from fedrot_core.config.fields import MOST_WORK, minutes
+from fedrot_core.errors import rule
 from fedrot_core.finished import merged
 from fedrot_core.study.summary import RunSummary
+
+MOST_AT_ONCE = 20 * MOST_WORK
+"""Most that all runs of a page may take together, as :attr:`fedrot_core.config.FederationConfig.work` counts it: a
+sweep keeps every core of the server busy, and all others wait for it."""
 
 POLL_SECONDS = 0.6
 """How often a page looks for new results while a sweep runs."""
@@ -54,6 +60,7 @@ class Watch:
         job: computes what was not known when the watch began; None if nothing was missing.
         cancelled: whether this session called it off; then nothing new is taken in, though others may go on.
         troubles: what was damaged where known arms were looked for, in sentences.
+        refused: why what is missing is not computed, in words; empty where it is.
     """
 
     def __init__(self, configs: tuple[FederationConfig, ...]) -> None:
@@ -63,7 +70,8 @@ class Watch:
         self._parts = {config: split(config, known_arms(), mine(Sweeping).left_over, asker) for config in configs}
         self.troubles: Sequence[str] = tuple(asker.troubles)
         missing = tuple(rest for _, rest in self._parts.values() if rest is not None)
-        self.job: SweepJob | None = sweeps().job(missing, session_id()) if missing else None
+        self.refused = too_much(missing)
+        self.job: SweepJob | None = sweeps().job(missing, session_id()) if missing and not self.refused else None
         self._runs: dict[FederationConfig, RunSummary] = {}
         self._ended = False
 
@@ -85,7 +93,7 @@ class Watch:
     def share(self) -> float:
         """How much of the work is done, known runs included."""
         known = sum(rest is None for _, rest in self._parts.values()) / len(self.configs)
-        return known + (1 - known) * (1.0 if self.job is None else self.job.progress.share)
+        return known + (1 - known) * (float(not self.refused) if self.job is None else self.job.progress.share)
 
     @property
     def left(self) -> str:
@@ -95,7 +103,7 @@ class Watch:
     @property
     def error(self) -> str:
         """What went wrong with the sweep as a whole, in words."""
-        return "" if self.job is None else self.job.error
+        return self.refused if self.job is None else self.job.error
 
     def look(self) -> None:
         """Take in what has come, and tell the job that this session follows it."""
@@ -132,6 +140,17 @@ class Watch:
         self.cancelled = False
         self.look()
         return True
+
+
+def too_much(configs: Sequence[FederationConfig]) -> str:
+    """Why a page does not begin these runs; empty if it does."""
+    work = sum(config.work * len(config.methods) for config in configs)
+    if work <= MOST_AT_ONCE:
+        return ""
+    remedy = "Take fewer methods, seeds, clients, rounds or local steps, or run it on the command line."
+    return str(
+        rule("All runs of a page together", f"take at most {minutes(MOST_AT_ONCE)} of one core", minutes(work), remedy)
+    )
 
 
 @dataclass
@@ -189,7 +208,7 @@ def progress(name: str, watch: Followed, unit: str, note: str = "", again: Calla
             where that needs a word; again: takes it up again, by its name.
     """
     if watch.error:
-        st.error(watch.error)
+        st.error(plain(watch.error))
     for trouble in watch.troubles:
         st.caption(plain(trouble))
     done, total = len(watch.runs), len(watch.configs)

@@ -16,8 +16,19 @@ def open_run(path: Path) -> RunFile | Trace:
     Raises:
         ConfigError, TraceError: if the file is neither, or is broken or too large.
     """
-    size = path.stat().st_size
-    if size > trace_file.MAX_BYTES:
-        raise rule(str(path), f"have at most {trace_file.MAX_BYTES:,} bytes", size, "Choose a run file or a trace.")
-    content = path.read_bytes()
+    content = bounded(path, trace_file.MAX_BYTES, "a run file or a trace")
     return trace_file.read(content) if content.startswith(b"PK") else run_file.read(content)
+
+
+def bounded(path: Path, most: int, what: str) -> bytes:
+    """The bytes of a file that is ``what``, if there are at most ``most``.
+
+    Raises:
+        ConfigError: if there are more.
+    """
+    with path.open("rb") as file:  # a device or a pipe says no size
+        content = file.read(most + 1)
+    if len(content) > most:
+        size = max(len(content), path.stat().st_size)
+        raise rule(str(path), f"have at most {most:,} bytes", size, f"Choose {what}.")
+    return content

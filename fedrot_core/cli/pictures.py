@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from fedrot_core.cli.kinds import OneOf
-from fedrot_core.export.picture.sizes import SIZES, STYLES
+from fedrot_core.errors import ConfigError
+from fedrot_core.export.picture.sizes import SIZES, STYLES, pixels
 
 
 class SizeType(click.ParamType[Any]):
@@ -21,13 +22,18 @@ class SizeType(click.ParamType[Any]):
         """Return a registered name, or (width, height) in pixels."""
         if value in SIZES:
             return str(value)
-        parts = re.fullmatch(r"(\d{3,5})x(\d{3,5})", str(value))
+        parts = re.fullmatch(r"([0-9]{3,5})x([0-9]{3,5})", str(value))
         if parts is None:
             known = ", ".join(SIZES)
             self.fail(
                 f"A size must be one of {known}, or WIDTHxHEIGHT in pixels; got {value!r}. Use slide.", param, ctx
             )
-        return int(parts[1]), int(parts[2])
+        size = int(parts[1]), int(parts[2])
+        try:
+            pixels(*size)
+        except ConfigError as error:
+            self.fail(str(error), param, ctx)
+        return size
 
 
 def _labels(registry: Any) -> str:

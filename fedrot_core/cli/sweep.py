@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,10 @@ def sweep(
         raise rule("--grid", "name each setting once", ", ".join(keys), "Join the values of one setting.")
     if seeds > 1 and "seed" in keys:
         raise rule("--seeds", "be 1 if the grid varies the seed", seeds, "Drop one of the two.")
+    count = math.prod(len(values) for _, values in axes) * seeds
+    if count > MOST_RUNS:
+        raise rule("A sweep", f"hold at most {MOST_RUNS:,} runs", count, "Take fewer values.")
     combinations = [dict(zip(keys, values, strict=True)) for values in itertools.product(*(v for _, v in axes))]
-    if len(combinations) * seeds > MOST_RUNS:
-        raise rule("A sweep", f"hold at most {MOST_RUNS:,} runs", len(combinations) * seeds, "Take fewer values.")
     wanted = [run for values in combinations for run in over_seeds(changed(config, values), seeds)]
     configs = list(dict.fromkeys(wanted))  # another task may not know a setting: its values are then one run
     note_idle(configs, keys)

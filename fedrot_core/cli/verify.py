@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import click
 
 from fedrot_core.cli.flags import LEAVES, Teaching, changed
-from fedrot_core.cli.inputs import open_run
+from fedrot_core.cli.inputs import bounded, open_run
 from fedrot_core.cli.output import json_option, progress, quiet_option, train
 from fedrot_core.cli.program import FAILED, UNDECIDED, group
 from fedrot_core.config import FederationConfig
@@ -19,6 +19,7 @@ from fedrot_core.export.run.run_file import RunFile
 from fedrot_core.export.run.verdict import Verdict
 from fedrot_core.export.run.verify import steady_rounds
 from fedrot_core.export.run.verify import verify as rerun
+from fedrot_core.export.take_home.check import MAX_BYTES as PAGE_BYTES
 from fedrot_core.export.take_home.check import SAMPLE, PageVerdict, check_page
 from fedrot_core.study.tables import as_json as json_text
 
@@ -56,7 +57,7 @@ def verify(target: str, exact: bool, as_json: bool, quiet: bool) -> int | None:
 def _file(path: Path, quiet: bool) -> Verdict | PageVerdict:
     try:
         if path.suffix.lower() == ".html":
-            return _page(path.read_bytes(), quiet)
+            return _page(bounded(path, PAGE_BYTES, "a take-home page"), quiet)
         opened = open_run(path)
     except OSError as error:
         raise click.UsageError(f"{path} must be a file that can be read; {error.strerror}. Check its name.") from None
@@ -72,10 +73,23 @@ def _page(content: bytes, quiet: bool) -> PageVerdict:
 
 def _link(link: str, quiet: bool) -> Verdict:
     """Settings and check from a link; what it says of the page's own selection does not matter here."""
-    query = dict(parse_qsl(urlsplit(link).query))
+    config, check = linked(link)
+    trace = train(config, quiet)
+    verdict = compare_link(check, trace)
+    return compare_link(check, trace, steady_rounds(trace)) if verdict.may_be_rounding else verdict
+
+
+def linked(link: str) -> tuple[FederationConfig, str]:
+    """The config and the check of a shared link.
+
+    Raises:
+        ConfigError, click.UsageError: if it cannot be read, or holds a setting that breaks a rule.
+    """
+    try:
+        query = dict(parse_qsl(urlsplit(link).query))
+    except ValueError as error:  # an address that is none
+        raise rule("A link", f"be an address ({error})", link, "Copy the whole link again.") from None
     if "check" not in query:
         raise rule("A link", "hold a check to be verified", link, "Share the link of a whole run.")
     config = changed(FederationConfig(), {key: LEAVES[key].parse(query[key]) for key in query if key in LEAVES})
-    trace = train(config, quiet)
-    verdict = compare_link(query["check"], trace)
-    return compare_link(query["check"], trace, steady_rounds(trace)) if verdict.may_be_rounding else verdict
+    return config, query["check"]

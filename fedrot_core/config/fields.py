@@ -20,6 +20,15 @@ WORKLOADS = "fedrot_core.workloads:WORKLOADS"
 METHODS = "fedrot_core.methods:METHODS"
 """Where to find the registries. They are named by text because their modules import this one."""
 
+MOST_WORK = 5e10
+"""Most that one method of a run may take, see :attr:`FederationConfig.work`."""
+
+WORK_PER_MINUTE = 1.2e10
+"""What one core does in a minute, about."""
+
+MEASURING = 12_000
+"""What it takes to measure one client in one round, over the square of the rank."""
+
 
 @dataclass(frozen=True)
 class Skew:
@@ -64,6 +73,10 @@ class TaskConfig(Section):
 
     def check(self, config: FederationConfig) -> None:
         """Raise a ConfigError if other settings do not fit these. By default all settings fit."""
+
+    def held(self, config: FederationConfig) -> int:
+        """About how many numbers one client of one method holds while it trains; they bound the size of a run."""
+        return 20_000
 
     @classmethod
     def from_plain(cls, data: Any, where: str) -> Self:
@@ -324,6 +337,14 @@ class FederationConfig(Section):
                 "Raise it or take more clients.",
                 "part",
             )
+        if self.work > MOST_WORK:
+            raise rule(
+                "A run",
+                f"take at most {minutes(MOST_WORK)} per method on one core",
+                minutes(self.work),
+                "Take fewer clients, rounds or local steps, or a lower rank.",
+                self._heaviest,
+            )
 
     @classmethod
     def _remedy(cls, name: str) -> str:
@@ -336,6 +357,20 @@ class FederationConfig(Section):
     def participants(self) -> int:
         """How many clients are sampled in each round."""
         return round(self.server.participation * self.data.clients)
+
+    @property
+    def work(self) -> float:
+        """About how many numbers one method of the run goes through: in each local step those that its clients hold,
+        and in each round what measuring them takes.
+        """
+        each = self.train.local_steps * self.task.held(self) + MEASURING * self.lora.rank**2
+        return float(self.participants * self.train.rounds * each)
+
+    @property
+    def _heaviest(self) -> str:
+        """URL key of the setting that adds most to the work, beside its default."""
+        keys = {leaf.option.key: leaf for leaf in leaves_of(FederationConfig)}
+        return max(("clients", "rounds", "steps", "rank"), key=lambda key: keys[key].get(self) / keys[key].default)
 
     def to_dict(self) -> dict[str, Any]:
         """The config as nested plain dictionaries; :meth:`from_dict` is the inverse."""
@@ -396,6 +431,11 @@ class FederationConfig(Section):
                 target = target.setdefault(part, {})
             target[leaf.path[-1]] = merged.get(leaf.option.key, leaf.default)
         return FederationConfig.from_dict(plain)
+
+
+def minutes(work: float) -> str:
+    """How long one core takes, in words."""
+    return f"about {max(1, round(work / WORK_PER_MINUTE)):,} min"
 
 
 TASK = Leaf(

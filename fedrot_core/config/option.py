@@ -13,8 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, get_type_hints
 
-from fedrot_core.errors import ConfigError, rule
+from fedrot_core.errors import ConfigError, brief, rule
 from fedrot_core.registry import lookup
+
+MOST_NAMES, LONGEST_NAME = 64, 64
+"""Most entries of a field that names several, and most characters of each. Three times what is registered."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Section:
         if names != set(data):
             wrong = sorted(names ^ set(data), key=str)
             raise ConfigError(
-                f"{where} must hold exactly {sorted(names)}; {wrong} is missing or unknown. Correct the names."
+                f"{where} must hold exactly {sorted(names)}; {brief(wrong)} is missing or unknown. Correct the names."
             )
         return cls(
             **{
@@ -134,6 +137,9 @@ def _checked(value: Any, kind: type, opt: Option) -> Any:
             raise rule(opt.label, f"be one of {names}", value, "Pick one of these.", opt.key)
     else:  # tuple[str, ...]
         items = tuple(value) if isinstance(value, (list, tuple)) else ()
+        if len(items) > MOST_NAMES or any(isinstance(i, str) and len(i) > LONGEST_NAME for i in items):
+            most = f"name at most {MOST_NAMES} entries of at most {LONGEST_NAME} characters"
+            raise rule(opt.label, most, value, "Leave some out.", opt.key)
         if not items or not all(isinstance(i, str) for i in items) or len(set(items)) != len(items):
             raise rule(opt.label, "name at least one entry, none of them twice", value, "List each once.", opt.key)
         value = items

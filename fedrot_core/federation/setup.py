@@ -15,9 +15,18 @@ from fedrot_core.factors import Factors
 from fedrot_core.federation.frames import initial_A
 from fedrot_core.federation.progress import Arm, Turnout
 from fedrot_core.methods import METHODS, Method, RoundContext
+from fedrot_core.metrics.measured import SHOWN_CLIENTS
 from fedrot_core.rng import stream
 from fedrot_core.trace import TaskCard, Trace
 from fedrot_core.workloads import build_task
+
+MOST_HELD = 250_000_000
+"""Most numbers that the clients of all methods may hold while they train: 2 GB."""
+
+MOST_RECORDED = 2**26
+"""Most numbers that a trace may hold: a quarter of a gigabyte, which is what can be opened again."""
+
+SMALLER = "Take fewer methods or clients, or a lower rank."
 
 
 class Setup:
@@ -30,8 +39,8 @@ class Setup:
             the results of two processors may drift apart.
 
     Raises:
-        ConfigError: if a name is unknown, the device is missing, the data cannot be dealt as asked, or a method cannot
-            do what the config asks for.
+        ConfigError: if a name is unknown, the device is missing, the data cannot be dealt as asked, a method cannot
+            do what the config asks for, or the clients would hold too much at once.
     """
 
     def __init__(self, config: FederationConfig, methods: Sequence[Method] | None = None, nudge: float = 0.0) -> None:
@@ -39,6 +48,12 @@ class Setup:
         self.methods = [METHODS[name] for name in config.methods] if methods is None else list(methods)
         for method in self.methods:
             _check(method, config)
+        rows = len(self.methods) * config.participants
+        if rows * config.task.held(config) > MOST_HELD:
+            got = f"{rows * config.task.held(config):,}"
+            raise rule(
+                "The clients of all methods", f"hold at most {MOST_HELD:,} numbers at once", got, SMALLER, "arms"
+            )
         self.compute = pick_compute(config.device, config.precision)
         self.task = build_task(config, self.compute)
         self.K = config.data.clients
@@ -51,7 +66,22 @@ class Setup:
         )
 
     def new_trace(self) -> Trace:
-        """An empty trace, with the task's description and the score before any training."""
+        """An empty trace, with the task's description and the score before any training.
+
+        Raises:
+            ConfigError: if the trace of all rounds would be too large to be kept.
+        """
+        config, shown = self.config, min(SHOWN_CLIENTS, self.config.participants)
+        rank = config.lora.rank
+        each = len(self.task.layers) * shown * (rank**2 + 60 * rank + 4 * shown)
+        if (found := each * config.train.rounds * len(self.methods)) > MOST_RECORDED:
+            raise rule(
+                "A run",
+                f"record at most {MOST_RECORDED:,} numbers",
+                f"{found:,}",
+                f"Take fewer rounds. {SMALLER}",
+                "rounds",
+            )
         loss, score = self.task.evaluate(Factors(self.start_A[:, :1], self.zero_B[:, None]))
         counts = self.task.class_counts
         card = TaskCard(

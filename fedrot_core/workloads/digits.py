@@ -116,6 +116,11 @@ class DigitsConfig(SampledConfig):
         step=16,
     )
 
+    def held(self, config: FederationConfig) -> int:
+        inputs, rank = SIDE * SIDE + 2 * self.hidden, config.lora.rank
+        outputs = 2 * self.hidden + CLASSES
+        return self.batch_size * (inputs + outputs + 4 * rank) + 8 * rank * (inputs + outputs)
+
     def check(self, config: FederationConfig) -> None:
         if config.lora.rank > self.hidden:
             raise rule(

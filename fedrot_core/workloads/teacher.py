@@ -88,6 +88,10 @@ class TeacherConfig(TaskConfig):
         step=0.05,
     )
 
+    def held(self, config: FederationConfig) -> int:
+        pooled = 2 * PART_RANK * config.data.clients  # every row's teacher is padded to the pooled run's
+        return 2 * (pooled + 4 * config.lora.rank) * (D_IN + D_OUT)
+
     @property
     def skew_in_words(self) -> str:
         return f"heterogeneity {self.heterogeneity:g}"

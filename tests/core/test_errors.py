@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedrot_core.errors import ConfigError, rule
+from fedrot_core.errors import ConfigError, brief, rule
 
 
 def test_rule_states_rule_value_and_remedy() -> None:
@@ -26,3 +26,9 @@ VALUES = {
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
 def test_rule_prints_any_value_in_short(value: object) -> None:
     assert len(str(rule("Rank r", "be in 1..32", value, "Use 32."))) < 160
+
+
+def test_what_is_brief_keeps_its_beginning() -> None:
+    assert brief("short") == "short"
+    assert brief("x" * 999, 10) == "x" * 9 + "…"
+    assert len(brief(KeyError("x" * 10**6))) == 200

@@ -147,6 +147,13 @@ def test_a_missing_or_damaged_manifest_ships_nothing(folder: Path, content: byte
     assert Shipped(folder).row(arm_key(CONFIG, "flora")) is None
 
 
+@pytest.mark.parametrize("name", [False, None, "../secret", "/etc/passwd", "a\0b", "", "x" * 1000])
+def test_a_manifest_names_files_of_its_folder_only(folder: Path, name: Any) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"runs": {run_key(CONFIG): name}}))
+    assert Shipped(folder).run(run_key(CONFIG)) is None
+
+
 def test_changed_files_are_told(folder: Path, trace: Trace) -> None:
     run_file = folder / trace.config.hash
     run_file.write_bytes(run_file.read_bytes()[:-1] + b"x")
@@ -163,3 +170,25 @@ def test_a_device_that_is_missing_has_no_key() -> None:
     missing = "cuda" if not torch.cuda.is_available() else "mps"  # no machine has both
     with pytest.raises(ConfigError):
         finished.key("run", "x", CONFIG.with_values({"device": missing}))
+
+
+@pytest.mark.parametrize("content", [b"[" * 10**5, b'{"a":' * 10**5, b"[" + b"[]," * 10])
+def test_rows_that_are_nested_or_cut_are_refused(content: bytes) -> None:
+    with pytest.raises(StoreError, match="must be one that this app wrote"):
+        unpack_row(zlib.compress(content))
+
+
+def test_rows_and_headers_have_a_limit(monkeypatch: pytest.MonkeyPatch, trace: Trace) -> None:
+    monkeypatch.setattr(finished, "MAX_ROW_BYTES", 100)
+    with pytest.raises(StoreError, match="must be one that this app wrote"):
+        unpack_row(pack_row(list(range(1000))))
+    monkeypatch.setattr(finished, "MAX_HEADER_BYTES", 100)
+    with pytest.raises(StoreError, match="a header of"):
+        unpack_run(pack_run(trace), CONFIG)
+
+
+def test_what_is_told_of_a_foreign_run_is_short() -> None:
+    head = json.dumps({"arrays": [["a", "x" * 10**5, {}]]}).encode()
+    with pytest.raises(StoreError) as caught:
+        unpack_run(zlib.compress(len(head).to_bytes(8, "big") + head), CONFIG)
+    assert len(str(caught.value)) < 400

@@ -290,3 +290,40 @@ def test_arrays_keep_exact_numbers_in_float64() -> None:
     assert out["drift"].dtype == np.float32
     assert out["reflected"].dtype == np.bool_
     assert type(out["floor"]) is float
+
+
+def packed(header: bytes, arrays: int = 0) -> io.BytesIO:
+    """An archive with this header and so many empty arrays."""
+    file = io.BytesIO()
+    nothing = {f"{n}.turn": np.zeros(0) for n in range(arrays)}
+    np.savez_compressed(file, allow_pickle=False, **{"header": np.frombuffer(header, np.uint8), **nothing})  # type: ignore[arg-type]
+    file.seek(0)
+    return file
+
+
+def test_a_header_that_would_fill_the_memory_is_refused_unread() -> None:
+    bomb = packed(b"[" + b"[]," * 3 * 2**20 + b"[]]")
+    assert len(bomb.getvalue()) < 2**16
+    with pytest.raises(TraceError, match=r"header must have at most 8,388,608 bytes; got 9,43\d,\d+"):
+        Trace.load(bomb)
+
+
+def test_an_archive_of_too_many_arrays_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_module, "MAX_ARRAYS", 10)
+    with pytest.raises(TraceError, match="at most 10 arrays; got 13"):
+        Trace.load(packed(b"{}", 12))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"format": "x" * 10**5},
+        {"x" * 10**5: 1},
+        {"format": 4, "task": {"x" * 10**5: 1}},
+        {"format": list(range(10**5))},
+    ],
+)
+def test_what_is_told_of_a_header_is_short(header: dict[str, Any]) -> None:
+    with pytest.raises(TraceError) as caught:
+        Trace.load(packed(json.dumps(header).encode()))
+    assert len(str(caught.value)) < 400

@@ -20,7 +20,7 @@ from fedrot_core.export.picture.browser import Browser, ShouldStop, browser
 from fedrot_core.export.picture.canvas import lay_out
 from fedrot_core.export.picture.greys import greyed
 from fedrot_core.export.picture.page import page
-from fedrot_core.export.picture.sizes import FORMATS, SCALES, SIZES, STYLES, Size, Style, pixels
+from fedrot_core.export.picture.sizes import FORMATS, MOST_PIXELS, SCALES, SIZES, STYLES, Size, Style, pixels
 from fedrot_core.export.picture.vectors import in_shapes
 from fedrot_core.export.provenance import Provenance
 from fedrot_core.figures.kit.rows import figure_rows
@@ -106,6 +106,9 @@ def write_figure(
     kind, shape, how, line = FORMATS[format], _size(size), _style(style), _footer(footer)
     if not SCALES[0] <= scale <= SCALES[-1]:
         raise rule("scale", f"be in {SCALES[0]}..{SCALES[-1]}", scale, "A larger poster needs a larger size.", "scale")
+    if kind.scales and shape.width * shape.height * scale**2 > MOST_PIXELS:
+        got = f"{shape.width}x{shape.height} at scale {scale:g}"
+        raise rule("A picture", f"have at most {MOST_PIXELS:,} pixels", got, "Lower the size or the scale.", "scale")
     if format == "csv":
         return table_csv(figure, decimal_comma)
     spec = _laid_out(figure, shape, how, line)

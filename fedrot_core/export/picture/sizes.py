@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fedrot_core.errors import rule
 from fedrot_core.registry import Registry
 
 POINT = 0.75
@@ -70,8 +71,23 @@ CANVAS = 800, 450
 """Least width and height of the canvas if a size is given in pixels."""
 
 
+LONGEST_SIDE = 10_000
+"""Most px of a side of a picture."""
+
+MOST_PIXELS = 100_000_000
+"""Most pixels of a PNG: a browser holds four bytes of each, several times. The poster at the largest scale has 27
+million."""
+
+
 def pixels(width: int, height: int) -> Size:
-    """A size of any width and height in px, with type as on a slide."""
+    """A size of any width and height in px, with type as on a slide.
+
+    Raises:
+        ConfigError: if a side is longer than :data:`LONGEST_SIDE`.
+    """
+    if not (0 < width <= LONGEST_SIDE and 0 < height <= LONGEST_SIDE):
+        got = f"{width}x{height}"
+        raise rule("The sides of a picture", f"be in 1..{LONGEST_SIDE} px", got, "Use 1600x900, for example.", "size")
     return Size(
         f"{width}x{height}", f"{width} × {height} px", width, height, min(width / CANVAS[0], height / CANVAS[1])
     )

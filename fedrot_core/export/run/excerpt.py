@@ -13,7 +13,7 @@ import numpy as np
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
-from fedrot_core.errors import StoreError
+from fedrot_core.errors import StoreError, brief
 from fedrot_core.export.run import run_file
 from fedrot_core.finished import key, sha256
 from fedrot_core.records import GROUPS, Array, stored_fields, stored_name
@@ -76,7 +76,7 @@ def excerpt_of(row: Any, config: FederationConfig) -> Excerpt:
         values = {f.name: getattr(trace, f.name) for f in dataclasses.fields(trace)}
         found = Excerpt(**values, file=str(row["file"]).encode())
     except Exception as error:  # any field may be missing or of a wrong kind
-        raise StoreError(f"A shipped run must be one that this app wrote; this one is not ({error}).") from error
+        raise StoreError(f"A shipped run must be one that this app wrote; this one is not ({brief(error)}).") from error
     if found.config != config or found.engine != ENGINE_VERSION:
         raise StoreError("A shipped run must be of the config and engine it is kept under; this one is not.")
     return found

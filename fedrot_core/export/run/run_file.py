@@ -40,6 +40,9 @@ CENTRALISED = "centralised"
 NOT_FINITE = ("nan", "inf", "-inf")
 """Texts that stand for numbers that JSON cannot hold."""
 
+SOFTWARE = re.compile(r"(?!.*www\.)[0-9A-Za-z](?:[0-9A-Za-z .,+()/-]|@(?= )|(?<=[0-9A-Za-z])_(?=[0-9A-Za-z])){0,79}")
+"""Names of software and processors, such as "x86_64 AVX512". Pages show them: nothing in them is markup."""
+
 REMEDY = "Save the run again from the lab or with: fedrot run --out run.json."
 
 
@@ -177,7 +180,7 @@ def read(content: bytes) -> RunFile:
     if data["seed"] != config.seed:
         raise rule("A run file's seed", f"be its config's, {config.seed}", data["seed"], REMEDY)
     made_with = {
-        _text(name, "A name in made_with", r"[a-z_]{1,24}"): _text(value, "A value in made_with", r"[ -~]{1,80}")
+        _text(name, "A name in made_with", r"[a-z_]{1,24}"): _text(value, "A value in made_with", SOFTWARE.pattern)
         for name, value in _mapping(data["made_with"], "made_with", most=16).items()
     }
     start = _mapping(data["start"], "start")

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from fedrot_core import ENGINE_VERSION
-from fedrot_core.errors import ConfigError, TraceError
+from fedrot_core.errors import ConfigError, TraceError, brief
+from fedrot_core.export.run.run_file import SOFTWARE
 from fedrot_core.federation import Federation
 from fedrot_core.methods import METHODS
 from fedrot_core.records import RoundRecord, stored_fields
@@ -97,7 +98,9 @@ def read(content: bytes) -> Trace:
         complaint = f"a field of a wrong kind ({type(error).__name__})"
     if complaint is not None:
         age = (
-            "" if trace.engine == ENGINE_VERSION else f"It is of engine {trace.engine!r}, this is {ENGINE_VERSION!r}. "
+            ""
+            if trace.engine == ENGINE_VERSION
+            else f"It is of engine {brief(repr(trace.engine), 24)}, this is {ENGINE_VERSION!r}. "
         )
         raise TraceError(
             f"A trace must hold what its config gives; this one holds {complaint}. {age}Run the config again."
@@ -110,8 +113,8 @@ def complaints(trace: Trace, like: Trace) -> Iterator[str]:
     """Yield what in ``trace`` no run of its config can give, in words. ``like`` is an empty trace of that config."""
     if not re.fullmatch(r"[0-9A-Za-z.+-]{1,16}", trace.engine) or trace.device not in ("cpu", "cuda", "mps"):
         yield "an unknown engine or device"
-    texts = [f"{name} {value}" for name, value in trace.made_with.items()]
-    if len(texts) > 16 or not all(re.fullmatch(r"[ -~]{1,80}", text) for text in texts):
+    made_with = trace.made_with
+    if len(made_with) > 16 or not all(SOFTWARE.fullmatch(text) for pair in made_with.items() for text in pair):
         yield "strange names of software"
     if [card.name for card in trace.arms] != list(trace.config.methods):
         yield "arms that its config does not name"
@@ -136,6 +139,8 @@ def complaints(trace: Trace, like: Trace) -> Iterator[str]:
     for stop in trace.stopped:
         if not (isinstance(stop.message, str) and len(stop.message) <= LONGEST_MESSAGE and stop.message.isprintable()):
             yield f"a message of {stop.arm} that is too long or cannot be printed"
+        elif set(stop.message) & set("<>&"):  # figures show it, and Plotly has tags
+            yield f"a message of {stop.arm} that holds markup"
     for record in trace.records:
         for text in _record(record, trace, len(like.task.layers)):
             yield f"{text} in round {record.round_index} of {record.arm}"

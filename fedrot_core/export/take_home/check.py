@@ -13,7 +13,7 @@ from typing import Any
 
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.config import FederationConfig
-from fedrot_core.errors import ConfigError, rule
+from fedrot_core.errors import ConfigError, brief, rule
 from fedrot_core.export.take_home.runs import (
     ALIGNED,
     ARROW_DIGITS,
@@ -128,7 +128,9 @@ def read_page(content: bytes) -> tuple[Grid, Row]:
     except ConfigError:
         raise
     except Exception as error:  # a foreign or damaged file can make base64, zlib and JSON raise almost anything
-        raise rule("A take-home page", "hold numbers that can be read", f"damaged ones: {error}", REMEDY) from error
+        raise rule(
+            "A take-home page", "hold numbers that can be read", f"damaged ones: {brief(error)}", REMEDY
+        ) from error
     return grid, found
 
 

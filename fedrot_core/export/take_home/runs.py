@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import math
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -41,6 +42,9 @@ ARROW_DIGITS = 3
 ERROR_DIGITS = 4
 """Significant digits of errors."""
 
+MOST_RUNS = 2000
+"""Most runs of a page, six times as many as its default grid has."""
+
 ROW_FORMAT = 1
 """Changes whenever the same runs may give another row: other fields, other digits."""
 
@@ -69,6 +73,9 @@ class Grid:
         for name, values in (("θ", self.thetas), ("λ", self.lams), ("α", self.alphas), ("Rank r", self.ranks)):
             if not values or list(values) != sorted(set(values)):
                 raise rule(f"{name} of the grid", "rise from value to value, at least one", values, "Sort them.")
+        count = math.prod(map(len, (self.thetas, self.lams, self.alphas, self.ranks)))
+        if count > MOST_RUNS:
+            raise rule("The grid", f"hold at most {MOST_RUNS:,} runs", count, "Take fewer values.")
         for theta, alpha, rank in self.settings:
             for lam in self.lams:
                 self.config(theta, alpha, rank, lam)

@@ -69,7 +69,7 @@ class Knob:
             raise ConfigError(f"{self.label} must be a number; got {text!r}.", self.key) from None
         if not isinstance(value, str) and not self.low <= value <= self.high:
             raise rule(self.label, f"be in {self.low:g}..{self.high:g}", text, "Move it into the range.", self.key)
-        return value
+        return float(f"{value:.10g}") if isinstance(value, float) else value  # as its link says it
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def _change(one: Factors, other: Factors) -> float:
 
 def on_bench(mistake: Mistake, config: FederationConfig) -> list[Evidence]:
     """What the bench shows."""
-    scaled, unscaled = (config.with_values({"rank": RANK, "lora_alpha": s * RANK}) for s in (2.0, 1.0))
+    scaled, unscaled = (config.with_values({"rank": RANK, "lora_alpha": s * RANK, "rounds": 1}) for s in (2.0, 1.0))
 
     def both(
         measure: Callable[[Method], tuple[float, ...]], c: FederationConfig = scaled

@@ -107,3 +107,9 @@ def test_links_round_trip_and_bad_values_are_named() -> None:
     assert scene.case is None
     assert len(problems) == 4
     assert scene.config.train.rounds == 10
+
+
+def test_a_link_keeps_every_digit_of_a_setting() -> None:
+    scene, _ = read_link({"alpha": "0.123456789"})
+    assert read_link(scene.query()) == (scene, [])
+    assert scene.config.values()["alpha"] == 0.123456789

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from app.jobs.sweeps import SweepJob
 from app.session.query import Selection, from_query, to_query
 from app.widgets import sweep_progress
-from app.widgets.sweep_progress import Watch
+from app.widgets.sweep_progress import Watch, too_much
 from app.widgets.text import plain
 from fedrot_core.config import FederationConfig
 from fedrot_core.methods import METHODS
@@ -289,3 +290,16 @@ def test_json_holds_every_seed_and_table_is_plain(page: AppTest) -> None:
     assert [row["score"] for row in content["methods"]] == [
         statistics(runs, name).score.median for name in runs[0].config.methods
     ]
+
+
+def test_runs_that_would_keep_the_server_busy_for_hours_are_not_begun() -> None:
+    heavy = FederationConfig().with_values({"rounds": 100, "steps": 200})
+    assert too_much((heavy,)) == ""
+    assert re.search(r"at most about \d+ min of one core; got 'about \d+ min'. Take fewer", too_much((heavy,) * 500))
+    at = AppTest.from_file(MAIN, default_timeout=60)
+    at.switch_page("../pages/02_compare.py")
+    at.query_params.update({"rounds": "100", "steps": "200", "clients": "60", "seeds": "100"})
+    at.run()
+    assert not at.exception
+    assert any("All runs of a page together must take at most" in error.value for error in at.error)
+    assert session_watch(at, "compare").job is None

@@ -214,3 +214,11 @@ def test_percentages_differ_by_points_and_all_else_by_its_unit(
     asked: Estimate | Curve, said: Any, truth: Any, told: str
 ) -> None:
     assert feedback(asked, Guess(said, truth)).endswith(told.replace("_", "\u00a0"))
+
+
+def test_a_link_keeps_a_knob_between_two_stops() -> None:
+    lesson = LESSONS["procrustes"]
+    place, problems = lesson_place.from_query(lesson, {"soft": "0.123456789012345"})
+    assert not problems
+    assert place.values["soft"] == 0.1234567890
+    assert lesson_place.from_query(lesson, lesson_place.to_query(lesson, place)) == (place, [])

@@ -8,7 +8,7 @@ import math
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.paper.parts import read_link
+from app.paper.parts import LINK, read_link
 from fedrot_core.figures.study.paper import curves, error_ratios, gap_title, shared_span
 from fedrot_core.methods import METHODS
 from fedrot_core.study import paper, replica
@@ -122,3 +122,9 @@ def test_bad_links_are_explained() -> None:
     assert place.settings["frames"] == "svd"
     assert place.seeds == replica.SEEDS
     assert len(problems) == 2
+
+
+def test_a_link_keeps_every_digit_of_a_setting() -> None:
+    place, _ = read_link({"lr": "0.0123456789"})
+    assert read_link(LINK.write(place)) == (place, [])
+    assert place.settings == {"lr": 0.0123456789}

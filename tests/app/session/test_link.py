@@ -9,7 +9,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
-from app.session.link import LONGEST
+from app.session.link import LONGEST, MOST_KEYS, MOST_TOLD, cut, told
 from app.session.query import Selection, to_query
 from app.widgets.text import plain
 from fedrot_core.config import FederationConfig
@@ -146,3 +146,13 @@ def test_the_longest_link_of_ours_is_not_cut() -> None:
     trace = Federation(FederationConfig().with_values(small)).run()
     selection = Selection(compare=tuple(METHODS), check=link_check(trace))
     assert max(map(len, to_query(trace.config, selection).values())) <= LONGEST
+
+
+def test_what_a_long_link_has_too_much_of_is_cut_and_told() -> None:
+    query = {f"k{n}": "v" for n in range(MOST_KEYS + 5)} | {"utm_x": "v"}
+    assert list(cut(query)) == [f"k{n}" for n in range(MOST_KEYS)]
+    assert told(["a"], {"k": "v"}) == ["a"]
+    *first, rest, most = told(["a"] * (MOST_TOLD + 3), query)
+    assert len(first) == MOST_TOLD
+    assert "3 further notes" in rest
+    assert f"at most {MOST_KEYS} settings; this one has {len(query)}" in most

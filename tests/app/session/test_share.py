@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.session.query import Selection, from_query, to_query
 from fedrot_core.config import FederationConfig, Leaf, leaves
+from fedrot_core.config.fields import MOST_WORK
 from fedrot_core.figures import FIGURES
 
 
@@ -29,7 +30,13 @@ def any_value(leaf: Leaf) -> st.SearchStrategy[Any]:
 
 configs = st.fixed_dictionaries({leaf.option.key: any_value(leaf) for leaf in leaves()}).map(
     lambda values: FederationConfig().with_values(
-        {**values, "width": max(values["width"], values["rank"]), "part": max(values["part"], 0.5)}
+        {
+            **values,
+            "width": max(values["width"], values["rank"]),
+            "part": max(values["part"], 0.5),
+            "rounds": min(values["rounds"], 10),
+            "steps": min(values["steps"], 20),
+        }  # a run has limits on what it may take as a whole
     )
 )
 
@@ -89,3 +96,22 @@ def test_values_that_are_only_possible_together_survive_a_link() -> None:
     assert config.server.participation == 1
     assert len(problems) == 1
     assert "part='0.05' was replaced" in problems[0]
+
+
+def test_a_link_to_a_run_of_hours_keeps_what_fits() -> None:
+    largest = {
+        "clients": "200",
+        "rounds": "100",
+        "steps": "200",
+        "rank": "32",
+        "width": "128",
+        "batch": "128",
+        "min": "1",
+    }
+    config, _, problems = from_query(largest)
+    assert config.work <= MOST_WORK
+    assert (config.values()["width"], config.values()["batch"]) == (128, 128)
+    assert config.values()["clients"] == 10
+    assert problems
+    assert all("A run must take at most about 4 min per method" in text for text in problems)
+    assert "The link's clients='200' was replaced by 10." in problems[0]

@@ -45,6 +45,8 @@ CONFIG = FederationConfig().with_values(VALUES)
 SMALL = [*(part for key, value in VALUES.items() for part in (f"--{key}", str(value))), "--quiet"]
 COMMANDS = group.list_commands(click.Context(group))
 
+MANY = ",".join(str(n) for n in range(100))
+
 Call = Callable[..., Result]
 
 
@@ -310,6 +312,7 @@ def test_verify_reads_a_shared_link(call: Call) -> None:
         "check must have the form engine-device-precision-checksum-numbers; got",
     )
     refused(call("verify", "?rank=99&check=1", "--quiet"), "Rank r must be in 1..32; got 99")
+    refused(call("verify", "http://[/lab?check=1", "--quiet"), r"A link must be an address \(Invalid IPv6 URL\)")
 
 
 @pytest.mark.parametrize(
@@ -514,6 +517,8 @@ def test_a_bad_grid_is_refused_before_anything_runs(call: Call, grids: list[str]
 
 
 def test_sweep_limits_hold(call: Call) -> None:
+    many = [arg for key in ("rank", "seed", "lr", "lam", "theta", "slr") for arg in ("--grid", key + "=" + MANY)]
+    refused(call("sweep", *SMALL, *many), r"A sweep must hold at most 10,000 runs; got 1000000000000")
     big = ["--grid", "seed=" + ",".join(map(str, range(200))), "--grid", "steps=" + ",".join(map(str, range(1, 100)))]
     refused(call("sweep", *SMALL, *big), r"A sweep must hold at most 10,000 runs; got 19800")
     refused(call("sweep", *SMALL, "--grid", "seed=1,2", "--seeds", "2"), r"--seeds must be 1 if the grid varies")
@@ -575,7 +580,7 @@ def test_tables_keep_their_columns() -> None:
 def test_control_c_ends_with_130_and_leaves_files_alone(tmp_path: Path) -> None:
     """A process of its own, stopped in mid-run; this run would take minutes."""
     (tmp_path / "a.json").write_text("before")
-    flags = ["--task", "teacher", "--rounds", "100", "--steps", "200", "--clients", "100", "--out", "a.json"]
+    flags = ["--task", "teacher", "--rounds", "100", "--steps", "200", "--clients", "30", "--out", "a.json"]
     with subprocess.Popen(
         [sys.executable, "-m", "fedrot_core", "run", *flags],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,
@@ -758,3 +763,16 @@ def test_a_linked_output_stays_linked_and_keeps_who_may_read_it(call: Call, tmp_
     assert link.is_symlink()
     assert json.loads(target.read_text())["kind"]
     assert target.stat().st_mode & 0o777 == 0o600 or os.name == "nt"
+
+
+def test_a_take_home_page_has_a_limit(call: Call) -> None:
+    with open("huge.html", "wb") as file:
+        file.truncate(2**31)
+    refused(call("verify", "huge.html"), r"huge\.html must have at most 67,108,864 bytes; got 2147483648")
+
+
+@pytest.mark.parametrize("size", ["99999x100", "100x10001", "४००x४००"])
+def test_a_picture_has_a_limit(call: Call, size: str) -> None:
+    refused(
+        call("figure", "errors", *SMALL, "--out", "a.html", "--size", size), "sides of a picture must be|A size must be"
+    )

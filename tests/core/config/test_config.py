@@ -300,6 +300,8 @@ def test_any_valid_config_survives_dict_and_values(data: st.DataObject) -> None:
             values[key] = data.draw(st.sampled_from(sorted(opt.choices)))
     values["rank"] = min(values["rank"], values["width"])
     values["part"] = max(values["part"], 0.6 / values["clients"])
+    values["rounds"] = min(values["rounds"], 10)  # a run has limits on what it may take as a whole
+    values["steps"] = min(values["steps"], 20)
     config = FederationConfig().with_values(values)
     assert FederationConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert FederationConfig().with_values(config.values()) == config
@@ -319,3 +321,10 @@ def test_a_setting_that_belongs_into_a_section_is_refused_with_the_way_to_set_it
         FederationConfig(**{name: 3})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"LoraConfig must be given rank, .* got 'nope'\. Correct the name\."):
         LoraConfig(nope=3)  # type: ignore[call-arg]
+
+
+def test_what_is_told_of_unknown_names_is_short() -> None:
+    plain = FederationConfig().to_dict() | {f"{n}{'x' * 1000}": n for n in range(1000)}
+    with pytest.raises(ConfigError) as caught:
+        FederationConfig.from_dict(plain)
+    assert len(str(caught.value)) < 500

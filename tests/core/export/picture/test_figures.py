@@ -386,3 +386,12 @@ def test_writing_changes_nothing_and_gives_the_same_bytes_again(trace: Trace) ->
     for name in ("csv", "json", "html"):
         assert write_figure(figure, name) == write_figure(figure, name)
     assert figure == before
+
+
+def test_a_picture_has_a_most_of_pixels() -> None:
+    with pytest.raises(ConfigError, match=r"sides of a picture must be in 1\.\.10000 px; got '20000x100'"):
+        write_figure(go.Figure(), "svg", (20_000, 100))
+    with pytest.raises(
+        ConfigError, match=r"A picture must have at most 100,000,000 pixels; got '9000x9000 at scale 4'"
+    ):
+        write_figure(go.Figure(), "png", (9000, 9000), scale=4)

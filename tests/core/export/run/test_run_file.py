@@ -155,6 +155,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "strange device": (lambda d: d.update(device="tpu"), "device must be text of the form cpu"),
     "made with a list": (lambda d: d.update(made_with=[]), "made_with must be a JSON object"),
     "made with markup": (lambda d: d["made_with"].update(torch="x\u202e"), "made_with must be text"),
+    "made with a link": (lambda d: d["made_with"].update(torch="[x](http://h)"), "made_with must be text"),
     "made with too much": (lambda d: d.update(made_with={f"a{'b' * n}": "c" for n in range(20)}), "at most 16 names"),
     "arm missing": (lambda d: d["rounds"].pop("fedrot"), "rounds must hold"),
     "arm unknown": (lambda d: d["rounds"].update(x={}), "rounds must hold"),

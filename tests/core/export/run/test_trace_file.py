@@ -119,6 +119,17 @@ HOSTILE: dict[str, tuple[Callable[[Trace], dict[str, Any]], str]] = {
     "markup as engine": (lambda t: {"engine": "<b>2"}, "unknown engine"),
     "a number as engine": (lambda t: {"engine": 2}, "field of a wrong kind"),
     "unknown device": (lambda t: {"device": "tpu"}, "unknown engine or device"),
+    "a link as processor": (lambda t: {"made_with": {"processor": "[x](http://h)"}}, "strange names of software"),
+    "an address as processor": (
+        lambda t: {"made_with": {"processor": "see www.x.example"}},
+        "strange names of software",
+    ),
+    "emphasis as processor": (lambda t: {"made_with": {"processor": "an _x_"}}, "strange names of software"),
+    "a long engine": (lambda t: {"engine": "9" * 5000}, "unknown engine"),
+    "a message with a tag": (
+        lambda t: {"stopped": [ArmStopped("fedit", 3, "<a href='http://h'>x</a>")]},
+        "a message of fedit that holds markup",
+    ),
     "control characters": (lambda t: {"made_with": {"torch": "\x1b[31m"}}, "strange names of software"),
     "much software": (lambda t: {"made_with": {str(n): "x" for n in range(50)}}, "strange names of software"),
     "arms of a mistake": (lambda t: {"arms": t.arms[::-1]}, "arms that its config does not name"),
@@ -221,3 +232,11 @@ def test_a_damaged_file_is_refused_or_the_same(trace: Trace, data: st.DataObject
     except TraceError:
         return
     assert again.checksum == trace.checksum
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x86_64 AVX512", "arm64 DEFAULT", "NVIDIA H100 80GB HBM3", "2.13.0+cpu", "Intel(R) Xeon(R) CPU @ 2.20GHz", "4"],
+)
+def test_names_of_software_and_processors_are_taken(trace: Trace, name: str) -> None:
+    assert read(saved(dataclasses.replace(trace, made_with={"processor": name}))).made_with == {"processor": name}

@@ -170,6 +170,12 @@ def test_a_grid_refuses_what_no_slider_could_hold(axis: dict[str, Any]) -> None:
         Grid(**axis)
 
 
+def test_a_grid_has_a_most_of_runs() -> None:
+    many = tuple(float(n) for n in range(100))
+    with pytest.raises(ConfigError, match=r"The grid must hold at most 2,000 runs; got 1000000\. Take fewer values"):
+        Grid(thetas=many, lams=many, alphas=many, ranks=(2,))
+
+
 def test_theta_0_is_as_trained() -> None:
     assert TINY.config(0.0, 0.5, 2, 0.8).frames.kind == "trained"
     assert TINY.config(90.0, 0.5, 2, 0.8).frames.angle == 90.0

@@ -1,0 +1,1 @@
+"""Bad input: what comes from outside is changed at random, and must be taken or refused in words."""
