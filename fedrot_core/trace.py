@@ -158,6 +158,12 @@ class Trace:
         return len(self.centralised)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays in the records."""
+        values = (value for record in self.records for value in record.stored().values())
+        return sum(value.nbytes for value in values if isinstance(value, np.ndarray))
+
+    @property
     def checksum(self) -> str:
         """The first 16 hex digits of the SHA-256 over config, task and every number. On one type of device, equal
         configs give equal checksums.

@@ -75,6 +75,8 @@ def stage(job: RunJob) -> None:
 def _progress(job: RunJob, done: int) -> None:
     """How far the run is, with a way to end it; then how it ended."""
     total = job.config.train.rounds
+    for trouble in job.troubles:
+        st.caption(plain(trouble))
     if job.error:
         st.error(plain(job.error))
     elif not job.finished.is_set():

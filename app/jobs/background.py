@@ -98,6 +98,11 @@ class Job(ABC):
         return False
 
     @property
+    def size(self) -> int:
+        """Bytes of its result, where it is kept for others."""
+        return 0
+
+    @property
     def to_be_redone(self) -> bool:
         """Whether whoever asks for the same needs a new job."""
         return self.cancelled or (self._may_work_from is not None and time.monotonic() >= self._may_work_from)
@@ -195,14 +200,14 @@ SomeJob = TypeVar("SomeJob", bound=Job)
 
 
 class Jobs(Generic[Key, SomeJob]):
-    """Jobs that sessions share, newest kept.
+    """Jobs that sessions share, newest kept; one that somebody waits for always is.
 
     Args:
-        kept: how many.
+        kept: how many; most_bytes: of their results together.
     """
 
-    def __init__(self, kept: int) -> None:
-        self._kept = kept
+    def __init__(self, kept: int, most_bytes: int | None = None) -> None:
+        self._kept, self._most_bytes = kept, most_bytes
         self._jobs: OrderedDict[Key, SomeJob] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -225,6 +230,16 @@ class Jobs(Generic[Key, SomeJob]):
                 job = self._jobs[key] = make().start(session)
             job.seen_by(session)
             self._jobs.move_to_end(key)
-            while len(self._jobs) > self._kept:
-                self._jobs.popitem(last=False)[1].cancel()
+            self._make_room()
             return job
+
+    def _make_room(self) -> None:
+        """Drop the jobs that were asked for longest ago, as far as there are too many and nobody waits for them."""
+        newest = next(reversed(self._jobs))
+        for key, job in list(self._jobs.items()):
+            fits = self._most_bytes is None or sum(kept.size for kept in self._jobs.values()) <= self._most_bytes
+            if len(self._jobs) <= self._kept and fits:
+                return
+            if key != newest and (job.finished.is_set() or not job.waited_for):
+                del self._jobs[key]
+                job.cancel()

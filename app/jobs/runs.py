@@ -14,7 +14,9 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.records import Event
 from fedrot_core.trace import Trace
 
-KEPT_RUNS = 24
+KEPT_RUNS = 200
+KEPT_BYTES = 300_000_000
+"""Of all runs that are kept in memory, whichever bound is met first; a run of the default size takes about 1 MB."""
 
 
 class RunJob(Job):
@@ -46,6 +48,7 @@ class RunJob(Job):
         self.cancelled_by_hand = False
         self.origin: Origin = "computed"
         self._trace: Trace | None = None
+        self._weighed = 0, 0  # how many records there were when they were last weighed, and what they weighed
         self._progress = threading.Condition()
 
     def trace(self) -> Trace | None:
@@ -54,6 +57,15 @@ class RunJob(Job):
         if trace is None or not trace.rounds_done:
             return None
         return trace.upto(trace.rounds_done)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its records."""
+        if self._trace is None:
+            return 0
+        if len(self._trace.records) != self._weighed[0]:
+            self._weighed = len(self._trace.records), self._trace.nbytes
+        return self._weighed[1]
 
     def cancel(self) -> None:
         """A person's wish: end the run at its next local step, keeping the rounds that are complete."""
@@ -122,7 +134,7 @@ class Runner:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._jobs: Jobs[tuple[str, str, str], RunJob] = Jobs(KEPT_RUNS)
+        self._jobs: Jobs[tuple[str, str, str], RunJob] = Jobs(KEPT_RUNS, KEPT_BYTES)
         background.start("warm", workers().warm)
 
     @property

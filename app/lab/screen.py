@@ -143,6 +143,6 @@ def show(trace: Trace, job: RunJob) -> None:
     st.caption(FIGURES[tab].question)
     figure_card(tab, trace, view, 430, pick, test_it)
     made = f"seed {trace.config.seed}, trained on {trace.made_on}"
-    st.caption(f"{trace.task.summary} Run {trace.config.hash}, {made}.")
+    st.caption(plain(f"{trace.task.summary} Run {trace.config.hash}, {made}."))
     if not data_dialog(trace, view):
         spin_dialog(trace, view)

@@ -35,7 +35,6 @@ class Traces:
 
     Attributes:
         configs: the runs that a step wants.
-        troubles: what was damaged where they were looked for, in sentences.
     """
 
     def __init__(self, configs: tuple[FederationConfig, ...], reads: tuple[str, ...] | None) -> None:
@@ -43,7 +42,7 @@ class Traces:
         asker = archive().asker()
         found = {c: None if reads is None else asker.excerpt(c, reads) for c in configs}
         self._found: dict[FederationConfig, Trace] = {c: trace for c, trace in found.items() if trace is not None}
-        self.troubles: Sequence[str] = tuple(asker.troubles)
+        self._damaged = tuple(asker.troubles)
         missing = tuple(c for c in configs if c not in self._found)
         mind = mine(Computing)
         if mind.configs != missing:
@@ -58,6 +57,12 @@ class Traces:
             mind.progress.told(
                 sum(job.progress.done for job in self._jobs.values()), sum(c.train.rounds for c in missing)
             )
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        """What was damaged where they were looked for, and what went wrong on the way and was mended, in sentences."""
+        mended = (sentence for job in self._jobs.values() for sentence in job.troubles)
+        return tuple(dict.fromkeys((*self._damaged, *mended)))
 
     @property
     def runs(self) -> list[Trace]:

@@ -35,8 +35,9 @@ class Followed(Protocol):
     """Runs that a session waits for, as :func:`progress` shows them; see :class:`Watch`."""
 
     configs: tuple[FederationConfig, ...]
-    troubles: Sequence[str]
 
+    @property
+    def troubles(self) -> Sequence[str]: ...
     @property
     def runs(self) -> Sequence[Any]: ...
     @property
@@ -59,7 +60,6 @@ class Watch:
         configs: the runs that the page wants.
         job: computes what was not known when the watch began; None if nothing was missing.
         cancelled: whether this session called it off; then nothing new is taken in, though others may go on.
-        troubles: what was damaged where known arms were looked for, in sentences.
         refused: why what is missing is not computed, in words; empty where it is.
     """
 
@@ -68,12 +68,17 @@ class Watch:
         self.cancelled = False
         asker = archive().asker()
         self._parts = {config: split(config, known_arms(), mine(Sweeping).left_over, asker) for config in configs}
-        self.troubles: Sequence[str] = tuple(asker.troubles)
+        self._damaged = tuple(asker.troubles)
         missing = tuple(rest for _, rest in self._parts.values() if rest is not None)
         self.refused = too_much(missing)
         self.job: SweepJob | None = sweeps().job(missing, session_id()) if missing and not self.refused else None
         self._runs: dict[FederationConfig, RunSummary] = {}
         self._ended = False
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        """What was damaged where known arms were looked for, and what went wrong on the way and was mended."""
+        return self._damaged if self.job is None else (*self._damaged, *self.job.troubles)
 
     @property
     def runs(self) -> list[RunSummary]:

@@ -85,7 +85,7 @@ def test_a_run_whose_page_was_closed_ends_and_whoever_comes_back_begins_it_anew(
     at = opened(**{**LONG, "rounds": "100", "steps": "200"}, seed="903")
     job = job_of(at)
     monkeypatch.setattr(background, "HEARTBEAT_SECONDS", 0.5)
-    assert job.finished.wait(60)
+    assert job.finished.wait(120)
     assert job.cancelled
     assert job.trace() is None or job.trace().rounds_done < 100
     monkeypatch.undo()

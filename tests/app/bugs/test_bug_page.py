@@ -30,7 +30,7 @@ def opened(**query: str) -> AppTest:
 def finished(at: AppTest) -> AppTest:
     """Wait for the run and draw again: AppTest has no timer."""
     assert not at.exception
-    assert part_of(at, Game).job.finished.wait(60)
+    assert part_of(at, Game).job.finished.wait(120)
     at.run()
     assert not at.exception
     return at

@@ -162,7 +162,7 @@ def test_cancel_ends_the_sweep_and_offers_to_take_it_up_again() -> None:
     at = started(**SLOW | {"seed": "77"})
     at.button(key="cancel_compare").click().run()
     watch, done = watch_of(at), len(watch_of(at).runs)
-    assert job_of(at).finished.wait(60)  # nobody else looked
+    assert job_of(at).finished.wait(120)  # nobody else looked
     assert job_of(at).cancelled
     at.run()
     assert not at.exception
@@ -172,7 +172,7 @@ def test_cancel_ends_the_sweep_and_offers_to_take_it_up_again() -> None:
     assert watch_of(at) is not watch
     again = job_of(at)
     at.button(key="cancel_compare").click().run()
-    assert again.finished.wait(60)
+    assert again.finished.wait(120)
 
 
 @pytest.fixture

@@ -155,7 +155,7 @@ def test_no_step_of_a_lesson_waits_for_a_run(name: str, monkeypatch: pytest.Monk
         if step.runs is not None:
             at = opened(f"../pages/{lesson_file(name)}", step=str(n + 1), skip="1")
             for config in step.runs(LESSONS[name].defaults()) if step.whole and step.reads is None else ():
-                assert runner().job(config, "").finished.wait(30)  # recalled off the script thread
+                assert runner().job(config, "").finished.wait(120)  # recalled off the script thread
             at.run()
             assert not at.get("progress")
             assert 'fedrot-answer"' in prose(at)
@@ -216,7 +216,7 @@ def test_the_take_home_page_is_made_from_what_is_shipped(monkeypatch: pytest.Mon
     at = opened("../pages/30_take_home.py")
     job = take_home.pages().job(take_home.grid())
     assert job is not None
-    assert job.finished.wait(60)
+    assert job.finished.wait(120)
     at.run()
     assert not at.exception
     assert job.page is not None
@@ -292,18 +292,18 @@ def test_a_sample_of_what_is_shipped_comes_out_again() -> None:
 
 def test_a_run_is_found_by_the_next_server_and_says_where_it_comes_from(own: Archive) -> None:
     first = Runner(own).job(SMALL, "a")
-    assert first.finished.wait(30)
+    assert first.finished.wait(120)
     assert first.origin == "computed"
     stored()
     again = Runner(own).job(SMALL, "b")
-    assert again.finished.wait(30)
+    assert again.finished.wait(120)
     assert again.origin == "store"
     ours, theirs = again.trace(), first.trace()
     assert ours is not None
     assert theirs is not None
     assert ours.checksum == theirs.checksum
     anew = Runner(own).job(SMALL, "c", anew=True)
-    assert anew.finished.wait(30)
+    assert anew.finished.wait(120)
     assert anew.origin == "computed"
 
 
@@ -324,12 +324,12 @@ def damage(folder: Path, key: str) -> None:
 def test_mistakes_and_cancelled_runs_are_not_kept(own: Archive) -> None:
     runs = Runner(own)
     wrong = runs.job(SMALL, "a", "transposed")
-    assert wrong.finished.wait(30)
+    assert wrong.finished.wait(120)
     long = SMALL.with_values({"rounds": 100, "steps": 200})
     cut = runs.job(long, "a")
-    cut.wait_for_rounds(1, 30)
+    cut.wait_for_rounds(1, 120)
     cut.cancel()
-    assert cut.finished.wait(30)
+    assert cut.finished.wait(120)
     stored()
     asker = own.asker()
     assert asker.run(SMALL) is None
@@ -339,7 +339,7 @@ def test_mistakes_and_cancelled_runs_are_not_kept(own: Archive) -> None:
 def test_arms_of_a_sweep_are_found_by_the_next_server(own: Archive) -> None:
     configs = (SMALL, SMALL.with_values({"seed": 1}))
     job = Sweeps(own.keep_arms).job(configs, "a")
-    assert job.finished.wait(60)
+    assert job.finished.wait(120)
     asker = own.asker()
     known, missing = split(SMALL.with_values({"arms": ("fedrot", "fedex")}), asker)
     assert [list(run.arms) for run in known] == [["fedrot"]]
@@ -351,7 +351,7 @@ def test_arms_of_a_sweep_are_found_by_the_next_server(own: Archive) -> None:
 def test_an_impossible_run_is_not_kept(own: Archive) -> None:
     impossible = FederationConfig().with_values({"clients": 200, "min": 32, "arms": ("fedit",)})
     job = Sweeps(own.keep_arms).job((impossible,), "a")
-    assert job.finished.wait(60)
+    assert job.finished.wait(120)
     assert split(impossible, own.asker())[1] == impossible
 
 
@@ -361,7 +361,7 @@ def test_a_damaged_run_is_computed_again_and_the_page_says_so(own: Archive, tmp_
     at = opened(LAB, rounds="2", steps="2", clients="3")
     job = job_of(at)
     assert job.config == SMALL
-    assert job.finished.wait(30)
+    assert job.finished.wait(120)
     at.run()
     assert job.origin == "computed"
     assert "was damaged" in prose(at)
@@ -375,17 +375,17 @@ def test_damaged_arms_are_computed_again_and_the_page_says_so(own: Archive, tmp_
     assert "was damaged" in prose(at)
     job = watch_of(at, "compare").job
     assert [config.methods for config in job.configs] == [("fedit",)]
-    assert job.finished.wait(60)
+    assert job.finished.wait(120)
 
 
 def test_a_link_to_stored_numbers_does_not_say_reproduced_until_they_were_run() -> None:
     at = opened(LAB)
-    assert job_of(at).finished.wait(30)  # recalled off the script thread
+    assert job_of(at).finished.wait(120)  # recalled off the script thread
     at.run()
     link = next(code.value for code in at.code if "check=" in code.value)
     query = dict(parse_qsl(urlsplit(link).query))
     at = opened(LAB, **query)
-    assert job_of(at).finished.wait(30)
+    assert job_of(at).finished.wait(120)
     at.run()
     assert job_of(at).origin == "shipped"
     assert "Nothing was computed for you" in prose(at)
@@ -394,7 +394,7 @@ def test_a_link_to_stored_numbers_does_not_say_reproduced_until_they_were_run() 
     at.button(key="run_anew").click().run()
     job = job_of(at)
     assert job.origin == "computed"
-    assert job.finished.wait(60)
+    assert job.finished.wait(120)
     at.run()
     assert "Nothing was computed for you" not in prose(at)
     assert ("Reproduced" in prose(at)) == (job.trace().checksum == read_check(query["check"]).checksum)

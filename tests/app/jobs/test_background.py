@@ -153,11 +153,31 @@ def test_sessions_share_a_job_and_a_cancelled_one_begins_again() -> None:
     again.cancel()
 
 
-def test_old_jobs_make_room_and_end() -> None:
+def test_old_jobs_that_nobody_waits_for_make_room_and_no_other_does() -> None:
     jobs: Jobs[int, Task] = Jobs(kept=2)
-    first, *rest = [jobs.get(n, Task, "a") for n in range(3)]
-    assert first.finished.wait(WAIT)
-    assert jobs.known(0) is None
-    for job in rest:
-        assert job.running
+    awaited = jobs.get(0, Task, "a")
+    left = jobs.get(1, Task, "b")
+    left._viewers.clear()  # its page was closed a while ago
+    done = jobs.get(2, lambda: Task(lambda: None), "c")
+    assert done.finished.wait(WAIT)
+    last = jobs.get(3, Task, "d")
+    assert left.finished.wait(WAIT)
+    assert [jobs.known(n) for n in range(4)] == [awaited, None, None, last]
+    jobs.get(4, Task, "e").cancel()
+    assert awaited.running
+    assert len(jobs) == 3  # more than are kept, since all are awaited
+    for job in (awaited, last):
         job.cancel()
+
+
+class Heavy(Task):
+    """Its result takes four bytes."""
+
+    size = 4
+
+
+def test_results_that_take_too_much_memory_make_room() -> None:
+    jobs: Jobs[int, Heavy] = Jobs(kept=9, most_bytes=10)
+    for n in range(4):
+        assert jobs.get(n, lambda: Heavy(lambda: None), "a").finished.wait(WAIT)
+    assert [jobs.known(n) is not None for n in range(4)] == [False, False, True, True]

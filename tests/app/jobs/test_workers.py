@@ -24,7 +24,7 @@ from fedrot_core.federation import Federation
 from fedrot_core.trace import Trace
 from tests import ROOT
 
-WAIT = 60.0
+WAIT = 120.0
 SMALL = FederationConfig().with_values({"rounds": 2, "steps": 2, "clients": 3, "arms": ("fedit",)})
 LONG = SMALL.with_values({"rounds": 100, "steps": 200})
 

@@ -32,7 +32,7 @@ def opened(**query: str) -> AppTest:
 def finished(at: AppTest) -> AppTest:
     """Wait for the run and draw again: AppTest has no timer."""
     assert not at.exception
-    assert job_of(at).finished.wait(60)
+    assert job_of(at).finished.wait(120)
     at.run()
     assert not at.exception
     return at

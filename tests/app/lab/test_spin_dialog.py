@@ -97,7 +97,7 @@ def test_another_run_drops_the_test() -> None:
     at = asked(opened(**QUICK))
     set_config(at, config_of(at).with_values({"seed": 3}))
     at.run()
-    assert job_of(at).finished.wait(60)
+    assert job_of(at).finished.wait(120)
     at.run()
     assert not at.exception
     assert part_of(at, Dialog).asked is None
@@ -179,7 +179,7 @@ def jobs() -> Spins:
 
 
 def done(job: SpinJob) -> SpinJob:
-    assert job.finished.wait(60)
+    assert job.finished.wait(120)
     assert job.error == ""
     return job
 
@@ -207,24 +207,24 @@ def test_a_test_that_nobody_waits_for_ends_and_a_later_one_starts_again(jobs: Sp
     question = Question(LONG, "fedit", 99, 0)
     job = jobs.job(question, "a")
     job.left_by("a")
-    assert job.finished.wait(20)
+    assert job.finished.wait(120)
     assert job.cancelled
     assert job.result is None
     again = jobs.job(question, "a")
     assert again is not job
     again.left_by("a")
-    assert again.finished.wait(20)
+    assert again.finished.wait(120)
 
 
 def test_an_arm_that_stops_says_why(jobs: Spins) -> None:
     wild = SMALL.with_values({"opt": "sgd", "lr": 1.0, "lora_alpha": 64.0, "steps": 200, "task": "teacher"})
     job = jobs.job(Question(wild, "fedit", 2, 0), "a")
-    assert job.finished.wait(60)
+    assert job.finished.wait(120)
     assert "Lower the learning rate" in job.error
 
 
 def test_an_unforeseen_error_is_told_and_logged(jobs: Spins, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "turned", lambda *_: 1 / 0)
     job = jobs.job(Question(SMALL, "fedit", 0, 0), "a")
-    assert job.finished.wait(60)
+    assert job.finished.wait(120)
     assert "internal error" in job.error

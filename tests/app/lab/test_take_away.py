@@ -39,7 +39,7 @@ def lab(**query: str) -> AppTest:
 
 def finished(at: AppTest) -> AppTest:
     assert not at.exception
-    assert job_of(at).finished.wait(60)
+    assert job_of(at).finished.wait(120)
     at.run()
     assert not at.exception
     return at
@@ -113,7 +113,7 @@ def test_a_shared_link_proves_itself_and_a_false_one_is_found_out() -> None:
         "A twin run, changed in the 14th digit only, is finding out" in told(wrong)
         or part_of(wrong, Watched).twin.finished.is_set()
     )
-    assert part_of(wrong, Watched).twin.finished.wait(60)
+    assert part_of(wrong, Watched).twin.finished.wait(120)
     assert "Differs. First difference: round" in told(wrong.run())
     assert "check must have the form" in told(lab(**{**query, "check": "<b>x</b>"}))
     at = lab(**query)

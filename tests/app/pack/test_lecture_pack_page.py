@@ -129,7 +129,7 @@ def test_cancel_ends_it_and_it_can_be_built_again(monkeypatch: pytest.MonkeyPatc
     assert keys(at) == {"pack_cancel"}
     first: PackJob = part_of(at, Making).job
     at.button(key="pack_cancel").click().run()
-    assert first.finished.wait(10)
+    assert first.finished.wait(120)
     at.run()
     assert first.cancelled
     assert keys(at) == {"pack_build"}

@@ -29,7 +29,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     if (job := take_home.pages().job(TINY)) is not None:
         job.cancel()
-        job.finished.wait(60)
+        job.finished.wait(120)
     take_home.pages.clear()
 
 
@@ -87,7 +87,7 @@ def test_cancel_ends_it_and_it_can_be_made_again(monkeypatch: pytest.MonkeyPatch
     assert keys(at) == {"take_home_cancel"}
     first = job()
     at.button(key="take_home_cancel").click().run()
-    assert first.finished.wait(10)
+    assert first.finished.wait(120)
     assert first.cancelled
     at.run()
     assert keys(at) == {"take_home_make"}
@@ -95,7 +95,7 @@ def test_cancel_ends_it_and_it_can_be_made_again(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(take_home, "build", lambda *_: b"<!doctype html>")
     at.button(key="take_home_make").click().run()
     assert job() is not first
-    assert job().finished.wait(10)
+    assert job().finished.wait(120)
     assert keys(at.run()) == {"take_home_file"}
 
 
@@ -118,7 +118,7 @@ def test_an_internal_error_is_told_and_it_can_be_made_again(monkeypatch: pytest.
     monkeypatch.setattr(take_home, "build", fails)
     at = opened()
     at.button(key="take_home_make").click().run()
-    assert job().finished.wait(10)
+    assert job().finished.wait(120)
     at.run()
     assert not at.exception
     assert "internal error" in at.error[0].value
@@ -134,12 +134,12 @@ def test_two_who_ask_share_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not first.cancelled
     first.left_by("two")
     assert first.cancelled
-    assert first.finished.wait(10)
+    assert first.finished.wait(120)
     assert pages.start(TINY, "three") is not first
     again = pages.job(TINY)
     assert again is not None
     again.left_by("three")
-    assert again.finished.wait(10)
+    assert again.finished.wait(120)
 
 
 def test_another_server_trains_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:

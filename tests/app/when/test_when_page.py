@@ -114,7 +114,7 @@ def test_a_cancelled_map_says_so_and_runs_again_only_when_asked() -> None:
     at.switch_page(PAGE).run()
     watch = watch_of(at, "map")
     at.button(key="cancel_map").click().run()
-    assert watch.job.finished.wait(60)
+    assert watch.job.finished.wait(120)
     at.run()
     assert watch_of(at, "map") is watch
     assert f"Cancelled after {len(watch.runs)} of 4\u00a0settings" in prose(at)

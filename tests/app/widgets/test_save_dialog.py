@@ -55,7 +55,7 @@ def prepared(at: AppTest) -> SaveJob:
     """Press Prepare and wait for the file."""
     at.button(key="save_prepare").click().run()
     job: SaveJob = part_of(at, Dialog).job
-    assert job.finished.wait(30)
+    assert job.finished.wait(120)
     at.run()
     assert not at.exception
     return job
