@@ -14,6 +14,9 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from app.first_paint import FirstPaint  # noqa: E402
+from app.policy import Policy, frame_ancestors  # noqa: E402
+
+frame_ancestors()  # a fault in what was named ends the start, in words
 
 base = str(st.get_option("server.baseUrlPath")).strip("/")
 app = st.App(
@@ -24,5 +27,5 @@ app = st.App(
             StaticFiles(directory=Path(plotly.__file__).parent / "package_data"),
         )
     ],
-    middleware=[Middleware(FirstPaint)],
+    middleware=[Middleware(Policy), Middleware(FirstPaint)],
 )

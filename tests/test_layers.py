@@ -87,7 +87,10 @@ RANKS: dict[int, tuple[str, ...]] = {
         "fedrot_core.api",
         "fedrot_core.cli",
     ),
-    17: ("fedrot_core.__main__",),
+    17: (
+        "fedrot_core.__main__",
+        "app.policy",
+    ),
     18: (
         "app",
         "app.jobs",
