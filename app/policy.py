@@ -5,8 +5,8 @@ The policy of a page is as strict as Streamlit, plotly.js and our own elements a
 - ``script-src`` names the page's inline scripts by their hashes, so no other one runs. It has ``blob:`` because
   Streamlit hands the script of an element (``st.components.v2``) to the browser as one. It has no ``'unsafe-eval'``.
 - ``style-src`` has ``'unsafe-inline'``: Streamlit's Emotion, plotly.js and our sheets write styles into the page.
-- ``img-src`` has ``data:`` and ``blob:``: plotly.js draws a picture of a figure by way of them, and icons in style sheets
-  are written so. ``font-src`` has ``data:`` for a small font of the formulas in Streamlit's own style sheet.
+- ``img-src`` has ``data:`` and ``blob:``: plotly.js draws a picture of a figure by way of them.
+- ``font-src`` has ``data:``: Streamlit's style sheet holds a small font for formulas.
 - ``connect-src`` names the WebSocket beside ``'self'``, which does not cover it in older browsers.
 
 Anything that is not a page (scripts, downloads, JSON) may load nothing at all, should somebody open it as a page.
