@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from fedrot_core.store import FOLDER
 from tests import ROOT
@@ -123,7 +123,7 @@ def up(site: Served) -> bool:
 
 def opened_on(browser: Browser, site: Served, address: str, errors: list[str]) -> Page:
     """A page of a browser that belongs to the worker at ``address``. Whatever leaves the site's path is an error."""
-    page = wired_page(browser, ignore_https_errors=True)
+    page = wired_page(browser, 1000, 600, ignore_https_errors=True, reduced_motion="reduce")
     page.context.add_cookies([{"name": COOKIE, "value": cookie_of(address), "url": site.root}])
     strayed(page, site.root, errors)
     page.on("request", lambda asked: errors.extend([asked.url] * (outside(asked.url))))
@@ -145,9 +145,7 @@ def cookie(page: Page) -> str:
     return next(str(kept["value"]) for kept in page.context.cookies() if kept["name"] == COOKIE)
 
 
-def test_two_workers_are_one_site_and_one_that_dies_is_replaced(
-    chromium: Browser, served: Served, tmp_path: Path
-) -> None:
+def test_two_workers_are_one_site_and_one_that_dies_is_replaced(chromium: Browser, served: Served) -> None:
     (first, pid), (second, _) = served.workers()
     errors: list[str] = []
     one, two = opened_on(chromium, served, first, errors), opened_on(chromium, served, second, errors)
@@ -159,7 +157,7 @@ def test_two_workers_are_one_site_and_one_that_dies_is_replaced(
     assert link.startswith(f"{served.url}/lab?")  # as a person copies it
     with one.expect_download() as download:
         one.get_by_role("button", name="Run file", exact=True).click()
-    download.value.save_as(tmp_path / "run.json")
+    assert b'"seed": 12' in download.value.path().read_bytes()
 
     open_lab(two, link)
     assert (cookie(one), cookie(two)) == (cookie_of(first), cookie_of(second))
@@ -168,8 +166,9 @@ def test_two_workers_are_one_site_and_one_that_dies_is_replaced(
     expect(told).to_contain_text("Nothing was computed for you: these numbers were kept from an earlier run")
     expect(told).to_contain_text("They equal those of the link")
     two.get_by_role("button", name="Take away, or open").click()
-    two.get_by_test_id("stFileUploaderDropzone").locator("input").set_input_files(tmp_path / "run.json")
-    expect(two.get_by_test_id("stAlert").filter(has_text="Reproduced")).to_be_visible()
+    broken: FilePayload = {"name": "broken.json", "mimeType": "application/json", "buffer": b"{"}
+    two.get_by_test_id("stFileUploaderDropzone").locator("input").set_input_files(broken)
+    expect(two.get_by_text("broken.json was not opened")).to_be_visible()  # so it has arrived
 
     one.keyboard.press("Escape")
     settled(one)
