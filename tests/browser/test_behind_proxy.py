@@ -194,7 +194,7 @@ def test_the_proxy_shows_the_app_and_nothing_else(served: Served) -> None:
     assert headers["content-security-policy"]
     cookies = headers.get_all("set-cookie") or []
     assert cookies
-    assert all(text.endswith("; Secure") for text in cookies)
+    assert all("; Secure" in text for text in cookies)
     assert served.answer("/fed?rank=5")[1]["location"] == "/fed/?rank=5"
     for path in ("/", "/fedx/", "/other", "/fed/_stcore/metrics", "/fed/_stcore/agent/openapi.json"):
         assert served.answer(path)[0] == 404, path
