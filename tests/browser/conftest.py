@@ -102,7 +102,10 @@ def emptied(kept: Page) -> None:
 
 
 def strayed(page: Page, url: str, errors: list[str]) -> None:
-    """Add to ``errors`` what leaves the origin of ``url``, or is blocked by the page's content policy."""
+    """Add to ``errors`` what leaves the origin of ``url``, or is blocked by the page's content policy.
+
+    The policy holds for tests too: ``wait_for_function`` takes a function, since an expression would be an ``eval``.
+    """
     own = urlsplit(url).netloc
 
     def leaves(kind: str, address: str) -> None:

@@ -62,7 +62,7 @@ def test_the_figure_alone_fills_the_window_with_large_type(open_page: Opened, ap
     assert not serious(page)
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
-    page.wait_for_function("document.fullscreenElement === null")
+    page.wait_for_function("() => document.fullscreenElement === null")
     assert "Full screen" in page.evaluate("document.activeElement.ariaLabel")
 
 
@@ -112,7 +112,7 @@ def test_a_figure_that_leaves_the_page_leaves_the_screen(page: Page, app_url: st
     page.get_by_role("dialog").locator(".scatterlayer .point").first.click(force=True)
     page.wait_for_url("**/lab**")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    page.wait_for_function("document.fullscreenElement === null")
+    page.wait_for_function("() => document.fullscreenElement === null")
 
 
 @pytest.mark.parametrize(("scheme", "paper"), [("light", "255,255,255,255"), ("dark", "18,22,29,255")])
