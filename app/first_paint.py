@@ -7,6 +7,7 @@ from pathlib import Path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.bundles import file_name
+from app.policy import CSP, page_policy
 
 WIDGETS = Path(__file__).with_name("widgets")
 SHEETS = WIDGETS / "sheets"
@@ -55,7 +56,8 @@ class FirstPaint:
                     return
                 page = dressed(body)
                 kept = [(k, v) for k, v in start["headers"] if k not in (b"content-length", b"etag", b"last-modified")]
-                await send({**start, "headers": [*kept, (b"content-length", str(len(page)).encode())]})
+                own = [(b"content-length", str(len(page)).encode()), (CSP, page_policy(page, headers))]
+                await send({**start, "headers": [*kept, *own]})
                 await send({"type": "http.response.body", "body": page})
                 return
             await send(message)

@@ -17,8 +17,10 @@ if str(ROOT) not in sys.path:
 
 from app.bundles import by_file  # noqa: E402
 from app.first_paint import FirstPaint  # noqa: E402
+from app.policy import Policy, frame_ancestors  # noqa: E402
 from app.warm import warm  # noqa: E402
 
+frame_ancestors()  # a fault in what was named ends the start, in words
 warm()
 
 
@@ -39,5 +41,5 @@ app = st.App(
         Mount(f"{root}/vendor", StaticFiles(directory=Path(plotly.__file__).parent / "package_data")),
         Route(f"{root}/scripts/{{file}}", script),
     ],
-    middleware=[Middleware(FirstPaint)],
+    middleware=[Middleware(Policy), Middleware(FirstPaint)],
 )

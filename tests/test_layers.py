@@ -90,6 +90,7 @@ RANKS: dict[int, tuple[str, ...]] = {
     ),
     17: (
         "app.bundles",
+        "app.policy",
         "fedrot_core.__main__",
     ),
     18: (

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -100,11 +101,29 @@ def emptied(kept: Page) -> None:
     kept.evaluate("localStorage.clear()")
 
 
-@pytest.fixture
-def open_page(chromium: Browser, kept: Page, app_log: Path) -> Iterator[Opened]:
-    """Opens fresh pages of any size and scheme; an error of a page's own scripts or of the app fails the test.
+def strayed(page: Page, url: str, errors: list[str]) -> None:
+    """Add to ``errors`` what leaves the origin of ``url``, or is blocked by the page's content policy.
 
-    Pages share one context, which starts empty; one that needs other options than these gets a context of its own.
+    The policy holds for tests too: ``wait_for_function`` takes a function, since an expression would be an ``eval``.
+    """
+    own = urlsplit(url).netloc
+
+    def leaves(kind: str, address: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != own:
+            errors.append(f"{kind} leaves the origin: {address}")
+
+    page.on("request", lambda request: leaves("a request", request.url))
+    page.on("websocket", lambda socket: leaves("a web socket", socket.url))
+    page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
+
+
+@pytest.fixture
+def open_page(chromium: Browser, kept: Page, app_url: str, app_log: Path) -> Iterator[Opened]:
+    """Opens fresh pages of any size and scheme.
+
+    An error of a page's own scripts or of the app fails the test, and so does what leaves the origin or is blocked by
+    the content policy. Pages share one context, which starts empty; one that needs other options gets one of its own.
     """
     logged = app_log.stat().st_size
     errors: list[str] = []
@@ -126,6 +145,7 @@ def open_page(chromium: Browser, kept: Page, app_log: Path) -> Iterator[Opened]:
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion)
             page.on("pageerror", lambda error: errors.append(str(error)))
+            strayed(page, app_url, errors)
             return page
 
         yield opened

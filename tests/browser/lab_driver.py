@@ -124,7 +124,7 @@ def wait_for_a_whole_run(page: Page) -> None:
 
     Else the press could wait at the server for the next request, and be taken with that one's address.
     """
-    page.wait_for_function("window.__wire.anew")
+    page.wait_for_function("() => window.__wire.anew")
 
 
 def release_answers(page: Page) -> None:

@@ -20,7 +20,7 @@ def test_a_connection_that_is_cut_in_mid_run_comes_back_and_shows_the_whole_run(
     page.locator(".st-key-new_seed button").first.click()
     leaves(page, before)
     page.evaluate("window.__wire.cut()")
-    page.wait_for_function("window.__wire.socket.readyState === WebSocket.OPEN")
+    page.wait_for_function("() => window.__wire.socket.readyState === WebSocket.OPEN")
     settled(page)
     assert figure_version(page).split(":")[1:] == ["3", "1"]
 

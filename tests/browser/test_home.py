@@ -40,7 +40,9 @@ def test_it_moves_by_itself_once_and_comes_to_rest(open_page: Opened, app_url: s
     page = open_page(390, 844, reduced_motion="no-preference")
     page.add_init_script(SEEN)
     page.goto(app_url)
-    page.wait_for_function("['0°', '180°'].every((end) => window.angles?.has(`Angle between their frames: ${end}`))")
+    page.wait_for_function(
+        "() => ['0°', '180°'].every((end) => window.angles?.has(`Angle between their frames: ${end}`))"
+    )
     picture = page.locator(".fedrot-moving")
     expect(picture).to_contain_text("Angle between their frames: 90°")
     expect(picture.get_by_role("button", name="Play")).to_be_visible()

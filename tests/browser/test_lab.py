@@ -47,7 +47,7 @@ def test_heterogeneity_and_rank_play_and_the_link_bring_back_the_same_state(page
     leaves(page, before)
     settled(page)
     press_on_slider(page, "Rank r", "ArrowRight")
-    page.wait_for_function("new URLSearchParams(location.search).get('rank') === '5'")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('rank') === '5'")
     settled(page)
     assert query(page) == {"alpha": "0.3", "rank": "5"}
     assert figure_version(page).split(":")[0] != before.split(":")[0]
@@ -100,7 +100,7 @@ def test_a_round_waits_until_the_browser_has_the_one_before(page: Page, app_url:
     hold_answers(page)
     wait_for_a_link(page, "round")
     seen = int(query(page)["round"])
-    page.wait_for_function("window.__wire.links.length > 12")  # the clock has asked this often since
+    page.wait_for_function("() => window.__wire.links.length > 12")  # the clock has asked this often since
     sent = page.evaluate("window.__wire.links.map((link) => Number(new URLSearchParams(link).get('round')))")
     assert set(sent) <= {seen, seen + 1}
 

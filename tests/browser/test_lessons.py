@@ -146,7 +146,7 @@ def test_play_moves_the_knob_and_pause_holds_what_was_seen(page: Page, app_url: 
     page.goto(f"{app_url}/{name}?step={n + 1}&{knob.key}={knob.low:g}")
     ready(page)
     page.keyboard.press("p")
-    page.wait_for_function(f"Number(new URLSearchParams(location.search).get('{knob.key}')) > {knob.low:g}")
+    page.wait_for_function(f"() => Number(new URLSearchParams(location.search).get('{knob.key}')) > {knob.low:g}")
     hold_answers(page)
     wait_for_a_link(page, knob.key)  # the next move is computed and on its way: it is taken back
     seen = query(page)[knob.key]

@@ -82,7 +82,7 @@ def test_the_lab_is_led_by_keys(page: Page, app_url: str) -> None:
         settled(page)
     page.evaluate("document.querySelector('.turn').addEventListener('click', () => { window.turned = true; })")
     page.keyboard.press("t")
-    page.wait_for_function("window.turned")
+    page.wait_for_function("() => window.turned")
     page.keyboard.press("2")
     settled(page)
     expect(page.locator(".st-key-figure_learning .plot")).to_be_visible()

@@ -14,7 +14,7 @@ QUICK = "/when?rounds=1&steps=1&clients=2"
 
 def open_map(page: Page, app_url: str) -> None:
     page.goto(app_url + QUICK)
-    page.wait_for_function(f"document.querySelector('{PLOT}')?.dataset.version?.split(':')[1] === '25'")
+    page.wait_for_function(f"() => document.querySelector('{PLOT}')?.dataset.version?.split(':')[1] === '25'")
     settled(page)
 
 
@@ -49,7 +49,7 @@ def test_a_link_opens_its_run_and_the_config_survives_the_navigation_bar(page: P
     page.get_by_text("Diagnose", exact=True).click()
     page.get_by_role("menuitem", name="When does it matter?").click()
     page.wait_for_selector(f"{PLOT}[data-version]")
-    page.wait_for_function("new URLSearchParams(location.search).get('clients') === '2'")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('clients') === '2'")
 
 
 def test_the_page_does_not_scroll_sideways_on_a_phone(page: Page, app_url: str) -> None:
