@@ -12,7 +12,17 @@ from app.lab.proof import proof_strip
 from app.lab.selectors import pick, selectors
 from app.lab.spin_dialog import ask, is_open, spin_dialog
 from app.lab.take_away import came_out_again, take_away
-from app.lab.transport import advance, play_or_pause, refresh_interval, run_status, shown_round, step, transport
+from app.lab.transport import (
+    advance,
+    is_moving,
+    play_or_pause,
+    refresh_interval,
+    run_status,
+    shown_round,
+    step,
+    time_left,
+    transport,
+)  # fmt: skip
 from app.session import link, state
 from app.session.parts import mine, session_id
 from app.session.run import Watched, watched_job
@@ -52,7 +62,7 @@ def page() -> None:
     if not in_room:
         with taken_away:
             take_away(job)
-    follow(functools.partial(stage, job, in_room), lambda: refresh_interval(job), is_open)
+    follow(functools.partial(stage, job, in_room), lambda: refresh_interval(job), is_open, lambda: time_left(job))
 
 
 def stage(job: RunJob, in_room: bool) -> None:
@@ -78,7 +88,7 @@ def stage(job: RunJob, in_room: bool) -> None:
 def show_in_room(trace: Trace, job: RunJob) -> None:
     """The stage for a lecture room: one figure of the selected round."""
     round_index = shown_round(trace)
-    view = current_view(trace, round_index, moving=refresh_interval(job) is not None)
+    view = current_view(trace, round_index, moving=is_moving(trace, job))
     names = (HERO, *BESIDE, *TABS)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="room_controls"):
         transport(trace, job, in_room=True)
@@ -98,7 +108,7 @@ def _look(trace: Trace, round_index: int) -> None:
 def show(trace: Trace, job: RunJob) -> None:
     """The stage for the selected round."""
     round_index = shown_round(trace)
-    view = current_view(trace, round_index, moving=refresh_interval(job) is not None)
+    view = current_view(trace, round_index, moving=is_moving(trace, job))
     record = trace.at(view.arm, round_index)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="transport"):
         transport(trace, job)

@@ -14,11 +14,12 @@ from app.session import state
 from app.session.parts import mine, session_id
 from app.session.query import to_query
 from app.session.run import Watched
+from app.widgets.drawn import drawn, state_of
 from app.widgets.page import warn
 from app.widgets.text import plain
 from fedrot_core.errors import FedRotError, brief
 from fedrot_core.export.run import code, run_file, trace_file
-from fedrot_core.export.run.link_check import compare_link, link_check
+from fedrot_core.export.run.link_check import compare_link, link_check, read_check
 from fedrot_core.export.run.verdict import Verdict
 from fedrot_core.export.run.verify import compare
 from fedrot_core.trace import Trace
@@ -75,14 +76,16 @@ def _epoch() -> int:
 
 def _downloads(trace: Trace) -> None:
     name = f"fedrot-{trace.config.hash}"
-    check = link_check(trace)
+    check = drawn().get(("link", state_of(trace)), lambda: link_check(trace))
     files = (
         ("Run file", f"{name}.json", "application/json", lambda: run_file.write(trace)),
         ("Python script", f"{name}.py", "text/x-python", lambda: code.script(trace.config, check).encode()),
         ("Notebook", f"{name}.ipynb", "application/x-ipynb+json", lambda: code.notebook(trace.config, check)),
         ("Trace, to replay", f"{name}.npz", "application/octet-stream", lambda: _saved(trace)),
     )
-    st.caption(f"Run {trace.config.hash}, {counted(trace.rounds_done, 'round')}, checksum {trace.checksum}.")
+    st.caption(
+        f"Run {trace.config.hash}, {counted(trace.rounds_done, 'round')}, checksum {read_check(check).checksum}."
+    )
     for n, column in enumerate(st.columns(2)):
         with column:
             for label, file, mime, make in files[n::2]:

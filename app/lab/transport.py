@@ -44,6 +44,16 @@ def refresh_interval(job: RunJob) -> float | None:
     return TICK_SECONDS / 2 if playing.on else None
 
 
+def time_left(job: RunJob) -> float | None:
+    """Seconds until a run that computes is done, as far as that is known."""
+    return None if job.finished.is_set() else job.progress.seconds_left
+
+
+def is_moving(trace: Trace, job: RunJob) -> bool:
+    """Whether what is shown changes by itself. The run before stands still until the next one has a round."""
+    return refresh_interval(job) is not None and (mine(Playing).on or trace.config == job.config)
+
+
 def shown_round(trace: Trace) -> int:
     """The selected round, or the newest one."""
     wanted = state.selection().round_index

@@ -54,7 +54,10 @@ def warn(sentences: Iterable[str]) -> None:
 
 
 def follow(
-    draw: Callable[[], None], pace: Callable[[], float | None], rest: Callable[[], bool] = lambda: False
+    draw: Callable[[], None],
+    pace: Callable[[], float | None],
+    rest: Callable[[], bool] = lambda: False,
+    left: Callable[[], float | None] = lambda: None,
 ) -> None:
     """Draw, and draw again by itself as long as there is something to wait for.
 
@@ -62,6 +65,7 @@ def follow(
         draw: draws a part of the page from what is known now.
         pace: seconds to the next look, or None where nothing is awaited; once it changes, the whole page runs.
         rest: whether the whole page must not run now, since that would shut an open dialog for a moment.
+        left: seconds until there is nothing more to wait for, where that is known.
     """
     seconds = pace()
 
@@ -71,24 +75,32 @@ def follow(
         if pace() != seconds and not rest():
             st.rerun()
 
-    again(stage, seconds, "page")
+    again(stage, seconds, "page", left)
 
 
-def again(draw: Callable[[], None], seconds: float | None, name: str = "dialog") -> None:
+def again(
+    draw: Callable[[], None],
+    seconds: float | None,
+    name: str = "dialog",
+    left: Callable[[], float | None] = lambda: None,
+) -> None:
     """Draw, and draw again each time the browser has drawn the last look and so many seconds have passed.
+
+    Where a look takes longer than that to come and be drawn, the next one waits as long, so that looking never takes
+    more than half of the time; but the end, as far as it is known, is looked at as soon as it is there.
 
     For dialogs, which no run of the page may interrupt, and for :func:`follow`.
 
     Args:
         seconds: to the next look; None for this one only.
-        name: of what is drawn, one of its kind on a page.
+        name: of what is drawn, one of its kind on a page; left: as for :func:`follow`.
     """
 
     @functools.wraps(draw)
     def looked_at() -> None:
         draw()
         if seconds is not None:
-            look = {"seconds": seconds, "look": next(_looks)}
+            look = {"seconds": seconds, "look": next(_looks), "left": left()}
             component("pacer")(key=f"pacer_{name}", data=look, on_look_change=lambda: None)
 
     st.fragment(looked_at)()

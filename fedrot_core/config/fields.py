@@ -6,6 +6,7 @@ The settings of a workload are defined in the workload's own file, as a subclass
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -387,7 +388,7 @@ class FederationConfig(Section):
         """
         return cls.from_plain(data, "config")
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """The first 16 hex digits of the SHA-256 of the config as canonical JSON."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
