@@ -35,9 +35,11 @@ class Worker:
 
     Args:
         base: path that it is served at, "" or "/fedrot".
+        share: of the machine's cores: how many processes train for it.
     """
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, share: int) -> None:
+        self._env = {"FEDROT_PROCESSES": str(share)} | os.environ
         with socket.socket() as s:
             s.bind((LOOPBACK, 0))
             port = s.getsockname()[1]
@@ -49,7 +51,7 @@ class Worker:
 
     def start(self) -> None:
         """Start it, and say which process it is."""
-        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, env=self._env)
         self.since = time.monotonic()
         say(f"worker {self.address} is process {self.process.pid}")
 
@@ -141,7 +143,8 @@ def main(
     processes: list[subprocess.Popen[bytes]] = []
     running: list[Worker] = []
     try:
-        running += [Worker(base) for _ in range(workers)]
+        share = max(1, (os.cpu_count() or 1) // workers)
+        running += [Worker(base, share) for _ in range(workers)]
         wait_for(running)
         told = {
             "FEDROT_SITE": site,

@@ -23,17 +23,17 @@ MOST_BYTES = 10_000
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """One server process and its workers.
+    """One server and its training processes.
 
     Attributes:
         pid: id of the process; port: where it listens.
         said_at: when it said this, on the machine's steady clock, which no change of the time of day moves.
         up_seconds: for how long it has run.
         sessions: open pages.
-        working, waiting: pieces of work in worker processes, and in the queue before them.
-        workers: worker processes that run; replaced: how many have died so far.
+        working, waiting: pieces of work in training processes, and in the queue before them.
+        processes: training processes that run; replaced: how many have died so far.
         runs: runs that are kept in memory.
-        memory: bytes of the server and its workers, shared pages once; store: bytes of the store on disk.
+        memory: bytes of the server and its training processes, shared pages once; store: bytes of the store on disk.
         threads, files: of the server alone.
     """
 
@@ -44,7 +44,7 @@ class ServerStatus:
     sessions: int
     working: int
     waiting: int
-    workers: int
+    processes: int
     replaced: int
     runs: int
     memory: int
@@ -58,10 +58,11 @@ class ServerStatus:
         up = (
             f"{self.up_seconds / 60:.0f}\u00a0min" if self.up_seconds < 7200 else f"{self.up_seconds / 3600:.0f}\u00a0h"
         )
+        training = f"{self.processes} training process{'' if self.processes == 1 else 'es'}"
         died = f" ({self.replaced} replaced)" if self.replaced else ""
         return (
             f"port {self.port}, up {up}: {counted(self.sessions, 'open page')}; {self.working} at work, "
-            f"{self.waiting} waiting, {counted(self.workers, 'worker')}{died}; memory {size(self.memory)}, "
+            f"{self.waiting} waiting, {training}{died}; memory {size(self.memory)}, "
             f"{counted(self.threads, 'thread')}, {counted(self.files, 'open file')}; {counted(self.runs, 'run')} in "
             "memory"
         )

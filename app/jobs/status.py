@@ -55,7 +55,7 @@ def status(folder: Path) -> ServerStatus:
         sessions=_sessions(),
         working=pool.turns.held,
         waiting=pool.turns.waiting,
-        workers=len(pool.ids),
+        processes=len(pool.ids),
         replaced=pool.replaced,
         runs=runner().kept,
         memory=sum(map(_memory, [here.pid, *pool.ids])),

@@ -168,6 +168,6 @@ def _received(line: Connection) -> Any:
 
 @cache
 def workers() -> Workers:
-    """The server's worker processes: ``FEDROT_WORKERS`` of them, or one a core, at most :data:`MOST`."""
-    asked = os.environ.get("FEDROT_WORKERS", "")
+    """The server's worker processes: ``FEDROT_PROCESSES`` of them, or one a core, at most :data:`MOST`."""
+    asked = os.environ.get("FEDROT_PROCESSES", "")
     return Workers(max(1, int(asked)) if asked.isdecimal() else min(os.cpu_count() or 1, MOST))

@@ -16,7 +16,7 @@ ENTRY = ROOT / "app" / "streamlit_app.py"
 def one_worker() -> Iterator[None]:
     """One worker process is enough for pages that are driven one at a time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FEDROT_WORKERS", "1")
+        patch.setenv("FEDROT_PROCESSES", "1")
         yield
 
 

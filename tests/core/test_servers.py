@@ -12,7 +12,7 @@ import pytest
 from fedrot_core.servers import FOLDER, STALE_SECONDS, ServerStatus, gone, heard, report, say
 
 ONE = ServerStatus(
-    pid=7, port=8501, said_at=0.0, up_seconds=600.0, sessions=3, working=1, waiting=0, workers=2, replaced=0, runs=5,
+    pid=7, port=8501, said_at=0.0, up_seconds=600.0, sessions=3, working=1, waiting=0, processes=2, replaced=0, runs=5,
     memory=400_000_000, store=8_000_000, threads=12, files=40,
 )  # fmt: skip
 
@@ -50,8 +50,8 @@ def test_a_folder_that_is_not_there_holds_no_server(tmp_path: Path) -> None:
 
 def test_the_report_counts_each_and_all() -> None:
     text = report([now(), now(port=8502, sessions=1, waiting=2, replaced=1)]).replace("\u00a0", " ")
-    assert "port 8501, up 10 min: 3 open pages; 1 at work, 0 waiting, 2 workers; memory 400 MB" in text
-    assert "1 open page; 1 at work, 2 waiting, 2 workers (1 replaced)" in text
+    assert "port 8501, up 10 min: 3 open pages; 1 at work, 0 waiting, 2 training processes; memory 400 MB" in text
+    assert "1 open page; 1 at work, 2 waiting, 2 training processes (1 replaced)" in text
     assert "together: 4 open pages; 2 at work, 2 waiting; memory 800 MB" in text
     assert "store of finished runs: 8 MB" in text
     assert report([]) == ""
