@@ -25,5 +25,5 @@ page = st.navigation(
 )
 st.set_page_config(page_title=page.title if page.title == NAME else f"{page.title} · {NAME}")
 link.arrive(page.url_path)
-component("connection")(key="connection", on_back_change=lambda: None)
 page.run()
+component("connection")(key="connection", on_back_change=lambda: None)

@@ -9,17 +9,19 @@ from pathlib import Path
 import pytest
 
 from app.jobs import background, status
+from app.jobs.workers import Workers
 from fedrot_core.servers import heard
 
 
-def test_this_server_counts_itself(tmp_path: Path) -> None:
+def test_this_server_counts_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "workers", lambda idle=Workers(1): idle)
     (tmp_path / "cache.db").write_bytes(b"x" * 1000)
     found = status.status(tmp_path)
     assert found.pid == os.getpid()
     assert found.store == 1000
     assert found.memory > 50_000_000
     assert found.threads >= 1
-    assert found.sessions == found.waiting == 0
+    assert found.sessions == found.working == found.waiting == found.processes == 0
 
 
 def test_it_goes_on_telling_after_a_folder_could_not_be_written_to(
