@@ -14,7 +14,8 @@ from fedrot_core.servers import heard
 
 
 def test_this_server_counts_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "workers", lambda idle=Workers(1): idle)
+    idle = Workers(1)
+    monkeypatch.setattr(status, "workers", lambda: idle)
     (tmp_path / "cache.db").write_bytes(b"x" * 1000)
     found = status.status(tmp_path)
     assert found.pid == os.getpid()
