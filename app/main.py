@@ -3,7 +3,8 @@
 import streamlit as st
 
 from app.navigation import HOME, NAME, sections
-from app.session import link
+from app.session import link, room
+from app.widgets import follow_me
 
 st.set_page_config(page_icon="🧭", layout="wide", initial_sidebar_state="auto")
 page = st.navigation(
@@ -24,4 +25,6 @@ page = st.navigation(
 )
 st.set_page_config(page_title=page.title if page.title == NAME else f"{page.title} · {NAME}")
 link.arrive(page.url_path)
+room.arrive()
 page.run()
+follow_me.draw()

@@ -93,6 +93,7 @@ RANKS: dict[int, tuple[str, ...]] = {
         "app.jobs",
         "app.first_paint",
         "app.navigation",
+        "app.rooms",
     ),
     19: ("app.session",),
     20: ("app.widgets",),

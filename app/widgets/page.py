@@ -76,7 +76,7 @@ def follow(
     again(stage, seconds, "page")
 
 
-def again(draw: Callable[[], None], seconds: float | None, name: str = "dialog") -> None:
+def again(draw: Callable[[], None], seconds: float | None, name: str = "dialog", waits: bool = False) -> None:
     """Draw, and draw again each time the browser has drawn the last look and so many seconds have passed.
 
     For dialogs, which no run of the page may interrupt, and for :func:`follow`.
@@ -84,13 +84,14 @@ def again(draw: Callable[[], None], seconds: float | None, name: str = "dialog")
     Args:
         seconds: to the next look; None for this one only.
         name: of what is drawn, one of its kind on a page.
+        waits: whether it looks no more while a dialog is open, which a look could shut.
     """
 
     @functools.wraps(draw)
     def looked_at() -> None:
         draw()
         if seconds is not None:
-            look = {"seconds": seconds, "look": next(_looks)}
+            look = {"seconds": seconds, "look": next(_looks), "waits": waits}
             component("pacer")(key=f"pacer_{name}", data=look, on_look_change=lambda: None)
 
     st.fragment(looked_at)()

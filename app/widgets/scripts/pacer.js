@@ -15,7 +15,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (!parentElement.isConnected) return;
     const now = performance.now();
     const running = !document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]');
-    const drawing = document.querySelector('[aria-busy="true"]');
+    const drawing = document.querySelector('[aria-busy="true"]') || (data.waits && document.querySelector('[role="dialog"]'));
     if (asked === null ? now >= due && !running && !drawing : now > asked + LOST_MS && !running) {
       asked = now;
       setTriggerValue("look", data.look);
