@@ -59,7 +59,7 @@ class Joined:
         code: of the room; who: a random name of the session, for this room alone.
         following: whether it goes where the lecturer goes.
         number: of the last change that it followed; page: to which that led.
-        at: where it was sent, once it is there; places: those of all links then.
+        at: where it was sent, once it is there; places: those of all links when that was drawn last.
         signed: when it last gave a sign of life (monotonic seconds).
     """
 
@@ -330,9 +330,9 @@ def _stray() -> None:
         return
     if joined.at is None and joined.page != bar.page:  # a request from the page before came between
         joined.number = -1
-    elif joined.at is None:
+    elif joined.at in (None, _place()):
         joined.at, joined.places = _place(), dict(bar.places)
-    elif joined.at != _place():
+    else:
         explore()
 
 

@@ -35,10 +35,9 @@ THIS_COMPUTER = ("localhost", "127.0.0.1", "::1")
 
 @dataclass
 class Door:
-    """The dialog of this session: whether it is open, and why what was wanted there is not possible."""
+    """Whether this session's dialog is open."""
 
     open: bool = False
-    trouble: str = ""
 
 
 def draw() -> None:
@@ -65,8 +64,7 @@ def _button(label: str) -> bool:
 
 
 def _open() -> None:
-    door = mine(Door)
-    door.open, door.trouble = True, ""
+    mine(Door).open = True
 
 
 def _shut() -> None:
@@ -151,31 +149,28 @@ def _dialog() -> None:
 
 def _enter() -> None:
     """Start a room, or join one."""
-    door = mine(Door)
-    if door.trouble:
-        st.error(plain(door.trouble))
     st.html(
         '<p class="fedrot-prose"><strong>You give a lecture?</strong> Whoever joins sees your page, round and client '
         "move along, and the room’s predictions appear on your page. No accounts; nothing personal is kept.</p>"
     )
     if st.button("Start a room", type="primary", key="room_start", icon=":material/cast_for_education:"):
-        _try(room.start, then_shut=False)
+        _try(room.start, then_open=True)
     st.html('<p class="fedrot-prose"><strong>You listen to one?</strong> Enter the code on the screen.</p>')
     with st.form("room_join", border=False), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         code = st.text_input("Join a room", key="room_code", max_chars=20, placeholder="BCD 347", width=220)
-        if st.form_submit_button("Join"):
-            _try(functools.partial(room.join, code or ""), then_shut=True)
+        joins = st.form_submit_button("Join")
+    if joins:
+        _try(functools.partial(room.join, code or ""), then_open=False)
 
 
-def _try(do: Callable[[], None], then_shut: bool) -> None:
-    """Do it, then draw the page anew; what speaks against it is said in the dialog."""
-    door = mine(Door)
+def _try(do: Callable[[], None], then_open: bool) -> None:
+    """Do it, then draw the page anew; what speaks against it is said where the button stands."""
     try:
         do()
     except RoomError as error:
-        door.trouble = str(error)
-        st.rerun(scope="fragment")
-    door.open, door.trouble = not then_shut, ""
+        st.error(plain(str(error)))
+        return
+    mine(Door).open = then_open
     st.rerun()
 
 
@@ -197,10 +192,11 @@ def _let_in(code: str) -> None:
         if st.button("Close", key="room_close", type="primary"):
             _shut()
             st.rerun()
-        if st.button("End the room", key="room_end", help="It vanishes with all its answers; whoever follows is told."):
-            _try(room.end, then_shut=True)
-    if mine(Door).trouble:
-        st.error(plain(mine(Door).trouble))
+        ends = st.button(
+            "End the room", key="room_end", help="It vanishes with all its answers; whoever follows is told."
+        )
+    if ends:
+        _try(room.end, then_open=False)
 
 
 def _count() -> None:
