@@ -18,7 +18,6 @@ from app.session import room
 from app.session.link import ROOM, AddressBar
 from app.session.parts import mine
 from app.widgets.page import again, component
-from app.widgets.terms import theme_mode
 from app.widgets.text import plain
 
 FOLLOW_SECONDS = 1.0
@@ -88,7 +87,7 @@ def _leading() -> None:
     if led is None:
         st.rerun()
     _memory()
-    if _button(f"{shown(led.code)} · {0 if people is None else people.following}\u00a0follow"):
+    if _button(f"{shown(led.code)} · {0 if people is None else people.following}\u00a0following"):
         st.rerun()
     if led.trouble:
         with _bar():
@@ -136,13 +135,10 @@ def _dialog() -> None:
 
     @st.dialog(title, width="medium" if led is None else "large", on_dismiss=_shut)
     def show() -> None:
-        # A dialog stands outside the element that has the page's colour scheme.
-        st.html(f"<style>.st-key-room_dialog {{ color-scheme: {theme_mode()}; }}</style>")
-        with st.container(key="room_dialog"):
-            if led is None:
-                _enter()
-            else:
-                _let_in(led.code)
+        if led is None:
+            _enter()
+        else:
+            _let_in(led.code)
 
     show()
 
@@ -202,7 +198,7 @@ def _let_in(code: str) -> None:
 def _count() -> None:
     people = room.sign() or People()
     exploring = f", {people.exploring} on their own" if people.exploring else ""
-    st.html(f'<p class="fedrot-room" role="status">{people.following}\u00a0follow{exploring}.</p>')
+    st.html(f'<p class="fedrot-here" role="status">{people.following}\u00a0following{exploring}.</p>')
 
 
 def _join_link(code: str) -> str:
