@@ -224,7 +224,7 @@ def test_answers_to_the_quiz_are_counted_once_for_each_session() -> None:
         if isinstance(answer, Pick):
             student.radio(key=key).set_value(n % 2)
         else:
-            student.number_input(key=key).set_value(type(student.number_input(key=key).min)(answer.low))
+            student.number_input(key=key).set_value(int(answer.low) if answer.tolerance == 0 else float(answer.low))
         ran(student.run())
         press(student, "quiz_check")
     assert len(board().answers(code, place.asked)) == 3
@@ -261,8 +261,9 @@ def test_a_reload_takes_the_room_up_again_and_junk_of_the_tab_does_not() -> None
         {"code": code, "who": "x" * 99, "following": True},
         {"code": "BBBBBB", "who": "a", "following": True},
     )
-    for junk in (None, 1, [], {}, {"code": code}, {"code": 1, "secret": None}, *strangers):
-        assert taken_up(junk) == Mind(left=True)
+    junk: list[object] = [None, 1, [], {}, {"code": code}, {"code": 1, "secret": None}, *strangers]
+    for found in junk:
+        assert taken_up(found) == Mind(left=True)
     assert taken_up({"code": code, "secret": secret}).led is not None
     again = taken_up({"code": code, "who": "abc", "following": False}).joined
     assert again is not None
