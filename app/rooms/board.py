@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -102,6 +103,7 @@ class Board:
         self._cache: Any = None
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[float, Spot]] = {}
+        self._reader = ThreadPoolExecutor(1, "rooms")  # its connection stays; one that is new costs more than a look
 
     def start(self, page: str, query: Mapping[str, str]) -> tuple[str, str]:
         """A new room at this place: its code, and the secret by which it is moved and ended.
@@ -136,7 +138,7 @@ class Board:
         then, spot = self._seen.get(code, (-math.inf, None))
         if time.monotonic() - then < FRESH_SECONDS:
             return spot
-        spot = self._ask(lambda cache: _spot(_row(cache, code)))
+        spot = self._reader.submit(self._ask, lambda cache: _spot(_row(cache, code))).result()
         self._believe(code, spot)
         return spot
 

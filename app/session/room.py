@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.navigation import file_of
 from app.rooms.board import People, RoomError, Said, board
@@ -105,7 +104,7 @@ def arrive() -> None:
             join(here.read)
         except RoomError as error:
             here.told = str(error)
-    catch_up()
+    catch_up(before_page=True)
 
 
 def start() -> None:
@@ -190,8 +189,12 @@ def back() -> None:
         joined.following, joined.number, joined.at, joined.signed = True, -1, None, 0.0
 
 
-def catch_up() -> None:
-    """Go where the lecturer is, if that changed since the last look and this person did not go elsewhere."""
+def catch_up(before_page: bool = False) -> None:
+    """Go where the lecturer is, if that changed since the last look and this person did not go elsewhere.
+
+    Args:
+        before_page: whether the page runs after this anyway.
+    """
     here, bar = mind(), mine(AddressBar)
     joined = here.joined
     if joined is None:
@@ -206,7 +209,7 @@ def catch_up() -> None:
     if spot is None:
         here.joined, here.left, here.told = None, True, ENDED
         _watch(None)
-        if _in_fragment():
+        if not before_page:
             st.rerun()
         return
     file = file_of(spot.page)
@@ -217,7 +220,7 @@ def catch_up() -> None:
     link.send(spot.page, {**spot.query, **own})
     if spot.page != bar.page:
         st.switch_page(f"../pages/{file}")
-    if _in_fragment():
+    if not before_page:
         st.rerun()
 
 
@@ -341,9 +344,3 @@ def _strays(joined: Joined, bar: AddressBar) -> bool:
     if joined.at is None:
         return False
     return joined.at[0] != bar.page or any(bar.places.get(name) != place for name, place in joined.places.items())
-
-
-def _in_fragment() -> bool:
-    """Whether a part of the page runs alone."""
-    context = get_script_run_ctx()
-    return context is not None and bool(context.fragment_ids_this_run)

@@ -45,7 +45,9 @@ def draw() -> None:
     if here.led is not None:
         again(_leading, COUNT_SECONDS, PACER, waits=True)
     elif here.joined is not None:
-        again(_following, FOLLOW_SECONDS, PACER, waits=True)
+        _memory()
+        _followed(here.joined)
+        again(functools.partial(_look_for_lecturer, here.joined.following), FOLLOW_SECONDS, PACER, waits=True)
     else:
         _memory()
         _button("Follow me")
@@ -94,13 +96,8 @@ def _leading() -> None:
             st.html(f'<p class="fedrot-room" role="status">{html.escape(led.trouble)}</p>')
 
 
-def _following() -> None:
-    """Go where the lecturer goes; what whoever is in a room sees."""
-    room.catch_up()
-    joined = room.mind().joined
-    if joined is None:
-        st.rerun()
-    _memory()
+def _followed(joined: room.Joined) -> None:
+    """What whoever is in a room sees of it."""
     with _bar():
         now = "Following the lecture in room" if joined.following else "On your own. The lecture goes on in room"
         st.html(f'<p class="fedrot-room" role="status">{now} <strong>{shown(joined.code)}</strong></p>')
@@ -108,9 +105,21 @@ def _following() -> None:
             st.button("Explore on my own", key="room_explore", on_click=room.explore)
         else:
             st.button("Back to the lecture", key="room_back", type="primary", on_click=room.back)
-        if st.button("", key="room_leave", icon=":material/logout:", type="tertiary", help="Leave the room"):
-            room.leave()
-            st.rerun()
+        st.button(
+            "", key="room_leave", icon=":material/logout:", type="tertiary", help="Leave the room", on_click=room.leave
+        )
+
+
+def _look_for_lecturer(following: bool) -> None:
+    """Go where the lecturer goes. It draws nothing: everybody in the room does it each second.
+
+    Args:
+        following: what the page says now.
+    """
+    room.catch_up()
+    joined = room.mind().joined
+    if joined is None or joined.following != following:
+        st.rerun()
 
 
 def _bar() -> st.delta_generator.DeltaGenerator:
