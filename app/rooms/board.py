@@ -328,7 +328,7 @@ class Board:
             except RoomError:
                 raise
             except Exception as error:  # a damaged database can make SQLite and diskcache raise almost anything
-                if last or unavailable(error):
+                if last or any(map(unavailable, _behind(error))):
                     log.warning("the board of rooms cannot be used (%s)", error)
                     raise RoomError(
                         "Rooms cannot be used now: the server cannot write to its folder. Its disk may be full or "
@@ -376,6 +376,14 @@ def _own_folder() -> Path:
 
 
 _kept: tempfile.TemporaryDirectory[str] | None = None
+
+
+def _behind(error: BaseException | None) -> Iterator[Exception]:
+    """An error and those during whose handling it came: a full disk ends a transaction, which then cannot be undone."""
+    while error is not None:
+        if isinstance(error, Exception):
+            yield error
+        error = error.__context__
 
 
 def _row(cache: Any, key: str) -> Any:
