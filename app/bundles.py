@@ -19,6 +19,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "moving_picture": (),
     "pacer": (),
     "present_fit": (),
+    "room_memory": (),
 }
 """Element -> the scripts that come before its own, in this order."""
 

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from app.navigation import HOME, NAME, sections
-from app.session import link
+from app.session import link, room
+from app.widgets import follow_me
 from app.widgets.page import component
 
 st.set_page_config(page_icon="🧭", layout="wide", initial_sidebar_state="auto")
@@ -25,5 +26,7 @@ page = st.navigation(
 )
 st.set_page_config(page_title=page.title if page.title == NAME else f"{page.title} · {NAME}")
 link.arrive(page.url_path)
+room.arrive()
 page.run()
+follow_me.draw()
 component("connection")(key="connection", on_back_change=lambda: None)

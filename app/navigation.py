@@ -62,3 +62,9 @@ def sections() -> dict[str, list[Entry]]:
             Entry("30_take_home.py", "Take-home page", "home_work"),
         ],
     }
+
+
+def file_of(url: str) -> str | None:
+    """File of the page at an address below the app's, which is ``""`` for the home page; None if there is none."""
+    entries = (entry for section in sections().values() for entry in section)
+    return next((entry.file for entry in entries if url == ("" if entry.file == HOME else entry.url)), None)

@@ -47,7 +47,7 @@ Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 
 
-class _PlainDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
+class PlainDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
     """Bytes in rows: no pickle, no files beside the database."""
 
     def store(self, value: Any, read: bool, key: Any = None) -> tuple[int, int, None, memoryview]:
@@ -59,6 +59,14 @@ class _PlainDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no type
 
     def remove(self, file_path: str) -> None:
         """No value has a file, whatever a row says."""
+
+
+def usual_folder() -> Path | None:
+    """The folder that the environment names, otherwise one in the user's cache folder; None where it is turned off."""
+    folder = os.environ.get(FOLDER)
+    if folder is None:
+        folder = platformdirs.user_cache_dir("fedrot-lab", appauthor=False)
+    return Path(folder).expanduser() if folder else None
 
 
 class Store:
@@ -80,14 +88,11 @@ class Store:
     @classmethod
     def usual(cls) -> Store:
         """The store in the folder that the environment names, otherwise in the user's cache folder."""
-        folder = os.environ.get(FOLDER)
         text = os.environ.get(MEGABYTES, str(USUAL_MEGABYTES))
         megabytes = int(text) if text.isdecimal() else USUAL_MEGABYTES
         if not text.isdecimal():
             log.warning("%s must be a whole number of megabytes; got %r. %d is used.", MEGABYTES, text, megabytes)
-        if folder is None:
-            folder = platformdirs.user_cache_dir("fedrot-lab", appauthor=False)
-        return cls(Path(folder).expanduser() if folder else None, megabytes * 10**6)
+        return cls(usual_folder(), megabytes * 10**6)
 
     @property
     def folder(self) -> Path | None:
@@ -133,7 +138,7 @@ class Store:
             cache = self._opened()
             return otherwise if cache is None else ask(cache)
         except Exception as error:  # a damaged database can make SQLite and diskcache raise almost anything
-            if _unavailable(error):
+            if unavailable(error):
                 self._tell_once(f"The store of finished runs cannot be used now ({error}); the app goes on without it.")
                 return otherwise
             self._empty(cache, error)
@@ -148,12 +153,12 @@ class Store:
                 try:
                     self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                     self._cache = diskcache.Cache(
-                        str(self._folder), WAIT_SECONDS, _PlainDisk, size_limit=self._limit, statistics=0,
+                        str(self._folder), WAIT_SECONDS, PlainDisk, size_limit=self._limit, statistics=0,
                         eviction_policy="least-recently-stored",  # then reading writes nothing
                         sqlite_mmap_size=0,  # a mapped file that another process cuts short ends the process
                     )  # fmt: skip
                 except Exception as error:
-                    self._usable = not _unavailable(error)
+                    self._usable = not unavailable(error)
                     raise
             return self._cache
 
@@ -183,7 +188,8 @@ class Store:
             log.warning("%s", text)
 
 
-def _unavailable(error: Exception) -> bool:
+def unavailable(error: Exception) -> bool:
+    """Whether what a database raised means that it cannot be used now or here; otherwise it is damaged."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in UNAVAILABLE
     return isinstance(error, (OSError, diskcache.Timeout))

@@ -98,6 +98,7 @@ RANKS: dict[int, tuple[str, ...]] = {
         "app.jobs",
         "app.first_paint",
         "app.navigation",
+        "app.rooms",
     ),
     19: ("app.session",),
     20: ("app.widgets",),

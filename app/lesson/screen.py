@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.lesson import taken as lessons
+from app.lesson.asked import Asked
 from app.lesson.runs import Needed, needed, run_again, sweep_name
 from app.lesson.scenes import scene_of
 from app.lesson.taken import PLAY_SECONDS, Taken
@@ -16,9 +17,10 @@ from app.navigation import lesson_file
 from app.session import link
 from app.session.lesson_place import link_of
 from app.session.parts import mine
+from app.widgets import room_answers
 from app.widgets.drawn import Same
 from app.widgets.live_figure import ask_table, chart, numbers_dialog, table_wanted
-from app.widgets.page import component, follow, presenting, title, warn
+from app.widgets.page import again, component, follow, presenting, title, warn
 from app.widgets.sweep_progress import progress
 from app.widgets.sweep_progress import run_again as sweeps_again
 from app.widgets.terms import rich, theme_mode
@@ -91,11 +93,13 @@ def _stage(lesson: Lesson, need: Needed) -> None:
     with asking, st.container(key="lesson_asking"):
         _asking(lesson, step, scene, runs)
     with picture, st.container(key="lesson_picture"):
-        if need.failed or trouble:
+        if _answers_shown(lesson):
+            _answers_card(lesson, slide=True)
+        elif need.failed or trouble:
             st.error(plain(need.failed or trouble))
         elif need.watch is not None and runs is None:
             progress(sweep_name(lesson), need.watch, "runs", again=run_again if step.whole else sweeps_again)
-        if drawn is not None:
+        if drawn is not None and not _answers_shown(lesson):
             _picture(lesson, place.step, drawn)
     if place.present:
         component("present_fit")(key="present_fit")
@@ -228,6 +232,7 @@ def _asking(lesson: Lesson, step: Step, scene: Scene | None, runs: Runs | None) 
                     )  # fmt: skip
     if step.predict is not None and runs is not None and (made or not revealed):
         _prediction(lesson, step.predict, runs)
+    _answers(lesson, step, runs)
     if step.after and scene is not None and revealed:
         answer = rich(step.after.format_map(scene.facts))
         st.html(f'<p class="fedrot-prose fedrot-answer" role="status">{answer}</p>')
@@ -298,6 +303,48 @@ def _prediction(lesson: Lesson, asked: Prediction, runs: Runs) -> None:
             )  # fmt: skip
             if place.present:
                 st.button("Reveal", key=f"{key}_reveal", on_click=lessons.uncover, args=(lesson, place.step))
+
+
+def _answers(lesson: Lesson, step: Step, runs: Runs | None) -> None:
+    """What the lecture's room predicted, for whoever leads it: below the question or, on a slide, a way to it."""
+    place = lessons.place(lesson)
+    if step.predict is None or not room_answers.leads():
+        mine(Asked).shown = None
+        return
+    if runs is not None:
+        mine(Asked).take(lesson, step.predict, runs)
+    if (lesson.name, place.step) not in mine(Asked).by_step:
+        return
+    if place.present:
+        again(functools.partial(_answers_button, lesson), room_answers.SECONDS, "room_button", waits=True)
+    else:
+        _answers_card(lesson, slide=False)
+
+
+def _answers_button(lesson: Lesson) -> None:
+    """Changes a slide's picture for the room's answers, and back."""
+    at, mind = (lesson.name, lessons.place(lesson).step), mine(Asked)
+    answers = room_answers.count(mind.question(lesson, at[1]))
+    label = "Back to the figure" if mind.shown == at else f"{answers} of the room"
+    if st.button(label, key="lesson_answers", icon=":material/bar_chart:"):
+        mind.shown = None if mind.shown == at else at
+        st.rerun()
+
+
+def _answers_shown(lesson: Lesson) -> bool:
+    """Whether the room's answers stand in the place of the slide's picture."""
+    place = lessons.place(lesson)
+    return place.present and mine(Asked).shown == (lesson.name, place.step)
+
+
+def _answers_card(lesson: Lesson, slide: bool) -> None:
+    """The room's answers."""
+    at = lessons.place(lesson).step
+    asked, mind = lesson.steps[at].predict, mine(Asked)
+    assert asked is not None
+    truth = mind.by_step[lesson.name, at].truth
+    drawn = room_answers.of_prediction(asked, truth)
+    room_answers.card(mind.question(lesson, at), drawn, repr(truth), unmarked(asked.question), slide)
 
 
 def _lock(name: str, step: int) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.session import link
+from app.session import link, room
 from app.session.lesson_place import KnobPlay, Place, from_query, link_of, stop_play
 from app.session.parts import mine
-from fedrot_core.learn.lessons.base import Choice, Curve, Estimate, Lesson, Runs, Scene
+from fedrot_core.learn.lessons.base import Choice, Curve, Estimate, Lesson, Runs, Scene, Values
 from fedrot_core.wording import amount, gap_unit, rough
 
 PLAY_SECONDS = 0.6
@@ -79,8 +80,15 @@ def predict(lesson: Lesson, step: int, said: Any, runs: Runs) -> None:
     """Lock a prediction in, beside the answer for the knobs as they stand."""
     asked = lesson.steps[step].predict
     assert asked is not None
-    truth: Any = asked.answer(place(lesson).values, runs)
+    values = place(lesson).values
+    truth: Any = asked.answer(values, runs)
     mine(Taken).guesses[lesson.name, step] = Guess(said, list(truth) if isinstance(asked, Curve) else truth)
+    room.answer(question_of(lesson, step, values), said)
+
+
+def question_of(lesson: Lesson, step: int, values: Values) -> str:
+    """What a lecture's room is asked at a step, with the knobs there."""
+    return f"{lesson.name} {step} {json.dumps(sorted(values.items()))}"
 
 
 def forget(lesson: Lesson) -> None:

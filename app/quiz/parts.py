@@ -11,8 +11,10 @@ import streamlit as st
 from app.navigation import lesson_file
 from app.quiz import place as quiz
 from app.quiz.place import Place
+from app.session import room
 from app.session.link import Link
 from app.session.parts import mine
+from app.widgets import room_answers
 from app.widgets.terms import rich
 from app.widgets.text import plain
 from fedrot_core.learn.lessons import LESSONS
@@ -67,6 +69,7 @@ def ask(q: Question) -> None:
 
     def check() -> None:
         replies()[here] = st.session_state[key]
+        room.answer(here.asked, st.session_state[key])
 
     if made is None:
         st.button("Check", type="primary", key="quiz_check", disabled=said is None, on_click=check)
@@ -76,6 +79,9 @@ def ask(q: Question) -> None:
             "Next question", type="primary", key="quiz_next", icon=":material/arrow_forward:", icon_position="right",
             on_click=go, args=(here.next,),
         )  # fmt: skip
+    if room_answers.leads():
+        seen = made is not None
+        room_answers.card(here.asked, room_answers.of_quiz(q.answer, seen), seen, unmarked(q.text))
 
 
 def _widget(q: Question, key: str, made: float | None) -> Any:

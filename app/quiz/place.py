@@ -31,6 +31,11 @@ class Place:
         return nth(self.seed, self.n, self.topic)
 
     @property
+    def asked(self) -> str:
+        """What a lecture's room is asked here."""
+        return f"quiz {self.seed} {self.topic} {self.n}"
+
+    @property
     def next(self) -> Place:
         """The question after it; the last number starts again."""
         return replace(self, n=(self.n + 1) % SEEDS)

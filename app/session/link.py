@@ -19,6 +19,9 @@ from app.session.parts import mine
 
 MISSING = object()
 
+ROOM = "room"
+"""URL key of a link that leads into a lecture's room. It is of no page, and read where a session arrives."""
+
 LONGEST = 800
 """Characters of a key or value in a link; nothing that the app writes is longer. What is longer is cut, and told."""
 
@@ -43,6 +46,8 @@ class AddressBar:
         shown: the query that the bar was last told to show.
         given: widget key -> the value that :func:`give` set, and the one before.
         places, problems: of every :class:`Link`, by name.
+        sent: a page and its query, if the session is on its way to where :func:`send` sent it.
+        watch: called whenever the bar was told what to show, if somebody wants to know.
     """
 
     page: str | None = None
@@ -51,6 +56,8 @@ class AddressBar:
     given: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     places: dict[str, Any] = field(default_factory=dict)
     problems: dict[str, list[str]] = field(default_factory=dict)
+    sent: tuple[str, dict[str, str]] | None = None
+    watch: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,20 +128,30 @@ def arrive(page: str) -> None:
     bar = mine(AddressBar)
     if bar.page != page:
         bar.page, bar.unread = page, True
+    if bar.sent is not None and bar.sent[0] != page:
+        bar.sent = None
+
+
+def send(page: str, query: Mapping[str, str]) -> None:
+    """Take this query for the page's place when it runs next, whatever the address bar says then."""
+    mine(AddressBar).sent = page, dict(query)
 
 
 def opened(known: bool) -> dict[str, str] | None:
     """The query to take the page's place from; None where the session's place stands.
 
-    It is taken in a session's first visit, where a link led to the page, and where a person walked back or forward.
+    It is taken in a session's first visit, where a link led to the page, where a person walked back or forward, and
+    where :func:`send` sent the session.
     The navigation bar opens a page without a query; that is no wish to lose the place.
 
     Args:
         known: whether the session has a place on this page already.
     """
     bar = mine(AddressBar)
-    query = wanted()
+    query, sent, bar.sent = wanted(), bar.sent, None
     arrived, bar.unread = bar.unread, False
+    if sent is not None:
+        return sent[1]
     context = get_script_run_ctx()
     walked = context is not None and context.is_history_navigation
     return query if not known or (bool(query) if arrived else walked) else None
@@ -171,8 +188,8 @@ def unknown(key: str, text: str) -> str:
 
 
 def seen() -> dict[str, str]:
-    """The query that stood in the address bar when the person, or the page's clock, sent this request."""
-    return dict(st.query_params.items())
+    """The page's query that stood in the address bar when the person, or the page's clock, sent this request."""
+    return {key: text for key, text in st.query_params.items() if key != ROOM}
 
 
 def show(query: Mapping[str, str]) -> None:
@@ -185,7 +202,10 @@ def show(query: Mapping[str, str]) -> None:
     places = {key: n for n, key in enumerate(seen())}
     ordered = dict(sorted(query.items(), key=lambda item: places.get(item[0], len(places))))
     st.query_params.from_dict(ordered)
-    mine(AddressBar).shown = ordered
+    bar = mine(AddressBar)
+    bar.shown = ordered
+    if bar.watch is not None:
+        bar.watch()
 
 
 def give(key: str, value: Any) -> None:

@@ -75,13 +75,14 @@ def follow(
         if pace() != seconds and not rest():
             st.rerun()
 
-    again(stage, seconds, "page", left)
+    again(stage, seconds, "page", left=left)
 
 
 def again(
     draw: Callable[[], None],
     seconds: float | None,
     name: str = "dialog",
+    waits: bool = False,
     left: Callable[[], float | None] = lambda: None,
 ) -> None:
     """Draw, and draw again each time the browser has drawn the last look and so many seconds have passed.
@@ -94,13 +95,14 @@ def again(
     Args:
         seconds: to the next look; None for this one only.
         name: of what is drawn, one of its kind on a page; left: as for :func:`follow`.
+        waits: whether it looks no more while a dialog is open, which a look could shut.
     """
 
     @functools.wraps(draw)
     def looked_at() -> None:
         draw()
         if seconds is not None:
-            look = {"seconds": seconds, "look": next(_looks), "left": left()}
+            look = {"seconds": seconds, "look": next(_looks), "left": left(), "waits": waits}
             component("pacer")(key=f"pacer_{name}", data=look, on_look_change=lambda: None)
 
     st.fragment(looked_at)()

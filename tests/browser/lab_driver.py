@@ -23,13 +23,14 @@ AT_REST = """() => {
     const wire = window.__wire;
     const rests = !wire.unanswered && !wire.held
         && seen('[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]')
-        && !seen('[aria-busy="true"], [data-testid="stSkeleton"], [class*="st-key-pacer_"]')
+        && !seen('[aria-busy="true"], [data-testid="stSkeleton"]')
+        && !seen('[class*="st-key-pacer_"]:not([class*="st-key-pacer_room"])')
         && document.getAnimations().every((a) => a.playState !== "running"
             || a.effect.getComputedTiming().endTime === Infinity);
     wire.restful = rests ? wire.restful + 1 : 0;
     return wire.restful > 3;  // frames, since what has come may not be drawn yet
 }"""
-"""Every request was answered by a run, that run has ended, no pacer asks (so no work is under way),
+"""Every request was answered by a run, that run has ended, no pacer asks but a room's (so no work is under way),
 all charts are drawn, no part is still being loaded, and no animation runs."""
 
 

@@ -3,7 +3,7 @@
 (() => {
   const RERUN = 11; // of BackMsg
   const [META, RUN, FRAGMENTS] = [2, 6, 2]; // of ForwardMsg, of its metadata, and of the run that they name
-  const [NEW_RUN, PAGE_INFO] = [4, 12]; // of ForwardMsg
+  const [NEW_RUN, FINISHED, PAGE_INFO] = [4, 6, 12]; // of ForwardMsg
   const QUERY = 1; // of PageInfo
   const LOOK = '"look"'; // what the pacer, which asks again by itself, tells
 
@@ -48,12 +48,14 @@
   /* Take note of an answer that is handed to the page. */
   function note(answer) {
     if (values(answer, PAGE_INFO).length) wire.link = texts(answer, PAGE_INFO, QUERY)[0] ?? "";
-    if (values(answer, NEW_RUN).length) wire.unanswered = false;
+    if (values(answer, NEW_RUN).length) Object.assign(wire, { unanswered: false, running: true });
+    if (values(answer, FINISHED).length) wire.running = false;
   }
 
   const wire = (window.__wire = {
     socket: null, // the connection, or the last one that there was
     unanswered: false,
+    running: false,
     asked: 0, // requests that somebody's act has led to
     restful: 0, // frames in a row in which the page was at rest, counted by who waits for that
     held: null,
@@ -65,10 +67,11 @@
       wire.socket.close();
     },
 
+    /* Begins between two runs: a page that has half of an answer would wait for the rest of it, and ask for nothing. */
     async hold() {
-      Object.assign(wire, { held: [], anew: false });
       const taken = () => wire.link === null || spelt(location.search) === spelt(wire.link);
-      while (!taken()) await new Promise(requestAnimationFrame);
+      while (wire.running || wire.unanswered || !taken()) await new Promise(requestAnimationFrame);
+      Object.assign(wire, { held: [], anew: false });
     },
 
     release() {

@@ -21,7 +21,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (!parentElement.isConnected) return;
     const now = performance.now();
     const running = !document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]');
-    const drawing = document.querySelector('[aria-busy="true"]');
+    const drawing = document.querySelector('[aria-busy="true"]') || (data.waits && document.querySelector('[role="dialog"]'));
     if (due === null && !running && !drawing) {
       const took = before === undefined ? 0 : now - before;
       due = Math.min(now + took, Math.max(now, came + ends));
