@@ -14,6 +14,9 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.records import Event
 from fedrot_core.trace import Trace
 
+ENDING_SECONDS = 0.05
+"""How long at most a run takes to end after its last round."""
+
 KEPT_RUNS = 200
 KEPT_BYTES = 300_000_000
 """Of all runs that are kept in memory, whichever bound is met first; a run of the default size takes about 1 MB."""
@@ -56,6 +59,8 @@ class RunJob(Job):
         trace = self._trace
         if trace is None or not trace.rounds_done:
             return None
+        if trace.rounds_done == self.config.train.rounds:
+            self.finished.wait(ENDING_SECONDS)  # so that whoever sees the last round sees the end with it
         return trace.upto(trace.rounds_done)
 
     @property

@@ -50,8 +50,8 @@ def time_left(job: RunJob) -> float | None:
 
 
 def is_moving(trace: Trace, job: RunJob) -> bool:
-    """Whether what is shown changes by itself. The run before stands still until the next one has a round."""
-    return refresh_interval(job) is not None and (mine(Playing).on or trace.config == job.config)
+    """Whether what is shown changes by itself. A whole run stands still, also while the next one has no round yet."""
+    return mine(Playing).on or (trace.config == job.config and trace.rounds_done < job.config.train.rounds)
 
 
 def shown_round(trace: Trace) -> int:
