@@ -67,9 +67,8 @@ def status(folder: Path) -> ServerStatus:
 
 def _sessions() -> int:
     """Open pages."""
-    if not Runtime.exists():
-        return 0
-    return int(Runtime.instance()._session_mgr.num_active_sessions())
+    manager = getattr(Runtime.instance(), "_session_mgr", None) if Runtime.exists() else None
+    return 0 if manager is None else int(manager.num_active_sessions())  # there is none yet while the server starts
 
 
 def _memory(pid: int) -> int:

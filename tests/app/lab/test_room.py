@@ -15,7 +15,7 @@ def test_the_room_has_the_sentence_and_the_transport_but_no_settings() -> None:
     at = opened(**QUICK, present="1")
     assert "after round 1" in text(at)
     assert not at.sidebar.children
-    assert {button.key for button in at.button} == {"play", "back", "step", "reset", "leave"}
+    assert {button.key for button in at.button} == {"play", "back", "step", "reset", "leave", "room_open"}
     at.button(key="leave").click().run()
     assert selection_of(at) == Selection()
     assert at.sidebar.children

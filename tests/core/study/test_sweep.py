@@ -11,7 +11,6 @@ import joblib
 import numpy as np
 import pytest
 
-import fedrot_core.study.sweep as sweep_module
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError
 from fedrot_core.federation import Federation, Recorder, lockstep
@@ -132,20 +131,19 @@ def test_cancel_ends_runs_under_way(jobs: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*tasks which were still being processed")
-def test_a_caller_who_stops_listening_ends_the_runs_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_who_stops_listening_ends_the_runs_under_way() -> None:
     """The first run is short, the others would take minutes; two threads work on them."""
     working: list[int] = []
-    original = sweep_module.summarise
 
     def counted(*args: Any) -> list[RunSummary]:
         working.append(1)
         try:
-            return original(*args)
+            return summarise(*args)
         finally:
             working.pop()
 
-    monkeypatch.setattr(sweep_module, "summarise", counted)
-    runs = sweep([config(), *(config(rounds=100, steps=100, clients=50, min=1, alpha=a) for a in (0.5, 1.0))], jobs=2)
+    long = (config(rounds=100, steps=100, clients=50, min=1, alpha=a) for a in (0.5, 1.0))
+    runs = sweep([config(), *long], jobs=2, run=counted)
     assert isinstance(next(runs), RunSummary)
     assert working
     cast(Generator[RunSummary], runs).close()
