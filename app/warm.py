@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 from app.jobs import status
 from app.jobs.archive import archive
@@ -10,15 +11,13 @@ from app.jobs.runs import runner
 from fedrot_core.config import FederationConfig
 from fedrot_core.figures import FIGURES, View
 
-SCREENS = ("home", "lab", "compare", "when", "bugs", "paper", "quiz", "lesson", "pack", "take_home")
-
 
 def warm() -> None:
     """Do it. Takes a few seconds, most of which the first visitor would wait for otherwise."""
     runner()
     status.tell(archive().store.folder)
-    for name in SCREENS:
-        importlib.import_module(f"app.{name}.screen")
+    for screen in Path(__file__).parent.glob("*/screen.py"):
+        importlib.import_module(f"app.{screen.parent.name}.screen")
     found = archive().asker().run(FederationConfig())
     if found is not None:
         trace = found[0]

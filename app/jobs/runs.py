@@ -102,13 +102,13 @@ class RunJob(Job):
         return found is not None
 
     def work(self) -> None:
-        self.progress.told(0, self.config.train.rounds)
         workers().call(self, tasks.run, self.config, self._mistake, tell=self._take)
 
     def _take(self, news: Trace | Event) -> None:
         """Take what the run tells: an empty trace at its beginning, then its events."""
-        if isinstance(news, Trace):
+        if isinstance(news, Trace):  # the beginning; another one, where a process has died
             self._trace = news
+            self.progress.told(0, self.config.train.rounds)
             return
         assert self._trace is not None
         self._trace.add(news)

@@ -133,7 +133,8 @@ class Workers:
                         tell(news)
                 if not asked_to_stop and job.should_stop():
                     asked_to_stop = True
-                    here.send("stop")
+                    with contextlib.suppress(OSError):  # it has just died, which is seen next
+                        here.send("stop")
         answer: Answer = future.result()
         return answer
 

@@ -50,8 +50,8 @@ def time_left(job: RunJob) -> float | None:
 
 
 def is_moving(trace: Trace, job: RunJob) -> bool:
-    """Whether what is shown changes by itself. A whole run stands still, also while the next one has no round yet."""
-    return mine(Playing).on or (trace.config == job.config and trace.rounds_done < job.config.train.rounds)
+    """Whether what is shown changes by itself. The run before stands still while the next one has no round yet."""
+    return mine(Playing).on or (not job.finished.is_set() and trace.config == job.config)
 
 
 def shown_round(trace: Trace) -> int:

@@ -1,4 +1,4 @@
-"""Figures as the browser gets them, made once for everyone."""
+"""Figures as the browser gets them, and other text that is long in the making: made once for everyone."""
 
 from __future__ import annotations
 

@@ -21,7 +21,6 @@ from fedrot_core.export.lecture.worksheet import MOST
 from fedrot_core.export.picture.sizes import STYLES
 from fedrot_core.export.run.run_file import RunFile
 from fedrot_core.learn.lessons import LESSONS
-from fedrot_core.study.sweep import ShouldStop
 from fedrot_core.trace import Trace
 
 EPILOG = """\b
@@ -96,8 +95,12 @@ def pack(
     write_file(out, content)
 
 
+def never() -> bool:
+    """Do not stop."""
+    return False
+
+
 def _outline(lesson: str | None, config: FederationConfig, given: Trace | None, tell: Tell) -> Outline:
-    never: ShouldStop = lambda: False  # noqa: E731
     if lesson is None:
         return run_outline(given or trained(config, never, tell))
     values = LESSONS[lesson].defaults()

@@ -194,6 +194,7 @@ def test_cancel_ends_the_run_and_keeps_its_rounds(page: Page, app_url: str) -> N
     page.wait_for_selector(".st-key-figure_angles .plot[data-version]")
     settled(page)
     assert caption.inner_text() == before
+    expect(page.get_by_role("button", name="Turn the clients from as sent to aligned").first).to_be_visible()
     assert int(figure_version(page).split(":")[1]) == int(re.search(r"after (\d+) of 100", before).group(1))  # type: ignore[union-attr]
 
 
