@@ -12,6 +12,7 @@ from tests import ROOT
 RANKS: dict[int, tuple[str, ...]] = {
     0: (
         "fedrot_core",
+        "fedrot_core.database",
         "fedrot_core.errors",
         "fedrot_core.records",
         "fedrot_core.learn",

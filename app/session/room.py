@@ -17,8 +17,9 @@ from typing import Any
 import streamlit as st
 
 from app.navigation import file_of
-from app.rooms.board import People, RoomError, Said, board
+from app.rooms.board import People, RoomError, board
 from app.rooms.codes import LENGTH, read, shown
+from app.rooms.rows import Said
 from app.session import link
 from app.session.link import AddressBar
 from app.session.parts import mine

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.rooms.board import Said
+from app.rooms.rows import Said
 from app.session import room
 from app.widgets.live_figure import ask_table, chart, numbers_dialog, table_wanted
 from app.widgets.page import again

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from app.rooms import board as module
-from app.rooms.board import MOST_NUMBERS, MOST_QUESTIONS, MOST_ROOMS, Board, People, RoomError, Spot
+from app.rooms.board import MOST_QUESTIONS, MOST_ROOMS, Board, People, RoomError
 from app.rooms.codes import ALPHABET, LENGTH, new_code, read, shown
+from app.rooms.rows import HERE_SECONDS, LONGEST, MOST_KEYS, MOST_NUMBERS, Spot
 from fedrot_core.store import FOLDER
 from tests import ROOT
 
@@ -122,7 +123,7 @@ def test_who_is_there_is_counted_while_they_give_signs_of_life(board: Board, mon
     board.gone(code, "b")
     assert board.people(code) == People(1, 0)
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + module.HERE_SECONDS + 1)
+    monkeypatch.setattr(time, "time", lambda: now + HERE_SECONDS + 1)
     assert board.people(code) == People()
 
 
@@ -140,8 +141,8 @@ def test_everything_is_bounded(board: Board, monkeypatch: pytest.MonkeyPatch) ->
     assert board.move(code, secret, "p" * 10**5, {str(n): "v" * 10**5 for n in range(1000)})
     spot = board.look(code)
     assert spot is not None
-    assert len(spot.page) == len(spot.query["0"]) == module.LONGEST
-    assert len(spot.query) == module.MOST_KEYS
+    assert len(spot.page) == len(spot.query["0"]) == LONGEST
+    assert len(spot.query) == MOST_KEYS
     for _ in range(MOST_ROOMS - 1):
         board.start(PAGE, {})
     with pytest.raises(RoomError, match="rooms already"):
@@ -244,7 +245,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_words(tmp_path: Path) -> Non
 
 def test_a_full_disk_is_told_in_words(board: Board, folder: Path) -> None:
     code, secret = board.start(PAGE, QUERY)
-    full = board._cache._con
+    full = board._database.opened()._con
     (pages,) = full.execute("PRAGMA page_count").fetchone()
     full.execute(f"PRAGMA max_page_count = {pages}")
     long = {str(k): "v" * 700 for k in range(60)}
