@@ -1,6 +1,9 @@
 """Entry of ``streamlit run app``: serves ``main.py`` and, beside it, plotly.js and the scripts of our own elements."""
 
+import asyncio
+import contextlib
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import plotly
@@ -17,6 +20,7 @@ if str(ROOT) not in sys.path:
 
 from app.bundles import by_file  # noqa: E402
 from app.first_paint import FirstPaint  # noqa: E402
+from app.jobs.background import end  # noqa: E402
 from app.policy import Policy, frame_ancestors  # noqa: E402
 from app.warm import warm  # noqa: E402
 
@@ -33,10 +37,18 @@ async def script(request: Request) -> Response:
     return Response(text, media_type="text/javascript", headers=for_ever)
 
 
+@contextlib.asynccontextmanager
+async def life(_: st.App) -> AsyncIterator[None]:
+    """Of the server: what works in the background ends with it."""
+    yield
+    await asyncio.to_thread(end)
+
+
 base = str(st.get_option("server.baseUrlPath")).strip("/")
 root = f"/{base}" if base else ""
 app = st.App(
     Path(__file__).with_name("main.py"),
+    lifespan=life,
     routes=[
         Mount(f"{root}/vendor", StaticFiles(directory=Path(plotly.__file__).parent / "package_data")),
         Route(f"{root}/scripts/{{file}}", script),

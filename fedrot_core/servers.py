@@ -17,6 +17,9 @@ FOLDER = "servers"
 STALE_SECONDS = 20.0
 """A server that has said nothing for so long has ended."""
 
+FORGOTTEN_SECONDS = 24 * 3600.0
+"""After so long, the file of a server that was killed is removed by another one."""
+
 MOST_BYTES = 10_000
 """Longest file that is read."""
 
@@ -26,6 +29,7 @@ class ServerStatus:
     """One server and its training processes.
 
     Attributes:
+        name: random, of the process: in containers, several may have one id.
         pid: id of the process; port: where it listens.
         said_at: when it said this, on the machine's steady clock, which no change of the time of day moves.
         up_seconds: for how long it has run.
@@ -37,6 +41,7 @@ class ServerStatus:
         threads, files: of the server alone.
     """
 
+    name: str
     pid: int
     port: int
     said_at: float
@@ -76,15 +81,17 @@ def say(folder: Path, status: ServerStatus) -> None:
     """
     place = folder / FOLDER
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = place / f"{status.pid}.new"
+    new = place / f"{status.name}.new"
     new.write_text(json.dumps(dataclasses.asdict(status)), encoding="utf-8")
-    os.replace(new, place / f"{status.pid}.json")
+    os.replace(new, place / f"{status.name}.json")
 
 
-def gone(folder: Path, pid: int) -> None:
-    """Take back what the server ``pid`` said."""
-    with contextlib.suppress(OSError):
-        (folder / FOLDER / f"{pid}.json").unlink(missing_ok=True)
+def gone(folder: Path, name: str) -> None:
+    """Take back what the server ``name`` said, and what servers said that were killed long ago."""
+    for file in (folder / FOLDER).glob("*.json"):
+        with contextlib.suppress(OSError):
+            if file.stem == name or time.time() - file.stat().st_mtime > FORGOTTEN_SECONDS:
+                file.unlink(missing_ok=True)
 
 
 def heard(folder: Path) -> list[ServerStatus]:

@@ -52,7 +52,8 @@ def at_end(act: Callable[[], None]) -> None:
 
 
 @atexit.register
-def _end() -> None:
+def end() -> None:
+    """End all work: when the process ends, and before that when its server does, since a signal may end it at once."""
     ending.set()
     for act in _last_acts:
         act()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
+import secrets
 import time
 from pathlib import Path
 
@@ -20,19 +20,20 @@ from fedrot_core.servers import ServerStatus
 
 SAY_SECONDS = 5.0
 
+NAME = secrets.token_hex(8)
+
 log = logging.getLogger(__name__)
 
 
 def tell(folder: Path | None) -> None:
     """Say it below ``folder`` from now on, until the process ends; nowhere if there is no folder."""
     if folder is not None:
-        background.at_end(lambda: servers.gone(folder, os.getpid()))
         background.start("status", _keep_telling, folder)
 
 
 def _keep_telling(folder: Path) -> None:
     told = True
-    while True:
+    while not background.ending.is_set():
         try:
             servers.say(folder, status(folder))
             told = True
@@ -40,14 +41,15 @@ def _keep_telling(folder: Path) -> None:
             if told:
                 log.warning("What this server does cannot be written down (%s).", error.strerror)
             told = False
-        if background.ending.wait(SAY_SECONDS):
-            return
+        background.ending.wait(SAY_SECONDS)
+    servers.gone(folder, NAME)
 
 
 def status(folder: Path) -> ServerStatus:
     """As it is now."""
     here, pool = psutil.Process(), workers()
     return ServerStatus(
+        name=NAME,
         pid=here.pid,
         port=int(st.get_option("server.port")),
         said_at=time.monotonic(),

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fedrot_core.servers import FOLDER, STALE_SECONDS, ServerStatus, gone, heard, report, say
+from fedrot_core.servers import FOLDER, FORGOTTEN_SECONDS, STALE_SECONDS, ServerStatus, gone, heard, report, say
 
 ONE = ServerStatus(
-    pid=7, port=8501, said_at=0.0, up_seconds=600.0, sessions=3, working=1, waiting=0, processes=2, replaced=0, runs=5,
-    memory=400_000_000, store=8_000_000, threads=12, files=40,
+    name="ab7", pid=7, port=8501, said_at=0.0, up_seconds=600.0, sessions=3, working=1, waiting=0, processes=2, replaced=0,
+    runs=5, memory=400_000_000, store=8_000_000, threads=12, files=40,
 )  # fmt: skip
 
 
-def now(**changes: float) -> ServerStatus:
-    return dataclasses.replace(ONE, said_at=time.monotonic(), **changes)  # type: ignore[arg-type]
+def now(**changes: Any) -> ServerStatus:
+    return dataclasses.replace(ONE, said_at=time.monotonic(), **changes)
 
 
 def test_all_servers_of_a_store_are_heard_by_port_until_they_are_gone(tmp_path: Path) -> None:
-    second, first = now(pid=8, port=8502), now()
+    second, first = now(name="ab8", port=8502), now()
     for status in (second, first):
         say(tmp_path, status)
     assert heard(tmp_path) == [first, second]
-    gone(tmp_path, 7)
-    gone(tmp_path, 7)
+    gone(tmp_path, "ab7")
+    gone(tmp_path, "ab7")
     assert heard(tmp_path) == [second]
 
 
@@ -57,5 +59,15 @@ def test_the_report_counts_each_and_all() -> None:
     assert report([]) == ""
 
 
-def test_what_is_said_holds_numbers_only() -> None:
-    assert all(isinstance(value, (int, float)) for value in json.loads(json.dumps(dataclasses.asdict(ONE))).values())
+def test_what_is_said_holds_numbers_and_a_random_name_only() -> None:
+    said = json.loads(json.dumps(dataclasses.asdict(ONE)))
+    assert said.pop("name") == "ab7"
+    assert all(isinstance(value, (int, float)) for value in said.values())
+
+
+def test_what_killed_servers_said_long_ago_is_removed_by_the_next_that_ends(tmp_path: Path) -> None:
+    for name, age in (("old", FORGOTTEN_SECONDS + 60), ("new", 60.0)):
+        say(tmp_path, now(name=name))
+        os.utime(tmp_path / FOLDER / f"{name}.json", (0, time.time() - age))
+    gone(tmp_path, "mine")
+    assert [file.stem for file in (tmp_path / FOLDER).glob("*.json")] == ["new"]

@@ -46,3 +46,4 @@ def test_it_goes_on_telling_after_a_folder_could_not_be_written_to(
     ending.set()
     telling.join(10)
     assert not telling.is_alive()
+    assert not heard(blocked)
