@@ -14,8 +14,8 @@ import pytest
 from fedrot_core.servers import FOLDER, FORGOTTEN_SECONDS, STALE_SECONDS, ServerStatus, gone, heard, report, say
 
 ONE = ServerStatus(
-    name="ab7", pid=7, port=8501, said_at=0.0, up_seconds=600.0, sessions=3, working=1, waiting=0, processes=2, replaced=0,
-    runs=5, memory=400_000_000, store=8_000_000, threads=12, files=40,
+    name="ab7", pid=7, port=8501, said_at=0.0, up_seconds=600.0, sessions=3, working=1, waiting=0, processes=2,
+    replaced=0, runs=5, memory=400_000_000, store=8_000_000, threads=12, files=40,
 )  # fmt: skip
 
 
