@@ -119,7 +119,7 @@
   }
 
   /* What lies over the page, if something is part of it: the bar that the page scrolls under, an explained term. */
-  const above = (e) => e.closest(`[data-testid="stHeader"], .fedrot-tip, .told`);
+  const above = (e) => e.closest(`[data-testid="stHeader"], .st-key-room_open, .st-key-room_bar, .fedrot-tip, .told`);
 
   /* Whether two convex shapes share more than a hair: no line parts them. */
   function overlap(a, b) {
