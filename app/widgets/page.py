@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -14,7 +15,14 @@ import streamlit as st
 from app import bundles
 from app.first_paint import SHEETS
 from app.session.link import Link
+from app.session.parts import session_id
 from app.widgets.text import plain
+
+FEW = 3
+"""So many pages may look at their work as often as they like."""
+
+LOOKING_SECONDS = 10.0
+"""A page that has not looked for so long does not wait any more."""
 
 
 @contextmanager
@@ -75,7 +83,7 @@ def follow(
         if pace() != seconds and not rest():
             st.rerun()
 
-    again(stage, seconds, "page", left=left)
+    again(stage, seconds, "page", left=left, crowded=True)
 
 
 def again(
@@ -84,6 +92,7 @@ def again(
     name: str = "dialog",
     waits: bool = False,
     left: Callable[[], float | None] = lambda: None,
+    crowded: bool = False,
 ) -> None:
     """Draw, and draw again each time the browser has drawn the last look and so many seconds have passed.
 
@@ -96,17 +105,32 @@ def again(
         seconds: to the next look; None for this one only.
         name: of what is drawn, one of its kind on a page; left: as for :func:`follow`.
         waits: whether it looks no more while a dialog is open, which a look could shut.
+        crowded: whether it looks less often the more pages do, so that looking leaves the server time for other things.
     """
 
     @functools.wraps(draw)
     def looked_at() -> None:
         draw()
         if seconds is not None:
-            look = {"seconds": seconds, "look": next(_looks), "left": left(), "waits": waits}
+            pause = seconds * (max(1.0, _looking() / FEW) if crowded else 1.0)
+            look = {"seconds": pause, "look": next(_looks), "left": left(), "waits": waits}
             component("pacer")(key=f"pacer_{name}", data=look, on_look_change=lambda: None)
 
     st.fragment(looked_at)()
 
+
+def _looking() -> int:
+    """How many pages wait for work of this server, with this one."""
+    now = time.monotonic()
+    _looked[session_id()] = now
+    for session, then in list(_looked.items()):
+        if now - then > LOOKING_SECONDS:
+            _looked.pop(session, None)
+    return len(_looked)
+
+
+_looked: dict[str, float] = {}
+"""Session -> when it looked last."""
 
 _looks = count()
 """Numbers of looks: each differs from the one before, so that the browser takes note of it."""
