@@ -20,6 +20,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "pacer": (),
     "present_fit": (),
     "room_memory": (),
+    "slider": (),
 }
 """Element -> the scripts that come before its own, in this order."""
 

@@ -1,4 +1,4 @@
-"""Settings for all tests: one torch thread, so that numbers do not depend on cores, and a store of their own."""
+"""Settings for all tests: one torch thread, so that numbers do not depend on cores; a store of their own; no guesses."""
 
 import os
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from app.jobs.ahead import SWITCH
 from fedrot_core.store import FOLDER
 
 torch.set_num_threads(1)
@@ -15,5 +16,6 @@ torch.set_num_threads(1)
 def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Finished runs go to a folder of this test process, never to the user's; apps that tests start inherit it."""
     os.environ[FOLDER] = str(tmp_path_factory.mktemp("store"))
+    os.environ[SWITCH] = "0"  # nor does an app compute on the chance that somebody asks for it
     yield
-    del os.environ[FOLDER]
+    del os.environ[FOLDER], os.environ[SWITCH]

@@ -26,6 +26,9 @@ PATIENCE_SECONDS = 10.0
 HEARTBEAT_SECONDS = 20.0
 """A job that no open page has asked about for this long is given up."""
 
+PATIENCE = 10.0
+"""How long work may have to wait for shorter work, in multiples of what it takes; over the number who wait for it."""
+
 REST_SECONDS = 60.0
 """How long a job for which the machine was too small is not tried again."""
 
@@ -129,14 +132,18 @@ class Job(ABC):
         return self
 
     @contextmanager
-    def turn(self, queue: Turns, wish: int = 0) -> Iterator[int]:
-        """Wait for a place in ``queue`` and hold it; ``wish`` is as for :meth:`app.jobs.turns.Turns.turn`.
+    def turn(self, queue: Turns, wish: int = 0, seconds: float = 0.0) -> Iterator[int]:
+        """Wait for a place in ``queue`` and hold it; short work, and work that many wait for, comes sooner.
+
+        Args:
+            wish: as for :meth:`app.jobs.turns.Turns.turn`.
+            seconds: how long the work takes, about.
 
         Raises:
             Cancelled: if the job should stop.
         """
         self._queue = queue
-        with queue.turn(self, self._go_on, wish) as place:
+        with queue.turn(self, self._go_on, wish, lambda: PATIENCE * seconds / max(1, self.waiting_people)) as place:
             self._go_on()
             self.at_work = True
             yield place
@@ -167,8 +174,13 @@ class Job(ABC):
     @property
     def waited_for(self) -> bool:
         """Whether any page has asked about it lately."""
+        return self.waiting_people > 0
+
+    @property
+    def waiting_people(self) -> int:
+        """How many sessions' pages have asked about it lately."""
         now = time.monotonic()
-        return any(now - seen <= HEARTBEAT_SECONDS for seen in list(self._viewers.values()))
+        return sum(now - seen <= HEARTBEAT_SECONDS for seen in list(self._viewers.values()))
 
     def _run(self) -> None:
         torch.set_num_threads(1)  # counts for this thread alone: two jobs on two cores must not fight for both

@@ -102,7 +102,7 @@ class RunJob(Job):
         return found is not None
 
     def work(self) -> None:
-        workers().call(self, tasks.run, self.config, self._mistake, tell=self._take)
+        workers().call(self, tasks.run, self.config, self._mistake, tell=self._take, seconds=self.config.seconds)
 
     def _take(self, news: Trace | Event) -> None:
         """Take what the run tells: an empty trace at its beginning, then its events."""

@@ -50,7 +50,9 @@ class SweepJob(Job):
 
     def _summarise(self, configs: Sequence[FederationConfig], _: ShouldStop, on_rounds: OnRounds) -> list[RunSummary]:
         """One batch in a process of the server."""
-        return workers().call(self, summarise, configs, tell=on_rounds)
+        return workers().call(
+            self, summarise, configs, tell=on_rounds, seconds=sum(config.seconds for config in configs)
+        )
 
     def _count(self, rounds: int) -> None:
         """Note that so many rounds of single arms are done; called from the threads that wait for batches."""

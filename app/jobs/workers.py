@@ -68,6 +68,7 @@ class Workers:
         *args: Any,
         tell: Callable[[Any], None] | None = None,
         wish: int = 0,
+        seconds: float = 0.0,
     ) -> Answer:
         """Wait for a free process, have it do ``work(*args, should_stop)``, and return what that returns.
 
@@ -77,12 +78,13 @@ class Workers:
                 pickled.
             tell: called on this thread with whatever ``work(*args, should_stop, tell)`` tells; None if it does not.
             wish: which process is taken if it is free.
+            seconds: how long the work takes, about; short work comes sooner.
 
         Raises:
             WorkerDied: if the process died, and then the next one as well.
             FedRotError: what ``work`` raised; Cancelled if the job should stop.
         """
-        with job.turn(self.turns, wish) as place:
+        with job.turn(self.turns, wish, seconds) as place:
             try:
                 return self._attempt(job, place, work, args, tell)
             except BrokenProcessPool:

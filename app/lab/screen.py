@@ -6,7 +6,9 @@ import functools
 
 import streamlit as st
 
+from app.jobs.ahead import ahead
 from app.jobs.runs import RunJob
+from app.lab.neighbours import likely
 from app.lab.preset_row import preset_row
 from app.lab.proof import proof_strip
 from app.lab.selectors import pick, selectors
@@ -59,6 +61,8 @@ def page() -> None:
             sidebar()
     job = watched_job()
     job.wait_for_rounds(1, timeout=0.25)
+    if job.finished.is_set():
+        ahead().guess(session_id(), likely())
     if not in_room:
         with taken_away:
             take_away(job)

@@ -214,7 +214,13 @@ def catch_up(before_page: bool = False) -> None:
             st.rerun()
         return
     file = file_of(spot.page)
-    if not joined.following or spot.number == joined.number or file is None or _strays(joined, bar):
+    if not joined.following or file is None:
+        return
+    if _strays(joined, bar):
+        if not before_page:
+            st.rerun()  # the run that would have drawn it was cut short
+        return
+    if spot.number == joined.number:
         return
     joined.number, joined.page, joined.at = spot.number, spot.page, None
     own = {key: text for key, text in (bar.shown or {}).items() if key in OWN and spot.page == bar.page}

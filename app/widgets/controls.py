@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.session import link, state
 from app.widgets.method_list import method_list
+from app.widgets.slider import slider
 from fedrot_core.config import FederationConfig, Leaf, TaskConfig, leaves
 from fedrot_core.config.option import leaves_of
 from fedrot_core.study.rank_one import at_rank_one
@@ -65,22 +66,36 @@ def _widget(leaf: Leaf, value: Any) -> None:
     changed = link.wish(widget_key, lambda chosen: state.change_config({opt.key: chosen}))
     common: dict[str, Any] = {"key": widget_key, "help": opt.help, "on_change": changed}
     label = f"{opt.label} [{opt.unit}]" if opt.unit else opt.label
+    if leaf.kind in (int, float) and opt.key != "seed":
+        _slider(leaf, value)
+        return
     link.give(widget_key, list(value) if leaf.kind not in (int, float, str) else value)
-    if leaf.kind in (int, float) and opt.stops:
-        stops = sorted({*opt.stops, value})
-        st.select_slider(label, stops, format_func=lambda stop: f"{stop:g}", **common)
-    elif leaf.kind is int and opt.key == "seed":
+    if leaf.kind is int:
         st.number_input(label, int(opt.low or 0), int(opt.high or 0), step=1, **common)
-    elif leaf.kind is int:
-        st.slider(label, int(opt.low or 0), int(opt.high or 0), step=int(opt.step or 1), **common)
-    elif leaf.kind is float:
-        decimals = max(0, -int(np.floor(np.log10(opt.step or 1))))
-        st.slider(label, opt.low, opt.high, step=opt.step, format=f"%.{decimals}f", **common)
     elif leaf.kind is str:
         st.selectbox(label, list(choices), format_func=lambda name: choices[name], **common)
     else:
         st.multiselect(label, list(choices), format_func=lambda name: choices[name], **common)
         method_list(choices)
+
+
+def _slider(leaf: Leaf, value: float) -> None:
+    """The slider of a number."""
+    opt = leaf.option
+    place: dict[str, Any] = {"stops": sorted({*opt.stops, value})}
+    if not opt.stops:
+        step = opt.step or 1.0
+        decimals = max(0, -int(np.floor(np.log10(step))))
+        place = {"span": (opt.low or 0, opt.high or 0, step), "decimals": decimals}
+    slider(
+        f"control_{opt.key}",
+        opt.label,
+        opt.help,
+        value,
+        lambda chosen: state.change_config({opt.key: chosen}),
+        unit=opt.unit,
+        **place,
+    )
 
 
 def _choices(leaf: Leaf) -> dict[str, str]:

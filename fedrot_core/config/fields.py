@@ -368,6 +368,11 @@ class FederationConfig(Section):
         return float(self.participants * self.train.rounds * each)
 
     @property
+    def seconds(self) -> float:
+        """About how long one core takes for the whole run."""
+        return 60 * self.work * len(self.methods) / WORK_PER_MINUTE
+
+    @property
     def _heaviest(self) -> str:
         """URL key of the setting that adds most to the work, beside its default."""
         keys = {leaf.option.key: leaf for leaf in leaves_of(FederationConfig)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,9 @@ from app.session.run import Watched
 from app.session.state import Shown
 from app.widgets.sweep_progress import Sweeping
 from fedrot_core.config import FederationConfig
+
+EVENTS = "$$STREAMLIT_INTERNAL_KEY_{}__events"
+"""Id under which a browser tells the events of an element."""
 
 
 def part_of(at: AppTest, kind: type) -> Any:
@@ -45,6 +49,23 @@ def set_config(at: AppTest, new: FederationConfig) -> None:
     """Give the session another config behind the page's back."""
     places = part_of(at, AddressBar).places
     places["run"] = replace(places["run"], config=new) if "run" in places else Shown(new, Selection())
+
+
+def slider_of(at: AppTest, key: str) -> Any:
+    """What the slider of a setting was given, and its ``id``."""
+    for element in at.get("bidi_component"):
+        if str(element.proto.id).endswith(f"-control_{key}"):
+            return {"id": element.proto.id} | json.loads(element.proto.json)
+    raise KeyError(key)
+
+
+def slide(at: AppTest, key: str, value: Any) -> AppTest:
+    """Move the slider of a setting: AppTest knows no elements of ours, so this tells what its script would."""
+    shown = slider_of(at, key)
+    moved = {"event": "moved", "value": {"value": value, "number": (shown["heard"] or 0) + 1}}
+    states = at._tree.get_widget_states()
+    states.widgets.add(id=EVENTS.format(shown["id"]), json_trigger_value=json.dumps([moved]))
+    return at._run(states)
 
 
 def session_of(at: AppTest) -> str:

@@ -18,6 +18,7 @@ from fedrot_core.config import FederationConfig
 from fedrot_core.export.run.code import script
 from fedrot_core.study import presets, when
 from tests import ROOT
+from tests.app.sessions import slider_of
 
 MAIN = str(ROOT / "app" / "main.py")
 SMALL = {"task": "toy", "spread": "0.7", "arms": "fedit,toy_mean", "rounds": "2", "steps": "3", "clients": "3"}
@@ -84,7 +85,7 @@ def test_the_lab_offers_them() -> None:
     at = opened("01_lab.py", **SMALL, figure="toy_loss")
     assert "Toy mean" in at.multiselect(key="control_arms").options
     assert "Toy matrices" in at.selectbox(key="control_task").options
-    assert at.slider(key="control_spread").value == 0.7
+    assert slider_of(at, "spread")["value"] == 0.7
     assert "Toy losses" in str(at.segmented_control(key="tab").options)
     assert "How does the loss of every arm fall?" in [caption.value for caption in at.caption]
 

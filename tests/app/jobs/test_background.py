@@ -25,13 +25,13 @@ class Task(Job):
     kind = "task"
     advice = "Ask again."
 
-    def __init__(self, act: Callable[[], None] | None = None, queue: Turns | None = None) -> None:
+    def __init__(self, act: Callable[[], None] | None = None, queue: Turns | None = None, seconds: float = 0.0) -> None:
         super().__init__()
-        self.act, self.queue = act, queue
+        self.act, self.queue, self.seconds = act, queue, seconds
         self.working = threading.Event()
 
     def work(self) -> None:
-        with nullcontext() if self.queue is None else self.turn(self.queue):
+        with nullcontext() if self.queue is None else self.turn(self.queue, seconds=self.seconds):
             self.working.set()
             if self.act is not None:
                 return self.act()
@@ -81,6 +81,23 @@ def test_it_says_that_it_waits_for_its_turn_and_then_how_long_it_will_take() -> 
     first.progress.told(2, 10)
     assert first.left == "about 15\u00a0s left"
     for job in (first, second, third):
+        job.cancel()
+        assert job.finished.wait(WAIT)
+
+
+def test_of_equal_work_that_which_more_people_wait_for_comes_first() -> None:
+    queue = Turns(1)
+    first = Task(queue=queue).start("a")
+    assert first.working.wait(WAIT)
+    waiting: list[Task] = []
+    for seconds, people in ((9.0, "b"), (9.0, "cde"), (1.0, "f")):
+        task = Task(queue=queue, seconds=seconds)
+        for person in people[1:]:
+            task.seen_by(person)
+        waiting.append(task.start(people[0]))
+        eventually(lambda: queue.waiting == len(waiting))
+    assert [queue.ahead(task) for task in waiting] == [2, 1, 0]
+    for job in (first, *waiting):
         job.cancel()
         assert job.finished.wait(WAIT)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from app.jobs import turns
 from app.jobs.turns import Turns
 
 WAIT = 10.0
@@ -15,8 +17,8 @@ WAIT = 10.0
 class Person:
     """Somebody with pieces of work, each of which holds a place until it is told to let go."""
 
-    def __init__(self, name: str, queue: Turns, order: list[str]) -> None:
-        self.name, self.queue, self.order = name, queue, order
+    def __init__(self, name: str, queue: Turns, order: list[str], patience: float = 0.0) -> None:
+        self.name, self.queue, self.order, self.patience = name, queue, order, patience
 
     def piece(self) -> tuple[threading.Thread, threading.Event]:
         """Begin a piece of work; returns once it waits or has its place."""
@@ -24,7 +26,7 @@ class Person:
         begun = threading.Event()
 
         def work() -> None:
-            with self.queue.turn(self):
+            with self.queue.turn(self, patience=lambda: self.patience):
                 self.order.append(self.name)
                 begun.set()
                 assert over.wait(WAIT)
@@ -50,6 +52,25 @@ def test_who_holds_fewest_places_is_next_and_among_equals_who_came_first() -> No
         thread.join(WAIT)
     assert order == ["many", "many", "first", "second", "many"]
     assert queue.waiting == 0
+
+
+def test_what_may_wait_longer_lets_others_go_before_it_until_that_is_unfair(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=lambda: now))
+    order: list[str] = []
+    queue = Turns(1)
+    first, long = Person("first", queue, order), Person("long", queue, order, 20.0)
+    work = [first.piece(), long.piece()]
+    short = []
+    for now in (1.0, 10.0, 19.0):
+        short.append(Person(f"short at {now:g}", queue, order, 2.0))
+        work.append(short[-1].piece())
+    assert [queue.ahead(person) for person in (long, *short)] == [2, 0, 1, 3]
+    for place in (0, 2, 3, 1, 4):
+        thread, over = work[place]
+        over.set()
+        thread.join(WAIT)
+    assert order == ["first", "short at 1", "short at 10", "long", "short at 19"]
 
 
 def test_who_gives_up_leaves_the_queue() -> None:

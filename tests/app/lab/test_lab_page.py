@@ -13,7 +13,7 @@ from fedrot_core.config import FederationConfig, leaves
 from fedrot_core.study.presets import PRESETS
 from fedrot_core.wording import percent
 from tests import ROOT
-from tests.app.sessions import config_of, job_of, set_config
+from tests.app.sessions import config_of, job_of, set_config, slide
 
 MAIN = str(ROOT / "app" / "main.py")
 LAB = "../pages/01_lab.py"
@@ -54,8 +54,8 @@ def test_the_default_page_says_that_naive_stalls_and_aligned_learns() -> None:
 def test_a_task_that_comes_back_has_its_values_and_what_all_tasks_share_goes_along() -> None:
     at = opened(rounds="1", steps="1", clients="2", alpha="0.1")
     finished(at.selectbox(key="control_task").set_value("teacher").run())
-    finished(at.slider(key="control_het").set_value(0.9).run())
-    finished(at.slider(key="control_rank").set_value(2).run())
+    finished(slide(at, "het", 0.9))
+    finished(slide(at, "rank", 2))
     finished(at.selectbox(key="control_task").set_value("digits").run())
     config = config_of(at)
     assert (config.task.name, config.values()["alpha"], config.lora.rank) == ("digits", 0.1, 2)
@@ -79,17 +79,14 @@ def test_every_control_changes_the_run(key: str) -> None:
     leaf = next(leaf for leaf in leaves() if leaf.option.key == key)
     shown = {name: values[0] for name, values in leaf.option.when.items()}
     at = opened(**QUICK, **shown)
-    widget = next(w for kind in (at.slider, at.select_slider, at.selectbox, at.number_input) for w in kind
-                  if w.key == f"control_{key}")  # fmt: skip
+    widget = next((w for kind in (at.selectbox, at.number_input) for w in kind if w.key == f"control_{key}"), None)
     before = config_of(at)
-    options = getattr(widget, "options", None)
-    if options:
+    if leaf.option.stops or leaf.kind is str:
         target: Any = next(o for o in leaf.option.stops or leaf.option.choices or ("teacher",) if o != leaf.get(before))
     else:
         target = leaf.kind(leaf.option.high if leaf.get(before) != leaf.option.high else leaf.option.low)
     target = {"rounds": 3, "part": 0.5}.get(key, target)
-    widget.set_value(target)
-    at.run()
+    at = slide(at, key, target) if widget is None else widget.set_value(target).run()
     job_of(at).cancel()
     after = config_of(at)
     assert leaf.get(after) == target
@@ -109,7 +106,6 @@ def test_an_impossible_split_is_told_and_can_be_left_again() -> None:
     at.query_params.update({"clients": "200", "min": "32"})
     at = finished(at.run())
     assert "at most 6" in at.error[0].value
-    at.slider(key="control_min").set_value(1)
     set_config(at, FederationConfig().with_values({k: int(v) for k, v in QUICK.items()}))
     at = finished(at.run())
     assert not at.error

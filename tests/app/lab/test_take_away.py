@@ -17,7 +17,7 @@ from fedrot_core.export.run import run_file
 from fedrot_core.federation import Federation
 from fedrot_core.trace import Trace
 from tests import ROOT
-from tests.app.sessions import config_of, job_of, part_of, set_config
+from tests.app.sessions import config_of, job_of, part_of, set_config, slide
 from tests.core.export.forging import forged
 
 MAIN = str(ROOT / "app" / "main.py")
@@ -117,7 +117,7 @@ def test_a_shared_link_proves_itself_and_a_false_one_is_found_out() -> None:
     assert "Differs. First difference: round" in told(wrong.run())
     assert "check must have the form" in told(lab(**{**query, "check": "<b>x</b>"}))
     at = lab(**query)
-    at.slider(key="control_rank").set_value(3).run()
+    slide(at, "rank", 3)
     assert "Reproduced" not in told(finished(at))
 
 

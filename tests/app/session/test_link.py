@@ -84,26 +84,25 @@ def test_a_request_that_carries_an_old_address_does_not_pull_the_page_back(page:
 
 
 def test_an_old_value_in_a_request_that_carries_an_old_address_is_no_wish_and_a_new_one_is() -> None:
-    """A preset moves the rank from 4 to 16; requests sent before the browser knows still say 4."""
+    """A preset moves the frames from "svd" to "trained"; requests sent before the browser knows still say "svd"."""
     at = opened("01_lab")
     old = dict(at.query_params)
-    at.segmented_control(key="preset").set_value("strong").run()
-    rank = at.slider(key="control_rank")
-    assert rank.value == 16
+    at.segmented_control(key="preset").set_value("trained").run()
+    assert at.selectbox(key="control_frames").value == "trained"
 
-    def sent(value: int, address: dict[str, Any]) -> int:
+    def sent(value: str, address: dict[str, Any]) -> str:
         at.query_params.clear()
         at.query_params.update(address)
-        at.slider(key="control_rank").set_value(value).run()
+        at.selectbox(key="control_frames").set_value(value).run()
         assert not at.exception
-        return int(config_of(at).lora.rank)
+        return config_of(at).frames.kind
 
     now = dict(at.query_params)
-    assert sent(4, old) == 16
+    assert sent("svd", old) == "trained"
     assert dict(at.query_params) == now
-    assert sent(5, old) == 5
-    assert sent(16, dict(at.query_params)) == 16
-    assert sent(4, dict(at.query_params)) == 4
+    assert sent("turned", old) == "turned"
+    assert sent("trained", dict(at.query_params)) == "trained"
+    assert sent("svd", dict(at.query_params)) == "svd"
 
 
 def test_walking_back_takes_the_place_of_that_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from streamlit.proto.BidiComponent_pb2 import BidiComponent
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.proto.Slider_pb2 import Slider
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 FIGURE = "fedrot_live_figure"
@@ -24,6 +23,9 @@ FIGURE = "fedrot_live_figure"
 
 PACER = "fedrot_pacer"
 """Name of the component that asks again."""
+
+SLIDER = "fedrot_slider"
+"""Name of the component for a setting that is a number."""
 
 EVENTS = "$$STREAMLIT_INTERNAL_KEY_{}__events"
 """Id under which the browser tells the events of an element."""
@@ -118,7 +120,8 @@ class Tab:
         self.errors: list[str] = []
         self._url, self._page, self._page_hash = url, page, ""
         self._pages: dict[str, str] = {}
-        self._sliders: dict[str, WidgetState] = {}
+        self._sliders: dict[str, str] = {}
+        self._moves = 0
         self._unanswered, self._running = False, False
         self._drawn: set[str] = set()
 
@@ -146,12 +149,9 @@ class Tab:
 
     def slid(self, key: str, value: float) -> bytes:
         """Move the slider ``key`` to a value."""
-        slider = self._sliders[key]
-        if slider.WhichOneof("value") == "string_array_value":
-            slider.string_array_value.data[:] = [f"{value:g}"]
-        else:
-            slider.double_array_value.data[:] = [value]
-        return self._request()
+        self._moves += 1
+        moved = json.dumps([{"event": "moved", "value": {"value": value, "number": self._moves}}])
+        return self._request("", WidgetState(id=EVENTS.format(self._sliders[key]), json_trigger_value=moved))
 
     def _request(
         self, fragment: str = "", event: WidgetState | None = None, is_history_navigation: bool = False
@@ -166,7 +166,7 @@ class Tab:
         )
         state.context_info.timezone, state.context_info.locale = "Europe/Berlin", "en-US"
         state.context_info.url, state.context_info.color_scheme = f"{self._url}/{self._page}", "light"
-        state.widget_states.widgets.extend([*self._sliders.values(), *([] if event is None else [event])])
+        state.widget_states.widgets.extend([] if event is None else [event])
         content: bytes = BackMsg(rerun_script=state).SerializeToString()
         return content
 
@@ -226,8 +226,6 @@ class Tab:
         kind = element.WhichOneof("type")
         if kind == "bidi_component":
             self._component(element.bidi_component, now)
-        elif kind == "slider" and (named := KEY.fullmatch(element.slider.id)):
-            self._slider(named["key"], element.slider)
         elif kind == "exception":
             self.errors.append(f"{element.exception.type}: {element.exception.message}")
         elif kind == "alert" and element.alert.format == Alert.ERROR:
@@ -235,23 +233,15 @@ class Tab:
 
     def _component(self, component: BidiComponent, now: float) -> None:
         named = KEY.fullmatch(component.id)
-        if component.component_name != FIGURE or not named:
+        if not named:
+            return
+        if component.component_name == SLIDER:
+            self._sliders[named["key"]] = component.id
+            self._drawn.add(named["key"])
+        if component.component_name != FIGURE:
             return
         data = _data(component)
         at = data.rindex(VERSION) + len(VERSION)
         self.figures[named["key"]] = data[at : data.index('"', at)]
         self._drawn.add(named["key"])
         self.pace.paint(now)
-
-    def _slider(self, key: str, told: Slider) -> None:
-        """A slider keeps what a person chose, until the page says otherwise or makes it another one."""
-        self._drawn.add(key)
-        here = self._sliders.get(key)
-        if here is not None and here.id == told.id and not told.set_value:
-            return
-        here = self._sliders[key] = WidgetState(id=told.id)
-        if told.options:  # one with stops names them, as they are written there
-            first = [told.options[int(index)] for index in told.default]
-            here.string_array_value.data[:] = told.raw_value if told.set_value else first
-        else:
-            here.double_array_value.data[:] = told.value if told.set_value else told.default
