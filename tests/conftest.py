@@ -1,4 +1,4 @@
-"""Settings for all tests: one torch thread, so that numbers do not depend on cores; a store of their own; no guesses."""
+"""Settings for all tests: one torch thread, so that numbers do not depend on cores; an own store; no guesses."""
 
 import os
 from collections.abc import Iterator

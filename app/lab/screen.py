@@ -27,13 +27,14 @@ from app.lab.transport import (
 )  # fmt: skip
 from app.session import link, state
 from app.session.parts import mine, session_id
+from app.session.query import Selection
 from app.session.run import Watched, watched_job
 from app.widgets import room
 from app.widgets.controls import sidebar
-from app.widgets.live_figure import data_dialog, figure_card
+from app.widgets.live_figure import data_dialog, figure_card, make_ready
 from app.widgets.page import follow, frame, warn
-from app.widgets.selected import current_view
-from app.widgets.terms import explained
+from app.widgets.selected import current_view, view_of
+from app.widgets.terms import explained, theme_mode
 from app.widgets.text import plain
 from fedrot_core.figures import FIGURES
 from fedrot_core.study import presets
@@ -62,7 +63,8 @@ def page() -> None:
     job = watched_job()
     job.wait_for_rounds(1, timeout=0.25)
     if job.finished.is_set():
-        ahead().guess(session_id(), likely())
+        names = (HERO,) if in_room else (HERO, *BESIDE, state.selection().tab)
+        ahead().guess(session_id(), likely(), functools.partial(made_ready, names, state.selection(), theme_mode()))
     if not in_room:
         with taken_away:
             take_away(job)
@@ -87,6 +89,15 @@ def stage(job: RunJob, in_room: bool) -> None:
     else:
         mind.trace = trace
         (show_in_room if in_room else show)(trace, job)
+
+
+def made_ready(names: tuple[str, ...], selection: Selection, mode: str, job: RunJob) -> None:
+    """Make figures of a run before anybody asks for them, as whoever has this selection would see them."""
+    trace = job.trace()
+    if trace is not None and not job.error and not job.cancelled:
+        shown = shown_round(trace, selection)
+        for name in names:
+            make_ready(name, trace, view_of(selection, trace, shown, moving=False, mode=mode))
 
 
 def show_in_room(trace: Trace, job: RunJob) -> None:

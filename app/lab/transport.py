@@ -11,7 +11,7 @@ import streamlit as st
 from app.jobs.runs import RunJob
 from app.session import link, state
 from app.session.parts import mine
-from app.session.query import from_query
+from app.session.query import Selection, from_query
 from app.session.run import Watched
 from app.session.state import Playing
 from fedrot_core.study.seeds import SEEDS
@@ -54,9 +54,9 @@ def is_moving(trace: Trace, job: RunJob) -> bool:
     return mine(Playing).on or (not job.finished.is_set() and trace.config == job.config)
 
 
-def shown_round(trace: Trace) -> int:
+def shown_round(trace: Trace, selection: Selection | None = None) -> int:
     """The selected round, or the newest one."""
-    wanted = state.selection().round_index
+    wanted = (selection or state.selection()).round_index
     newest = trace.rounds_done - 1
     return newest if wanted is None else min(wanted, newest)
 

@@ -101,7 +101,7 @@ def chart(
     component("live_figure")(
         key=key,
         data={
-            "spec": drawn().get((key, made_of, mode), lambda: draw(mode).to_json()),
+            "spec": _made(key, draw, made_of, mode),
             "on_paper": ON_PAPER if mode == "dark" else {},
             "height": height,
             "label": label,
@@ -186,8 +186,7 @@ def figure_card(
         triggers["gauge"] = functools.partial(on_gauge, name)
     chart(
         key,
-        lambda mode: entry.draw(trace, replace(view, mode=mode)),
-        (state_of(trace), view),
+        *_of_run(name, trace, view),
         height=height,
         label=entry.label,
         filename=f"fedrot-{name}-{trace.config.hash}-round{view.round_index}",
@@ -198,6 +197,21 @@ def figure_card(
         fills=fills,
         badge=badge,
     )
+
+
+def make_ready(name: str, trace: Trace, view: View) -> None:
+    """Make the registered figure ``name`` before anybody asks for it; from any thread."""
+    _made(f"figure_{name}", *_of_run(name, trace, view), view.mode)
+
+
+def _of_run(name: str, trace: Trace, view: View) -> tuple[Draw, Hashable]:
+    """How a registered figure is drawn, and what it is made of."""
+    return lambda mode: FIGURES[name].draw(trace, replace(view, mode=mode)), (state_of(trace), view)
+
+
+def _made(key: str, draw: Draw, made_of: Hashable, mode: str) -> str:
+    """The figure as the browser gets it."""
+    return drawn().get((key, made_of, mode), lambda: draw(mode).to_json())
 
 
 def _footer(trace: Trace, view: View) -> Provenance:

@@ -49,11 +49,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def test_guesses_are_computed_one_after_the_other_and_new_ones_replace_old_ones(server: Server) -> None:
-    server.ahead.guess("a", [config(1), config(2)])
+    done: list[int] = []
+    server.ahead.guess("a", [config(1), config(2)], lambda job: done.append(1))
     first = server.at_work(1)
     server.ahead.guess("a", [config(3)])
     first.cancel()
     server.at_work(3)
+    assert done == [1]
     assert 2 not in server.begun
 
 
