@@ -4,7 +4,8 @@
 
 Starts the app on a free port and moves heterogeneity up and down on the default preset, with a new seed at each end, so
 that no move asks for a run that a move before asked for. Measures from the key press to the first repaint of the hero
-with a round of the new run: of who presses as soon as the picture rests, and of who looks at it first, while the server computes ahead. The run is timed in this process.
+with a round of the new run: of who presses as soon as the picture rests, and of who looks at it first, while the server
+computes ahead. The run is timed in this process.
 """
 
 from __future__ import annotations
