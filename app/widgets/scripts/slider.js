@@ -46,10 +46,14 @@ function helped(help, tip) {
     const below = at.bottom + 6;
     tip.style.top = `${below + tip.offsetHeight < innerHeight ? below : Math.max(8, at.top - tip.offsetHeight - 6)}px`;
   };
-  const shut = () => tip.matches(":popover-open") && tip.hidePopover();
+  const shut = () => {
+    if (tip.matches(":popover-open")) tip.hidePopover();
+  };
   help.onmouseenter = help.onfocus = help.onclick = open;
   help.onmouseleave = help.onblur = shut;
-  help.onkeydown = (event) => event.key === "Escape" && shut();
+  help.onkeydown = (event) => {
+    if (event.key === "Escape") shut(); // without a value: false would keep Tab from leaving
+  };
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
