@@ -27,6 +27,7 @@ def serving(
     base: str = "",
     folder: Path = ROOT,
     port: int | None = None,
+    app: Path | None = None,
 ) -> Iterator[str]:
     """A fresh app; its address once it answers. Ended afterwards.
 
@@ -34,9 +35,10 @@ def serving(
         store: where it keeps its runs, if not where the environment says.
         log: takes what it writes to its log.
         base: path that it is served at; folder: where it is started; port: where it listens, if not on any free one.
+        app: another script of Streamlit's, to compare with.
     """
     port = port or free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app"), "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", str(app or ROOT / "app"), "--server.port", str(port)]
     command += ["--server.headless", "true", "--server.baseUrlPath", base]
     env = os.environ | ({FOLDER: str(store)} if store else {})
     server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=env)
