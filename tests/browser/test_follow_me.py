@@ -75,3 +75,14 @@ def test_students_come_along_explore_come_back_and_answer(open_page: Opened, app
     for page in (student, phone):
         expect(bar(page)).to_contain_text("has ended")
         shows_step(page, 1)
+
+
+def test_the_open_menu_of_a_phone_covers_the_way_in(open_page: Opened, app_url: str) -> None:
+    phone = open_page(390, 844)
+    phone.goto(f"{app_url}/quiz")
+    settled(phone)
+    expect(button(phone, "^Follow me")).to_be_visible()
+    phone.get_by_test_id("stExpandSidebarButton").click()
+    expect(phone.locator(".st-key-room_open")).to_be_hidden()
+    phone.locator('[data-testid="stSidebarCollapseButton"] button').click()
+    expect(button(phone, "^Follow me")).to_be_visible()
