@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -33,11 +34,14 @@ STALE_SECONDS = 20.0
 MOST_SECONDS = 5.0
 """A run that takes longer is not computed on the chance that somebody asks for it."""
 
+log = logging.getLogger(__name__)
+
 
 class Ahead(Generic[SomeJob]):
     """Computes guesses one after the other, each only while no process is at work for anybody else.
 
-    As soon as anybody waits for a process, what is computed ahead is given up, unless it has been asked for meanwhile.
+    As soon as anybody else takes a process or waits for one, what is computed ahead is given up, unless somebody has
+    asked for it meanwhile: it would take the cores from them and from the pages.
 
     Args:
         turns: the queue of the processes.
@@ -74,7 +78,10 @@ class Ahead(Generic[SomeJob]):
             found = self._next()
             if found is not None:
                 config, then = found
-                self._compute(self._job(config, NAME), then)
+                try:
+                    self._compute(self._job(config, NAME), then)
+                except Exception:  # nobody asked for it; who does will hear what is wrong
+                    log.exception("what was computed ahead failed")
 
     def _next(self) -> tuple[FederationConfig, Callable[[SomeJob], None]] | None:
         """The likeliest guess for whoever came last; None while there is none, or while others are at work."""
@@ -91,7 +98,7 @@ class Ahead(Generic[SomeJob]):
 
     def _compute(self, job: SomeJob, then: Callable[[SomeJob], None]) -> None:
         while not job.finished.wait(LOOK_SECONDS):
-            if self._turns.waiting and job.at_work:
+            if self._turns.held + self._turns.waiting > 1:  # one is the job itself
                 job.left_by(NAME)
                 return
             job.seen_by(NAME)

@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 10.0
 HEARTBEAT_SECONDS = 20.0
 """A job that no open page has asked about for this long is given up."""
 
-PATIENCE = 10.0
+FAIR_WAIT = 10.0
 """How long work may have to wait for shorter work, in multiples of what it takes; over the number who wait for it."""
 
 REST_SECONDS = 60.0
@@ -143,7 +143,7 @@ class Job(ABC):
             Cancelled: if the job should stop.
         """
         self._queue = queue
-        with queue.turn(self, self._go_on, wish, lambda: PATIENCE * seconds / max(1, self.waiting_people)) as place:
+        with queue.turn(self, self._go_on, wish, lambda: FAIR_WAIT * seconds / max(1, self.waiting_people)) as place:
             self._go_on()
             self.at_work = True
             yield place

@@ -95,9 +95,9 @@ def made_ready(names: tuple[str, ...], selection: Selection, mode: str, job: Run
     """Make figures of a run before anybody asks for them, as whoever has this selection would see them."""
     trace = job.trace()
     if trace is not None and not job.error and not job.cancelled:
-        shown = shown_round(trace, selection)
-        for name in names:
-            make_ready(name, trace, view_of(selection, trace, shown, moving=False, mode=mode))
+        view = view_of(selection, trace, shown_round(trace, selection), moving=False, mode=mode)
+        for name in names if trace.at(view.arm, view.round_index) is not None else ():
+            make_ready(name, trace, view)
 
 
 def show_in_room(trace: Trace, job: RunJob) -> None:

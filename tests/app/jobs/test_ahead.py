@@ -19,10 +19,10 @@ def config(seed: int) -> FederationConfig:
 
 
 class Server:
-    """One place, and the jobs that were begun, by seed."""
+    """A queue, and the jobs that were begun, by seed."""
 
-    def __init__(self) -> None:
-        self.turns = Turns(1)
+    def __init__(self, places: int) -> None:
+        self.turns = Turns(places)
         self.begun: dict[int, Task] = {}
         self.ahead = Ahead(self.turns, self.job)
 
@@ -37,11 +37,11 @@ class Server:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     ending = threading.Event()
     monkeypatch.setattr(background, "ending", ending)
     monkeypatch.delenv(ahead.SWITCH)
-    found = Server()
+    found = Server(getattr(request, "param", 1))
     yield found
     ending.set()
     for job in found.begun.values():
@@ -76,6 +76,17 @@ def test_what_is_computed_ahead_makes_way_unless_somebody_has_asked_for_it(serve
     assert other.finished.wait(WAIT)
 
 
+@pytest.mark.parametrize("server", [2], indirect=True)
+def test_what_is_computed_ahead_leaves_the_cores_to_whoever_takes_another_process(server: Server) -> None:
+    server.ahead.guess("a", [config(1)])
+    guess = server.at_work(1)
+    other = Task(queue=server.turns).start("b")
+    assert other.working.wait(WAIT)
+    assert guess.finished.wait(WAIT)
+    other.cancel()
+    assert other.finished.wait(WAIT)
+
+
 def test_nothing_is_computed_ahead_beside_what_somebody_waits_for(server: Server) -> None:
     other = Task(queue=server.turns).start("b")
     assert other.working.wait(WAIT)
@@ -84,6 +95,15 @@ def test_nothing_is_computed_ahead_beside_what_somebody_waits_for(server: Server
     assert not server.begun
     other.cancel()
     server.at_work(1)
+
+
+def test_a_guess_that_fails_ends_none_that_follows(server: Server) -> None:
+    def fails(job: Task) -> None:
+        raise ZeroDivisionError
+
+    server.ahead.guess("a", [config(1), config(2)], fails)
+    server.at_work(1).cancel()
+    server.at_work(2)
 
 
 def test_an_old_guess_is_dropped(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
