@@ -60,22 +60,20 @@ def widgets(keys: Sequence[str]) -> None:
 def _widget(leaf: Leaf, value: Any) -> None:
     """One widget; its callback hands the new value to the session's config."""
     opt = leaf.option
-    widget_key = f"control_{opt.key}"
-    choices = _choices(leaf)
-
-    changed = link.wish(widget_key, lambda chosen: state.change_config({opt.key: chosen}))
-    common: dict[str, Any] = {"key": widget_key, "help": opt.help, "on_change": changed}
-    label = f"{opt.label} [{opt.unit}]" if opt.unit else opt.label
     if leaf.kind in (int, float) and opt.key != "seed":
         _slider(leaf, value)
         return
+    widget_key = f"control_{opt.key}"
+    choices = _choices(leaf)
+    changed = link.wish(widget_key, lambda chosen: state.change_config({opt.key: chosen}))
+    common: dict[str, Any] = {"key": widget_key, "help": opt.help, "on_change": changed}
     link.give(widget_key, list(value) if leaf.kind not in (int, float, str) else value)
     if leaf.kind is int:
-        st.number_input(label, int(opt.low or 0), int(opt.high or 0), step=1, **common)
+        st.number_input(opt.label, int(opt.low or 0), int(opt.high or 0), step=1, **common)
     elif leaf.kind is str:
-        st.selectbox(label, list(choices), format_func=lambda name: choices[name], **common)
+        st.selectbox(opt.label, list(choices), format_func=lambda name: choices[name], **common)
     else:
-        st.multiselect(label, list(choices), format_func=lambda name: choices[name], **common)
+        st.multiselect(opt.label, list(choices), format_func=lambda name: choices[name], **common)
         method_list(choices)
 
 

@@ -37,7 +37,7 @@ def slider(
         span: least and greatest value, and the step; or else
         stops: the values that may be chosen, in order.
         decimals: of numbers as they are shown; None for as many as each needs.
-        unit: after the number.
+        unit: after the number, in the plural.
     """
     heard = mine(Heard).last
 
@@ -52,7 +52,8 @@ def slider(
 
     if span is not None and not _reached(value, span):
         low, high, step = span
-        stops = sorted({*(low + n * step for n in range(round((high - low) / step) + 1)), value})
+        stops = sorted({*(round(low + n * step, 9) for n in range(round((high - low) / step) + 1)), value})
+        decimals = None
     data = {
         "key": key, "label": label, "help": help, "value": value, "decimals": decimals, "unit": unit,
         "heard": heard.get(key),

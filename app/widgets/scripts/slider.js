@@ -15,7 +15,8 @@ function stops({ stops, low, high, step, decimals }) {
 
 function text({ decimals, unit }, value) {
   const number = decimals === null ? String(value) : value.toFixed(decimals);
-  return !unit ? number : unit === "°" ? number + unit : `${number}\u00a0${unit}`;
+  if (!unit || unit === "°") return number + unit;
+  return `${number}\u00a0${value === 1 ? unit.replace(/s$/, "") : unit}`;
 }
 
 function made(tag, properties) {
