@@ -146,6 +146,18 @@ def test_a_room_does_not_say_how_a_screen_is_set() -> None:
     assert joined_of(student).following
 
 
+@pytest.mark.parametrize("page", ["00_home", "05_paper", "20_quiz", "30_take_home"])
+def test_whoever_goes_to_another_page_explores_and_may_come_back(page: str) -> None:
+    lecturer = opened("01_lab.py")
+    student = opened(room=led(lecturer))
+    student.switch_page(f"../pages/{page}.py")
+    ran(student.run())
+    assert not part_of(student, Mind).joined.following
+    assert "On your own" in text(student)
+    press(student, "room_back")
+    assert "Following the lecture" in text(student)
+
+
 def test_whoever_opens_another_page_or_moves_a_control_is_not_pulled_back() -> None:
     code, secret = board().start(LESSON, {"step": "2"})
     for away in ("page", "control"):
