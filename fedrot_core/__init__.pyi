@@ -1,3 +1,9 @@
+from .adapters.cohort import Cohort as Cohort
+from .adapters.diagnosis import Diagnosis as Diagnosis
+from .adapters.diagnosis import cohort as cohort
+from .adapters.diagnosis import diagnose as diagnose
+from .adapters.trees import Upload as Upload
+from .adapters.write import write_adapter as write_adapter
 from .api import Aligned as Aligned
 from .api import align as align
 from .api import clients_of as clients_of
@@ -5,6 +11,7 @@ from .api import error_ladder as error_ladder
 from .api import figure as figure
 from .api import run as run
 from .config import FederationConfig as FederationConfig
+from .errors import AdapterError as AdapterError
 from .errors import ConfigError as ConfigError
 from .factors import Factors as Factors
 from .federation import Federation as Federation

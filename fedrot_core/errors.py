@@ -23,6 +23,10 @@ class TraceError(FedRotError, ValueError):
     """A trace file is broken, has another version, or does not match its checksum."""
 
 
+class AdapterError(FedRotError, ValueError):
+    """An adapter's file is broken or not one that can be read, or it cannot be combined with the others."""
+
+
 class ExportError(FedRotError, RuntimeError):
     """A file cannot be made on this machine: something it needs is missing, failed or took too long."""
 
@@ -45,7 +49,16 @@ class Cancelled(FedRotError):
 
 def rule(name: str, rule_text: str, got: object, remedy: str, key: str = "") -> ConfigError:
     """Build an error in the form that all messages share: ``{name} must {rule_text}; got {got}. {remedy}``"""
-    return ConfigError(f"{name} must {rule_text}; got {_shown(got)}. {remedy}", key)
+    return ConfigError(_sentence(name, rule_text, got, remedy), key)
+
+
+def adapter_rule(name: str, rule_text: str, got: object, remedy: str) -> AdapterError:
+    """The same about adapters, whose files come from outside."""
+    return AdapterError(_sentence(name, rule_text, got, remedy))
+
+
+def _sentence(name: str, rule_text: str, got: object, remedy: str) -> str:
+    return f"{name} must {rule_text}; got {_shown(got)}. {remedy}"
 
 
 def brief(text: object, limit: int = 200) -> str:

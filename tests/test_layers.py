@@ -56,6 +56,7 @@ RANKS: dict[int, tuple[str, ...]] = {
         "fedrot_core.workloads",
     ),
     6: (
+        "fedrot_core.adapters",
         "fedrot_core.figures",
         "fedrot_core.learn.examples",
         "fedrot_core.learn.mistakes",

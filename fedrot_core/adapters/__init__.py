@@ -1,0 +1,1 @@
+"""Adapters from files: read, check, diagnose, align, merge and write them. Nothing in them is trusted."""

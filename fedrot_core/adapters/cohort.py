@@ -1,0 +1,229 @@
+"""The adapters of several clients, checked against one another: what can be combined, and what was left out and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fedrot_core.adapters.adapter import Adapter
+from fedrot_core.adapters.trees import Refused, clean
+from fedrot_core.errors import adapter_rule
+from fedrot_core.factors import Factors
+from fedrot_core.wording import counted
+
+NO_ROTATION = "No rotation exists between clients of different ranks"
+REMEDIES = "Pad the factors with zeros (method “naive”), stack them (“stack”), or take the best rank r (“svd”)."
+
+NAMED = 5
+"""How many clients or modules a sentence names before it only counts."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A module that all clients adapt.
+
+    Attributes:
+        name: its name.
+        kind: "linear", "embedding", "conv" or "experts".
+        d_in, d_out, experts: its sizes.
+        ranks: rank of each client.
+        scales: what stands before each client's ``B A``.
+    """
+
+    name: str
+    kind: str
+    d_in: int
+    d_out: int
+    experts: int
+    ranks: tuple[int, ...]
+    scales: tuple[float, ...]
+
+    @property
+    def rank(self) -> int:
+        """The largest rank of a client, to which the others are padded."""
+        return max(self.ranks)
+
+    @property
+    def turns(self) -> bool:
+        """Whether rotations between the clients exist."""
+        return len(set(self.ranks)) == 1
+
+    @property
+    def scale(self) -> float:
+        """The scale that stands before all clients' factors; others are folded into their B."""
+        return self.scales[0]
+
+    @property
+    def form(self) -> tuple[int, int, int, tuple[int, ...]]:
+        """Modules of equal form can be computed together."""
+        return self.experts, self.d_out, self.d_in, self.ranks
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Clients whose adapters belong together.
+
+    Attributes:
+        adapters: the clients' adapters.
+        weights: (K,), how much each client counts; they sum to 1.
+        modules: the modules that all clients adapt in the same form.
+        left_out: modules that are not compared, and why.
+        refused: clients and files that were refused, and why.
+        notes: sentences about what is unusual.
+    """
+
+    adapters: tuple[Adapter, ...]
+    weights: Tensor
+    modules: tuple[Shared, ...]
+    left_out: tuple[Refused, ...]
+    refused: tuple[Refused, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The clients' names."""
+        return tuple(adapter.name for adapter in self.adapters)
+
+    def index(self, client: str) -> int:
+        """Where the client of this name stands.
+
+        Raises:
+            AdapterError: if there is none.
+        """
+        if client not in self.names:
+            known = ", ".join(self.names[:NAMED])
+            raise adapter_rule("The reference", f"be a client, such as {known}", clean(client), "Name one of them.")
+        return self.names.index(client)
+
+    def factors(self, module: Shared) -> Factors:
+        """Factors of all clients, zero-padded to the largest rank, with :attr:`Shared.scale` before their products.
+
+        Returns:
+            A of shape (E, K, r, d_in) and B of shape (E, K, d_out, r), float64, one entry of the first axis an expert.
+        """
+        K, E, r = len(self.adapters), module.experts, module.rank
+        A = torch.zeros(E, K, r, module.d_in, dtype=torch.float64)
+        B = torch.zeros(E, K, module.d_out, r, dtype=torch.float64)
+        for k, adapter in enumerate(self.adapters):
+            found = adapter.modules[module.name].factors()
+            A[:, k, : found.rank] = found.A
+            B[:, k, :, : found.rank] = found.B * (module.scales[k] / module.scale)
+        return Factors(A, B)
+
+
+def cohort_of(
+    adapters: Sequence[Adapter], refused: Sequence[Refused] = (), weights: Mapping[str, float] | None = None
+) -> Cohort:
+    """Compare what several clients adapt.
+
+    Args:
+        adapters: one a client.
+        refused: what was refused before.
+        weights: how much each client counts, by its name; equal by default, and 1 for those that are not named.
+
+    Raises:
+        AdapterError: if no client is left, if a weight breaks a rule, or if there is no module that all adapt.
+    """
+    kept, others = _of_one_base(adapters)
+    gone = [*refused, *others]
+    if not kept:
+        why = f"{gone[0].name}: {gone[0].reason}" if gone else "none"
+        raise adapter_rule("At least one adapter", "be readable", why, "Check the files.")
+    w = _weights(kept, weights, gone)
+    modules, left_out = [], []
+    for name in dict.fromkeys(name for adapter in kept for name in adapter.modules):
+        why = _why_not(name, kept)
+        if why:
+            left_out.append(Refused(clean(name), why))
+            continue
+        found = [adapter.modules[name] for adapter in kept]
+        first = found[0]
+        ranks, scales = tuple(m.rank for m in found), tuple(m.scale for m in found)
+        modules.append(Shared(name, first.kind, first.d_in, first.d_out, first.experts, ranks, scales))
+    if not modules:
+        shown = left_out[0].reason if left_out else "none"
+        what = "adapt some module in the same form"
+        raise adapter_rule("All clients", what, shown, "Compare adapters of one base model and one list of modules.")
+    return Cohort(tuple(kept), w, tuple(modules), tuple(left_out), tuple(gone), tuple(_notes(kept, modules)))
+
+
+def _of_one_base(adapters: Sequence[Adapter]) -> tuple[list[Adapter], list[Refused]]:
+    """The adapters of the base model that most are about; those that do not say theirs are kept."""
+    bases = Counter(adapter.settings.base for adapter in adapters if adapter.settings.base)
+    if len(bases) < 2:
+        return list(adapters), []
+    (most, count), *_ = bases.most_common(1)
+    why = str(
+        adapter_rule("The base model", "be the same for all clients", f"another than {count} have", "Leave it out.")
+    )
+    kept = [adapter for adapter in adapters if adapter.settings.base in (most, "")]
+    return kept, [Refused(adapter.name, why) for adapter in adapters if adapter not in kept]
+
+
+def _weights(kept: Sequence[Adapter], weights: Mapping[str, float] | None, gone: Sequence[Refused]) -> Tensor:
+    given = dict(weights or {})
+    names = [adapter.name for adapter in kept]
+    unknown = [name for name in given if name not in names and name not in {r.name for r in gone}]
+    if unknown:
+        known = ", ".join(names[:NAMED])
+        raise adapter_rule("A weight", f"be of a client, such as {known}", clean(unknown[0]), "Check the name.")
+    try:
+        w = torch.tensor([float(given.get(name, 1.0)) for name in names], dtype=torch.float64)
+    except (TypeError, ValueError):
+        raise adapter_rule("A weight", "be a number", list(given.values())[:NAMED], "Use 1, for example.") from None
+    if not bool((w >= 0).all()) or not 0 < float(w.sum()) < float("inf"):
+        raise adapter_rule("Weights", "be finite, none negative and not all zero", w.tolist()[:NAMED], "Use 1 each.")
+    return w / w.sum()
+
+
+def _why_not(name: str, adapters: Sequence[Adapter]) -> str:
+    """Why a module cannot be compared; empty if it can."""
+    lacking = [adapter.name for adapter in adapters if name not in adapter.modules]
+    if lacking:
+        return f"Not in {_listed(lacking)}."
+    forms = {adapter.modules[name].form for adapter in adapters}
+    if len(forms) == 1:
+        return ""
+    if len({adapter.modules[name].kind for adapter in adapters}) > 1:
+        return "It is of another kind in some clients: a linear layer, an embedding, a convolution or experts."
+    shapes = sorted({f"{m.d_out} × {m.d_in}" for m in (adapter.modules[name] for adapter in adapters)})
+    if adapters[0].modules[name].kind == "embedding":
+        return f"Its vocabularies differ ({', '.join(shapes[:NAMED])}): tokens were added in some clients."
+    return f"Its widths differ: {', '.join(shapes[:NAMED])}."
+
+
+def _notes(kept: Sequence[Adapter], modules: Sequence[Shared]) -> list[str]:
+    notes = []
+    said = Counter(note for adapter in kept for note in adapter.notes)
+    for note, count in said.items():
+        who = [adapter.name for adapter in kept if note in adapter.notes]
+        notes.append(note if count == len(kept) else f"{_listed(who)}: {note}")
+    notes += [f"{a.name}: module {r.name} was left out. {r.reason}" for a in kept for r in a.refused]
+    unlike = [module for module in modules if not module.turns]
+    if unlike:
+        ranks = ", ".join(map(str, sorted({r for module in unlike for r in module.ranks})))
+        where = "" if len(unlike) == len(modules) else f" in {counted(len(unlike), 'module')}"
+        notes.append(f"{NO_ROTATION} ({ranks}){where}. {REMEDIES}")
+    if any(len(set(module.scales)) > 1 for module in modules):
+        notes.append("Clients have different scales before B A; they are folded into B before averaging.")
+    if len({adapter.settings.tokens for adapter in kept}) > 1:
+        notes.append("Clients train different token indices, so their embeddings cannot be averaged.")
+    for adapter in kept:
+        if adapter.beyond:
+            notes.append(
+                f"{adapter.name} has more than B A ({', '.join(adapter.beyond)}): compared by B A alone, not merged."
+            )
+        if adapter.settings.moves_base:
+            notes.append(
+                f"{adapter.name} began by changing the base model, so B A is no update by itself: compared, not merged."
+            )
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -1,0 +1,165 @@
+"""What is measured of one module of a cohort: the error ladder, rotations, angles and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fedrot_core.adapters.cohort import Cohort, Shared
+from fedrot_core.adapters.gram import SMALLEST, inner_products, shortened
+from fedrot_core.alignment import Alignment, align_to_reference, generalised_procrustes, rotation_angles
+from fedrot_core.factors import Factors, ideal_product
+from fedrot_core.metrics import SHOWN_CLIENTS
+from fedrot_core.metrics.pairs import pairs
+from fedrot_core.metrics.sizes import norm, over, product
+from fedrot_core.records import Array
+
+LADDER = ("naive", "align_A", "align_B", "gpa", "floor")
+"""Rungs of the error ladder, by their names in :data:`fedrot_core.vocabulary.RUNGS`."""
+
+TURNED = LADDER[1:4]
+"""Those that turn clients before averaging; a module whose clients' ranks differ has none of them."""
+
+TOGETHER = 96 * 2**20
+"""Most bytes of the factors that are in memory at a time, unless a single module has more."""
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What averaging does to one module. Angles are in degrees; K clients, S the first 24 of them, r the rank.
+
+    Attributes:
+        module: the module.
+        size: Frobenius norm of the ideal update ``Σ w_k s B_k A_k``.
+        errors: relative error of each rung of :data:`LADDER`; those that turn are missing where ranks differ.
+        angles: (K, r), sizes of the eigen-angles of each client's rotation by generalised Procrustes, largest first;
+            (K, 0) where ranks differ. Of stacked experts, the one that turns most.
+        principal_A, principal_B: (S, S), largest principal angle between two clients' A and B, the same in
+            every frame.
+        factors_before, factors_after: (S, S), angle between two clients' factors as they are and after turning.
+        products: (K, K), inner products of the clients' updates, with their scale.
+        settled: whether generalised Procrustes converged.
+    """
+
+    module: Shared
+    size: float
+    errors: dict[str, float]
+    angles: Array
+    principal_A: Array
+    principal_B: Array
+    factors_before: Array
+    factors_after: Array
+    products: Array
+    settled: bool
+
+    @property
+    def name(self) -> str:
+        """The module's name."""
+        return self.module.name
+
+    @property
+    def turned(self) -> float:
+        """The smallest relative error after turning; naive's own where no rotation exists."""
+        return min((self.errors[rung] for rung in TURNED if rung in self.errors), default=self.errors["naive"])
+
+    @property
+    def removed(self) -> float:
+        """The share of naive averaging's error that the best turn removes; below 0 if every turn makes it worse."""
+        return 1 - self.turned / self.errors["naive"] if self.errors["naive"] > SMALLEST else 0.0
+
+    @property
+    def stays(self) -> float:
+        """The share of naive averaging's error that stays at this rank, whatever is done."""
+        return self.errors["floor"] / self.errors["naive"] if self.errors["naive"] > SMALLEST else 0.0
+
+    @property
+    def largest_angle(self) -> float:
+        """How far the client that turns most has to be turned; 0 where no rotation exists."""
+        return float(self.angles.max()) if self.angles.size else 0.0
+
+
+def groups(cohort: Cohort) -> Iterator[list[Shared]]:
+    """The modules in groups of equal form that are computed together, each small enough for memory."""
+    forms: dict[tuple[int, int, int, tuple[int, ...]], list[Shared]] = {}
+    for module in cohort.modules:
+        forms.setdefault(module.form, []).append(module)
+    for modules in forms.values():
+        first = modules[0]
+        one = len(cohort.adapters) * first.experts * first.rank * (first.d_in + first.d_out) * 8
+        count = max(1, TOGETHER // one)
+        for at in range(0, len(modules), count):
+            yield modules[at : at + count]
+
+
+def stacked(cohort: Cohort, modules: Sequence[Shared]) -> Factors:
+    """Factors of modules of equal form, of all clients: (L E, K, r, i) and (L E, K, o, r)."""
+    found = [cohort.factors(module) for module in modules]
+    return Factors(torch.cat([f.A for f in found]), torch.cat([f.B for f in found]))
+
+
+def measured(
+    cohort: Cohort, modules: Sequence[Shared], reference: int, group: str, strength: float
+) -> list[LayerReport]:
+    """Measure modules of equal form together.
+
+    Args:
+        cohort: the clients.
+        modules: some of its modules.
+        reference: the client to which FedRot aligns the others.
+        group: "SO" or "O", the turns that are allowed when clients are aligned to the reference.
+        strength: λ in [0, 1], how far they are turned.
+    """
+    E, K = modules[0].experts, len(cohort.adapters)
+    clients, w = shortened(stacked(cohort, modules)), cohort.weights
+    ideal = ideal_product(clients, w)
+    apart = {"naive": norm(ideal - product(clients.mean(w)))}
+    best = Alignment(torch.eye(clients.rank, dtype=torch.float64).expand(len(ideal), K, -1, -1), w, w)
+    angles = torch.zeros(len(ideal), K, 0)
+    if modules[0].turns:
+        one = Factors(clients.A[:, reference], clients.B[:, reference])
+        for side in ("A", "B"):
+            R = align_to_reference(clients, one, side, group, strength).R
+            apart[f"align_{side}"] = norm(ideal - product(clients.turned(R).mean(w)))
+        best = generalised_procrustes(clients, w)
+        apart["gpa"] = norm(ideal - product(clients.turned(best.R).mean(w)))
+        angles = rotation_angles(best.R).abs().sort(dim=-1, descending=True).values
+    apart["floor"] = torch.linalg.svdvals(ideal)[..., clients.rank :].square().sum(-1).sqrt()
+    few = slice(0, SHOWN_CLIENTS)
+    between = pairs(Factors(clients.A[:, few], clients.B[:, few]), best.R[:, few])
+    sizes, products = norm(ideal), inner_products(clients)
+    out = []
+    for n, module in enumerate(modules):
+        own = slice(n * E, (n + 1) * E)
+        size = sizes[own].norm()
+        errors = {rung: _relative(value[own].norm(), size) for rung, value in apart.items()}
+        turned = angles[own].flatten(2).amax(0) if angles.numel() else angles[0]
+        out.append(
+            LayerReport(
+                module,
+                float(size) * module.scale,
+                {rung: errors[rung] for rung in LADDER if rung in errors},
+                turned.numpy(),
+                _widest(between.principal_A[own]),
+                _widest(between.principal_B[own]),
+                _widest(between.factors_before[own]),
+                _widest(between.factors_after[own]),
+                products[own].sum(0).numpy() * module.scale**2,
+                best.settled,
+            )
+        )
+    return out
+
+
+def _widest(angles: Tensor) -> Array:
+    """(E, S, S) -> (S, S), the largest angle of any expert of a module."""
+    found: Array = angles.amax(0).numpy()
+    return found
+
+
+def _relative(apart: Tensor, size: Tensor) -> float:
+    share = float(over(apart, size)) if float(apart) else 0.0
+    return share if np.isfinite(share) and share > SMALLEST else 0.0
