@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def dense_ladder(A: Array, B: Array, w: Array, reference: int) -> dict[str, floa
     R = dense.generalised_procrustes(A, B, w, 300)
     out["gpa"] = np.linalg.norm(whole - dense.naive(*dense.turned(A, B, R), w)) / size
     out["floor"] = np.linalg.norm(np.linalg.svd(whole)[1][A.shape[1] :]) / size
-    return out
+    return {name: float(error) for name, error in out.items()}
 
 
 @pytest.mark.parametrize("shape", [(12, 10, 3), (60, 70, 2), (9, 40, 4)])
@@ -189,7 +190,7 @@ def test_it_tells_how_far_it_is_and_can_be_stopped(tmp_path: Path) -> None:
         {"strength": 2},
     ],
 )
-def test_wrong_arguments_are_refused(tmp_path: Path, wrong: dict) -> None:
+def test_wrong_arguments_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
     clients_in(tmp_path, [{"q": pair(np.random.default_rng(12))}] * 2)
     with pytest.raises(AdapterError):
         diagnose(tmp_path, **wrong)

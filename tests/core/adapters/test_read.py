@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,7 +196,7 @@ def test_a_missing_factor_is_refused_by_module(tmp_path: Path) -> None:
         ({"rank_pattern": {"(a+)+b": 2}}, "simple expressions"),
     ],
 )
-def test_a_config_that_is_wrong_is_refused(tmp_path: Path, config: dict, why: str) -> None:
+def test_a_config_that_is_wrong_is_refused(tmp_path: Path, config: dict[str, Any], why: str) -> None:
     save(tmp_path / "bad", tensors_of({"q": PAIR}), **config)
     assert why in refusal(tmp_path).reason
 
