@@ -7,7 +7,7 @@ the module behind it when it is first used. The package does not depend on the a
 
 import lazy_loader
 
-ENGINE_VERSION = "5"
+ENGINE_VERSION = "6"
 """Changes whenever the same config may give different numbers; it is part of every cache key and trace."""
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

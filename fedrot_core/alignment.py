@@ -145,33 +145,92 @@ def generalised_procrustes(
 
     This needs no reference, so it also works if the broadcast has ``B = 0``, and for merging adapters once. It starts
     in the frame of the client with the largest weight among those of the highest rank: a client of lower rank would
-    leave part of the others' turns undetermined, and what fills the gap would depend on their frames. No pass can
-    shorten the mean, so ``Σ w_k ‖Rᵀ X_k - mean‖²`` never rises.
+    leave part of the others' turns undetermined, and what fills the gap would depend on their frames.
+
+    A plain pass aligns all clients to the mean, which cannot shorten it, so ``Σ w_k ‖Rᵀ X_k - mean‖²`` does not rise.
+    Here they are aligned to the mean carried on in the direction in which it moved (Nesterov 1983). Where that shortens
+    it, the pass is replaced by a plain one and momentum starts anew (O'Donoghue and Candès 2015). It takes a fifth of
+    the passes. Layers are independent of one another: each one stops by itself.
 
     Args:
         clients: (..., K, r, i) and (..., K, o, r).
         weights: (K,), weights of the clients.
         group: "O" allows reflections, "SO" rotations only.
         max_passes: most passes; if they do not suffice, the result is not ``settled``.
-        tolerance: the iteration ends once ``‖mean‖²`` gains less than this share of itself in every layer. With the
-            default, every relative error that was measured is within 4e-5 of that at the end of the iteration, and
-            within 1e-5 of that of a layer that stops by itself: less than is shown.
+        tolerance: a layer is done once ``‖mean‖²`` gains less than this share of itself. With the default, every
+            relative error that was measured is within 2e-5 of that at the end of the iteration: less than is shown.
     """
     X = clients.stacked()  # (..., K, r, i + o)
     rank = torch.linalg.matrix_rank(X, rtol=NULL)  # (..., K)
     first = (weights * (rank == rank.amax(-1, keepdim=True))).argmax(-1)
     anchor = X.take_along_dim(first[..., None, None, None], -3).squeeze(-3)  # (..., r, i + o)
-    R, S = procrustes(X @ anchor.unsqueeze(-3).mT, group)
-    mean = weighted(R.mT @ X, weights)  # (..., r, i + o)
-    power, settled = mean.square().sum((-1, -2)), False
-    for _ in range(max_passes):
-        R, S = procrustes(X @ mean.unsqueeze(-3).mT, group)
-        mean = weighted(R.mT @ X, weights)
-        before, power = power, mean.square().sum((-1, -2))
-        settled = bool((power - before <= tolerance * power).all())
-        if settled:
-            break
+    R, _ = procrustes(X @ anchor.unsqueeze(-3).mT, group)
+    cross, settled = _grown(
+        X.reshape(-1, *X.shape[-3:]), R.reshape(-1, *R.shape[-3:]), weights, group, max_passes, tolerance
+    )
+    R, S = procrustes(cross.reshape(R.shape), group)
     return Alignment(R, conditioning(S), torch.ones_like(S[..., 0]), settled)
+
+
+def _grown(X: Tensor, R: Tensor, weights: Tensor, group: str, max_passes: int, tolerance: float) -> tuple[Tensor, bool]:
+    """Cross matrices ``X_k meanᵀ`` (L, K, r, r) of the longest mean that is reached from ``R``, and whether all settled.
+
+    Args:
+        X: (L, K, r, n), clients' stacks; R: (L, K, r, r), the turns to begin with.
+    """
+    L, K, r, _ = X.shape
+    w = weights[:, None, None]
+    rows = X.flatten(-3, -2)  # (L, K r, n)
+    gram = rows @ rows.mT if K * r <= rows.shape[-1] else None
+
+    def crosses(R: Tensor, among: Tensor) -> Tensor:
+        turns = (w * R).flatten(-3, -2)  # (l, K r, r): meanᵀ is rowsᵀ @ turns
+        found = gram[among] @ turns if gram is not None else rows[among] @ (rows[among].mT @ turns)
+        return found.reshape(R.shape)
+
+    def power(R: Tensor, cross: Tensor) -> Tensor:
+        return (w * R * cross).sum((-1, -2, -3))  # ‖mean‖²
+
+    final = torch.empty_like(R)
+    open_layers = torch.arange(L, device=X.device)
+    cross = before = crosses(R, open_layers)
+    reached, momentum = power(R, cross), torch.ones(L, dtype=X.dtype, device=X.device)
+    for _ in range(max_passes):
+        grown = (1 + (1 + 4 * momentum**2).sqrt()) / 2
+        R = _polar(cross + ((momentum - 1) / grown)[:, None, None, None] * (cross - before), group)
+        found = crosses(R, open_layers)
+        now = power(R, found)
+        short = now < reached
+        if bool(short.any()):
+            R = _polar(cross[short], group)
+            found[short] = crosses(R, open_layers[short])
+            now[short], grown[short] = power(R, found[short]), 1.0
+        done = now - reached <= tolerance * now
+        final[open_layers[done]] = found[done]
+        keep = ~done
+        open_layers, cross, before = open_layers[keep], found[keep], cross[keep]
+        reached, momentum = now[keep], grown[keep]
+        if not len(open_layers):
+            break
+    final[open_layers] = cross
+    return final, not len(open_layers)
+
+
+WELL_SHAPED = 1e-4
+"""Above this ratio of singular values, the square of a matrix tells its polar factor to twelve digits."""
+
+
+def _polar(M: Tensor, group: str) -> Tensor:
+    """What :func:`procrustes` returns first, in half the time where the squares of singular values suffice."""
+    if group == "SO":
+        return procrustes(M, group)[0]
+    squares, V = torch.linalg.eigh(M.mT @ M)
+    S = squares.clamp_min(0).sqrt()
+    flat = S[..., 0] <= WELL_SHAPED * S[..., -1]
+    R: Tensor = (M @ V / S.clamp_min(torch.finfo(S.dtype).tiny).unsqueeze(-2)) @ V.mT
+    if bool(flat.any()):
+        R[flat] = procrustes(M[flat])[0]
+    return R
 
 
 def random_rotations(rng: np.random.Generator, count: int, r: int) -> Tensor:
