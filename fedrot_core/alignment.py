@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fedrot_core.canonical import NULL, orthogonal_completion
-from fedrot_core.factors import Factors, weighted
+from fedrot_core.factors import Factors
 
 RANK_TOLERANCE = 1e-6
 """A cross matrix whose ``σ_min / σ_max`` is at or below this does not fully determine the rotation."""
@@ -173,7 +173,7 @@ def generalised_procrustes(
 
 
 def _grown(X: Tensor, R: Tensor, weights: Tensor, group: str, max_passes: int, tolerance: float) -> tuple[Tensor, bool]:
-    """Cross matrices ``X_k meanᵀ`` (L, K, r, r) of the longest mean that is reached from ``R``, and whether all settled.
+    """Cross matrices ``X_k meanᵀ`` (L, K, r, r) of the longest mean that is reached from ``R``; whether all settled.
 
     Args:
         X: (L, K, r, n), clients' stacks; R: (L, K, r, r), the turns to begin with.

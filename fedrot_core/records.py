@@ -79,6 +79,12 @@ class Pairs(Generic[T]):
     factors_after: T = stored("factor_angle_after")
 
 
+def mean_pair(angles: Array) -> float:
+    """Mean over pairs of different clients of (S, S) angles; 0 where there is one client."""
+    above = angles[np.triu_indices(len(angles), 1)]
+    return float(above.mean()) if above.size else 0.0
+
+
 @dataclass(frozen=True)
 class Arrows(Generic[T]):
     """What the latent arrows and the ambient plane are drawn from.

@@ -62,7 +62,10 @@ RANKS: dict[int, tuple[str, ...]] = {
         "fedrot_core.learn.mistakes",
         "fedrot_core.shipped",
     ),
-    7: ("fedrot_core.federation",),
+    7: (
+        "fedrot_core.federation",
+        "fedrot_core.figures.adapters",
+    ),
     9: (
         "fedrot_core.gauge",
         "fedrot_core.study.sweep",

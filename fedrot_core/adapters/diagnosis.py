@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fedrot_core.adapters.cohort import Cohort, cohort_of
 from fedrot_core.adapters.gram import SMALLEST
 from fedrot_core.adapters.layers import LADDER, TURNED, LayerReport, groups, measured
-from fedrot_core.adapters.outliers import Outlier, outliers
+from fedrot_core.adapters.outliers import Standing, standings
 from fedrot_core.adapters.read import Progress, Source, read_adapters
 from fedrot_core.adapters.verdict import Verdict, verdict
 from fedrot_core.errors import Cancelled, adapter_rule
@@ -26,7 +27,7 @@ class Diagnosis:
         layers: one report a module, in the order of the files.
         totals: relative error of each rung of :data:`fedrot_core.adapters.layers.LADDER` over all layers together;
             modules in which no rotation exists count with naive averaging's error where others were turned.
-        outliers: clients that are unlike the others, and how.
+        standings: every client among the others, by size and direction of its update.
         verdict: the answer in one sentence, with its numbers.
     """
 
@@ -34,13 +35,37 @@ class Diagnosis:
     reference: str
     layers: tuple[LayerReport, ...]
     totals: dict[str, float]
-    outliers: tuple[Outlier, ...]
+    standings: tuple[Standing, ...]
     verdict: Verdict
 
     @property
     def clients(self) -> tuple[str, ...]:
         """The clients' names."""
         return self.cohort.names
+
+    @property
+    def outliers(self) -> tuple[Standing, ...]:
+        """The clients that are unlike the others; between two, nobody can tell which one is odd."""
+        return tuple(standing for standing in self.standings if standing.reason)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A row of plain numbers for each layer: relative errors, shares of the naive error, angles in degrees."""
+        return [
+            {
+                "layer": layer.name,
+                "kind": layer.module.kind,
+                "rank": layer.module.rank,
+                "size": layer.size,
+                **{f"{rung}_error": layer.errors.get(rung) for rung in LADDER},
+                "removed": layer.removed if layer.module.turns else None,
+                "stays": layer.stays,
+                "largest_rotation": layer.largest_angle if layer.module.turns else None,
+                "principal_A": layer.apart_A,
+                "principal_B": layer.apart_B,
+            }
+            for layer in self.layers
+        ]
 
 
 def diagnose(
@@ -103,8 +128,8 @@ def diagnose(
             on_progress(len(reports), len(found.modules))
     layers = tuple(reports[module.name] for module in found.modules)
     totals = _pooled(layers)
-    odd = outliers(found.names, np.sum([layer.products for layer in layers], axis=0))
-    return Diagnosis(found, found.names[client], layers, totals, odd, verdict(layers, totals, len(found.names)))
+    stand = standings(found.names, np.sum([layer.products for layer in layers], axis=0))
+    return Diagnosis(found, found.names[client], layers, totals, stand, verdict(layers, totals, len(found.names)))
 
 
 def cohort(

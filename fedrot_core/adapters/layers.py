@@ -16,7 +16,7 @@ from fedrot_core.factors import Factors, ideal_product
 from fedrot_core.metrics import SHOWN_CLIENTS
 from fedrot_core.metrics.pairs import pairs
 from fedrot_core.metrics.sizes import norm, over, product
-from fedrot_core.records import Array
+from fedrot_core.records import Array, mean_pair
 
 LADDER = ("naive", "align_A", "align_B", "gpa", "floor")
 """Rungs of the error ladder, by their names in :data:`fedrot_core.vocabulary.RUNGS`."""
@@ -36,8 +36,9 @@ class LayerReport:
         module: the module.
         size: Frobenius norm of the ideal update ``Σ w_k s B_k A_k``.
         errors: relative error of each rung of :data:`LADDER`; those that turn are missing where ranks differ.
-        angles: (K, r), sizes of the eigen-angles of each client's rotation by generalised Procrustes, largest first;
-            (K, 0) where ranks differ. Of stacked experts, the one that turns most.
+        angles: (K, r), eigen-angles of each client's rotation by generalised Procrustes, ascending; (K, 0) where ranks
+            differ. Of stacked experts, the one of each client that turns most.
+        reflected: (K,), whether that rotation contains a reflection.
         principal_A, principal_B: (S, S), largest principal angle between two clients' A and B, the same in
             every frame.
         factors_before, factors_after: (S, S), angle between two clients' factors as they are and after turning.
@@ -49,6 +50,7 @@ class LayerReport:
     size: float
     errors: dict[str, float]
     angles: Array
+    reflected: Array
     principal_A: Array
     principal_B: Array
     factors_before: Array
@@ -79,7 +81,17 @@ class LayerReport:
     @property
     def largest_angle(self) -> float:
         """How far the client that turns most has to be turned; 0 where no rotation exists."""
-        return float(self.angles.max()) if self.angles.size else 0.0
+        return float(np.abs(self.angles).max(initial=0.0))
+
+    @property
+    def apart_A(self) -> float:
+        """Mean of ``principal_A`` over pairs of clients: how far their subspaces lie apart, in any frame."""
+        return mean_pair(self.principal_A)
+
+    @property
+    def apart_B(self) -> float:
+        """The same of B."""
+        return mean_pair(self.principal_B)
 
 
 def groups(cohort: Cohort) -> Iterator[list[Shared]]:
@@ -118,7 +130,7 @@ def measured(
     ideal = ideal_product(clients, w)
     apart = {"naive": norm(ideal - product(clients.mean(w)))}
     best = Alignment(torch.eye(clients.rank, dtype=torch.float64).expand(len(ideal), K, -1, -1), w, w)
-    angles = torch.zeros(len(ideal), K, 0)
+    angles, flips = torch.zeros(len(ideal), K, 0), torch.zeros(len(ideal), K, dtype=torch.bool)
     if modules[0].turns:
         one = Factors(clients.A[:, reference], clients.B[:, reference])
         for side in ("A", "B"):
@@ -126,7 +138,7 @@ def measured(
             apart[f"align_{side}"] = norm(ideal - product(clients.turned(R).mean(w)))
         best = generalised_procrustes(clients, w)
         apart["gpa"] = norm(ideal - product(clients.turned(best.R).mean(w)))
-        angles = rotation_angles(best.R).abs().sort(dim=-1, descending=True).values
+        angles, flips = rotation_angles(best.R), torch.linalg.det(best.R) < 0
     apart["floor"] = torch.linalg.svdvals(ideal)[..., clients.rank :].square().sum(-1).sqrt()
     few = slice(0, SHOWN_CLIENTS)
     between = pairs(Factors(clients.A[:, few], clients.B[:, few]), best.R[:, few])
@@ -136,13 +148,15 @@ def measured(
         own = slice(n * E, (n + 1) * E)
         size = sizes[own].norm()
         errors = {rung: _relative(value[own].norm(), size) for rung, value in apart.items()}
-        turned = angles[own].flatten(2).amax(0) if angles.numel() else angles[0]
+        most = angles[own].abs().amax(-1).argmax(0) if angles.numel() else torch.zeros(K, dtype=torch.long)  # (K,)
+        each = torch.arange(K)
         out.append(
             LayerReport(
                 module,
                 float(size) * module.scale,
                 {rung: errors[rung] for rung in LADDER if rung in errors},
-                turned.numpy(),
+                angles[own][most, each].numpy(),
+                flips[own][most, each].numpy(),
                 _widest(between.principal_A[own]),
                 _widest(between.principal_B[own]),
                 _widest(between.factors_before[own]),

@@ -1,4 +1,4 @@
-"""Clients that are unlike the others: of another size, or against what the others learned."""
+"""How clients stand among the others: some are of another size, or against what the others learned."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedrot_core.records import Array
-from fedrot_core.wording import times
+from fedrot_core.wording import amount, times
 
 APART = 3.0
 """A client whose update is larger or smaller than the median by more than this factor stands out."""
@@ -18,14 +18,14 @@ FEWEST = 3
 
 
 @dataclass(frozen=True)
-class Outlier:
-    """A client that is unlike the others.
+class Standing:
+    """How a client stands among the others, over all layers together.
 
     Attributes:
         client: its name.
         size: the norm of its update over the median of all clients.
-        agreement: cosine between its update and the sum of the others'.
-        reason: a sentence for people.
+        agreement: cosine between its update and the sum of the others'; 0 where one of them vanishes.
+        reason: why it stands out, as a sentence; empty if it does not.
     """
 
     client: str
@@ -34,15 +34,13 @@ class Outlier:
     reason: str
 
 
-def outliers(names: Sequence[str], products: Array) -> tuple[Outlier, ...]:
-    """The clients that stand out.
+def standings(names: Sequence[str], products: Array) -> tuple[Standing, ...]:
+    """Every client among the others.
 
     Args:
         names: the clients' names.
         products: (K, K), inner products of their updates over all layers.
     """
-    if len(names) < FEWEST:
-        return ()
     sizes = np.sqrt(np.clip(np.diagonal(products), 0, None))
     middle = float(np.median(sizes))
     found = []
@@ -51,9 +49,8 @@ def outliers(names: Sequence[str], products: Array) -> tuple[Outlier, ...]:
         rest = float(np.sqrt(max(0.0, products[np.ix_(others, others)].sum())))
         agreement = float(products[k, others].sum()) / (sizes[k] * rest) if sizes[k] * rest > 0 else 0.0
         share = float(sizes[k]) / middle if middle > 0 else float(sizes[k] > 0)
-        why = _reason(share, agreement)
-        if why:
-            found.append(Outlier(name, share, float(np.clip(agreement, -1, 1)), why))
+        why = _reason(share, agreement) if len(names) >= FEWEST else ""
+        found.append(Standing(name, share, float(np.clip(agreement, -1, 1)), why))
     return tuple(found)
 
 
@@ -63,5 +60,5 @@ def _reason(share: float, agreement: float) -> str:
     if not 1 / APART <= share <= APART:
         return f"Its update is {times(share)} as large as the median of all clients."
     if agreement < 0:
-        return f"Its update points against the sum of the others (cosine {agreement:.2f})."
+        return f"Its update points against the sum of the others (cosine {amount(agreement, '', 2)})."
     return ""

@@ -150,7 +150,7 @@ TEXT_UP_TO = 12
 """Cells carry their number up to this many clients."""
 
 
-def client_ticks(ids: list[int]) -> dict[str, Any]:
+def client_ticks(ids: Sequence[object]) -> dict[str, Any]:
     """Ticks for clients at positions 0..n-1; every k-th where there are many."""
     step = max(1, math.ceil(len(ids) / TEXT_UP_TO))
     return {"tickvals": list(range(0, len(ids), step)), "ticktext": [str(k) for k in ids[::step]]}

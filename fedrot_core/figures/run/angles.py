@@ -18,15 +18,9 @@ from fedrot_core.figures.kit.layout import (
 )
 from fedrot_core.figures.kit.planes import heading, row_domain
 from fedrot_core.figures.kit.theme import base_figure, card_of
-from fedrot_core.records import Array
+from fedrot_core.records import mean_pair
 from fedrot_core.trace import Trace
 from fedrot_core.wording import degrees
-
-
-def mean_pair(angles: Array) -> float:
-    """Mean over pairs of different clients, in degrees."""
-    above = angles[np.triu_indices(len(angles), 1)]
-    return float(above.mean()) if above.size else 0.0
 
 
 @figure(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -37,7 +39,7 @@ def clock(trace: Trace, view: View) -> go.Figure:
     layer, mode, card = layer_of(trace, view), view.mode, card_of(trace, view.arm)
     angles = record.turns.angles[layer].astype(float)  # (K, r)
     reflected = record.turns.reflected[layer].astype(bool)
-    K, r = angles.shape
+    K = len(angles)
     ids = [int(k) for k in record.clients]
     largest = np.abs(angles).max(1)
     median, flips = float(np.median(largest)), int(reflected.sum())
@@ -52,22 +54,43 @@ def clock(trace: Trace, view: View) -> go.Figure:
         f"{trace.task.layers[layer]}: the largest angle of a client has median {degrees(median)} and maximum "
         f"{degrees(largest.max())}; {flips} of {K} contain a reflection, an unpaired eigenvalue −1."
     )
-    hue = colour(card, mode) if record.applied else HUES[mode]["green"]
-    flat, owner = angles.ravel(), np.repeat(ids, r)
+    return turns(
+        mode, title, alt, angles, reflected, [f"client {k}" for k in ids], ids,
+        ids.index(view.client) if view.client in ids else None,
+        colour(card, mode) if record.applied else HUES[mode]["green"],
+    )  # fmt: skip
+
+
+def turns(
+    mode: str, title: str, alt: str, angles: Array, reflected: Array, names: Sequence[str], keys: Sequence[object],
+    chosen: int | None, hue: str,
+) -> go.Figure:  # fmt: skip
+    """The two panels, of any clients.
+
+    Args:
+        mode: "light" or "dark"; title, alt: what they say.
+        angles: (K, r), eigen-angles of each client's rotation, in degrees.
+        reflected: (K,) bool, whether it contains a reflection.
+        names: of the clients; keys: what stands for each on the axis, and what a click on it gives.
+        chosen: index of the selected client; hue: of all others.
+    """
+    K, r = angles.shape
+    largest = np.abs(angles).max(1)
+    flat, owner = angles.ravel(), np.repeat(np.arange(K), r)
     cross = np.zeros((K, r), dtype=bool)
     cross[np.flatnonzero(reflected), np.abs(angles).argmax(1)[reflected]] = True
     last = np.argsort(cross.ravel(), kind="stable")  # crosses go outermost, where nothing hides them
     radius = np.empty(len(flat))
     radius[last] = stacked_radii(flat[last])
     px, py = radius * np.cos(np.radians(flat)), radius * np.sin(np.radians(flat))
-    chosen = owner == view.client
+    own = owner == (-1 if chosen is None else chosen)
     square = {"range": [-EDGE, EDGE], "visible": False, "fixedrange": True, "constrain": "domain"}
     fig = base_figure(
         mode, title, alt,
         xaxis={**square, "domain": [0, 0.44]},
         yaxis={**square, "scaleanchor": "x", "domain": [0, 0.93]},
         xaxis2={"domain": [0.54, 1], "anchor": "y2", "title": {"text": "client"}, "range": [-0.6, K - 0.4],
-                "fixedrange": True, "showgrid": False, **client_ticks(ids)},
+                "fixedrange": True, "showgrid": False, **client_ticks(keys)},
         yaxis2={"anchor": "x2", "domain": [0, 0.93], "title": {"text": "largest angle (degrees)"},
                 "range": [0, 185], "dtick": 45,
                 "ticksuffix": "°", "fixedrange": True},
@@ -84,27 +107,29 @@ def clock(trace: Trace, view: View) -> go.Figure:
         }},
     )  # fmt: skip
     symbols = np.where(cross.ravel(), "x-thin", "circle")
-    for name, which, size, ink in (
-        ("other clients", ~chosen, 8, hue), (f"client {view.client}", chosen, 12, INK[mode])
-    ):  # fmt: skip
+    for name, uid, which, size, ink in (
+        ("other clients", "other", ~own, 8, hue),
+        ("" if chosen is None else names[chosen], "client", own, 12, INK[mode]),
+    ):
         fig.add_scatter(
-            x=plain(px[which]), y=plain(py[which]), mode="markers", name=name, uid=name.split()[0],
-            customdata=plain(np.stack([owner, flat], 1)[which]), cliponaxis=False,
+            x=plain(px[which]), y=plain(py[which]), mode="markers", name=name, uid=uid,
+            customdata=[[keys[k], float(a)] for k, a in zip(owner[which], flat[which], strict=True)], cliponaxis=False,
             marker={"size": size, "color": ink, "symbol": plain(symbols[which]), "opacity": 0.85,
                     "line": {"width": 2, "color": ink}},
             **hover(
-                "client %{hovertext}",
-                [f"{k}: {amount(a, '°')}" for k, a in zip(owner[which], flat[which], strict=True)],
+                "%{hovertext}",
+                [f"{names[k]}: {amount(a, '°')}" for k, a in zip(owner[which], flat[which], strict=True)],
             ),
         )  # fmt: skip
-    ends = np.array([k == view.client for k in ids])
+    ends = np.arange(K) == chosen
     fig.add_bar(
         x=list(range(K)), y=plain(largest), width=0.12, marker={"color": GRID[mode]}, hoverinfo="skip", name="stem",
         xaxis="x2", yaxis="y2", uid="stems",
     )  # fmt: skip
     fig.add_scatter(
         x=list(range(K)), y=plain(largest), mode="markers", name="largest angle", xaxis="x2", yaxis="y2", uid="largest",
-        customdata=ids, cliponaxis=False, hovertemplate="client %{customdata}: %{y:.0f}°<extra></extra>",
+        customdata=list(keys), cliponaxis=False,
+        **hover("%{hovertext}", [f"{name}: {degrees(a)}" for name, a in zip(names, largest, strict=True)]),
         marker={"size": 10 if K <= 40 else 6, "symbol": plain(np.where(reflected, "x-thin", "circle")),
                 "color": [INK[mode] if e else hue for e in ends],
                 "line": {"width": 2, "color": [INK[mode] if e else hue for e in ends]}},

@@ -11,7 +11,7 @@ from fedrot_core.config import AlignmentConfig, FederationConfig
 from fedrot_core.figures.kit.base import View
 from fedrot_core.figures.lesson.alignment_hurts import HarmByRound, Pull, harm_bars, pulls
 from fedrot_core.figures.lesson.mismatch import Pose, Split, dials, spectrum, split_bars
-from fedrot_core.figures.run.angles import angles, mean_pair
+from fedrot_core.figures.run.angles import angles
 from fedrot_core.learn.examples.mismatch import RANK, Mismatch, SharedB, mismatch, shared_b
 from fedrot_core.learn.lessons.base import (
     Choice,
@@ -25,6 +25,7 @@ from fedrot_core.learn.lessons.base import (
     Values,
     register,
 )
+from fedrot_core.records import mean_pair
 from fedrot_core.trace import Trace
 from fedrot_core.vocabulary import RUNGS
 from fedrot_core.wording import degrees, percent

@@ -1,0 +1,66 @@
+"""Frames against subspaces: a rotation mends the first, and none mends the second."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from fedrot_core.adapters.diagnosis import Diagnosis
+from fedrot_core.figures.adapters.names import short_names, shortened
+from fedrot_core.figures.kit.layout import fitting
+from fedrot_core.figures.kit.numbers import degree_ticks, hover
+from fedrot_core.figures.kit.theme import HUES, INK, MUTED, SURFACE, base_figure, empty_figure
+from fedrot_core.wording import degrees
+
+
+def apart(found: Diagnosis, layer: int, mode: str) -> go.Figure:
+    """A mark for each layer: how far two clients' subspaces of A lie apart, and how far a client is turned at most."""
+    turned = [report for report in found.layers if report.angles.size]
+    if not turned:
+        return empty_figure(mode, "Clients have other ranks, so no rotation between them exists")
+    if len(found.clients) < 2:
+        return empty_figure(mode, "One client alone: there are no two subspaces to compare")
+    short = dict(zip((r.name for r in found.layers), short_names([r.name for r in found.layers]), strict=True))
+    subspace = float(np.median([r.apart_A for r in turned]))
+    frame = float(np.median([r.largest_angle for r in turned]))
+    title = fitting(
+        f"In the median layer, turns reach {degrees(frame)}; subspaces of A lie {degrees(subspace)} apart",
+    )
+    alt = (
+        f"{title}. Across: mean largest principal angle between two clients' A, which no rotation changes. Up: largest "
+        "rotation angle of any client."
+    )
+    fig = base_figure(
+        mode, title, alt,
+        xaxis={"title": {"text": "subspaces of A apart (no turn changes it)"}, "range": [-3, 93], "fixedrange": True,
+               **degree_ticks(0, 90, 15)},
+        yaxis={"title": {"text": "largest rotation"}, "range": [-8, 188], "fixedrange": True,
+               **degree_ticks(0, 180, 45)},
+        annotations=[_corner(0.01, 0.99, "other frames, one subspace:<br>turning mends most", mode, "left", "top"),
+                     _corner(0.99, 0.01, "one frame, other subspaces:<br>turning mends nothing", mode, "right",
+                             "bottom")],
+    )  # fmt: skip
+    chosen = found.layers[layer].name
+    for name, uid, some, size, ink in (
+        ("other layers", "other", [r for r in turned if r.name != chosen], 9, HUES[mode]["green"]),
+        (short[chosen], "chosen", [r for r in turned if r.name == chosen], 13, INK[mode]),
+    ):
+        texts = [
+            f"{shortened(r.name, 60)}<br>turned by up to {degrees(r.largest_angle)}, subspaces of A "
+            f"{degrees(r.apart_A)} apart"
+            for r in some
+        ]
+        fig.add_scatter(
+            x=[r.apart_A for r in some], y=[r.largest_angle for r in some], mode="markers", name=name, uid=uid,
+            customdata=[r.name for r in some], meta={"pick": "layer"}, cliponaxis=False,
+            marker={"size": size, "color": ink, "opacity": 0.85, "line": {"width": 1, "color": SURFACE[mode]}},
+            **hover("%{hovertext}", texts),
+        )  # fmt: skip
+    return fig
+
+
+def _corner(x: float, y: float, text: str, mode: str, xanchor: str, yanchor: str) -> dict[str, object]:
+    return {
+        "xref": "x domain", "yref": "y domain", "x": x, "y": y, "xanchor": xanchor, "yanchor": yanchor, "text": text,
+        "align": xanchor, "showarrow": False, "font": {"size": 12, "color": MUTED[mode]},
+    }  # fmt: skip
