@@ -54,6 +54,7 @@ def sections() -> dict[str, list[Entry]]:
             Entry("05_paper.py", "Paper", "menu_book"),
         ],
         "Diagnose": [
+            Entry("06_diagnose.py", "Diagnose adapters", "troubleshoot"),
             Entry("03_when.py", "When does it matter?", "grid_on"),
             Entry("04_spot_the_bug.py", "Spot the bug", "bug_report"),
         ],

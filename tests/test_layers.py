@@ -109,10 +109,23 @@ RANKS: dict[int, tuple[str, ...]] = {
     20: ("app.widgets",),
     21: tuple(
         f"app.{folder}"
-        for folder in ("bugs", "compare", "home", "lab", "lesson", "pack", "paper", "quiz", "take_home", "when")
+        for folder in (
+            "bugs",
+            "compare",
+            "diagnose",
+            "home",
+            "lab",
+            "lesson",
+            "pack",
+            "paper",
+            "quiz",
+            "take_home",
+            "when",
+        )
     ),
     22: (
         "app.main",
+        "app.sample_adapters",
         "app.ship",
         "app.warm",
     ),

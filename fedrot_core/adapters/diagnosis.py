@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,23 @@ class Diagnosis:
     def outliers(self) -> tuple[Standing, ...]:
         """The clients that are unlike the others; between two, nobody can tell which one is odd."""
         return tuple(standing for standing in self.standings if standing.reason)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """All of it as plain data, as for JSON."""
+        return {
+            "verdict": dataclasses.asdict(self.verdict),
+            "clients": [
+                {**dataclasses.asdict(standing), "weight": weight}
+                for standing, weight in zip(self.standings, self.cohort.weights.tolist(), strict=True)
+            ],
+            "reference": self.reference,
+            "totals": self.totals,
+            "layers": self.rows,
+            "refused": [dataclasses.asdict(gone) for gone in self.cohort.refused],
+            "left_out": [dataclasses.asdict(gone) for gone in self.cohort.left_out],
+            "notes": list(self.cohort.notes),
+        }
 
     @property
     def rows(self) -> list[dict[str, Any]]:

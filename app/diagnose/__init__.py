@@ -1,0 +1,1 @@
+"""The page that diagnoses real adapters."""

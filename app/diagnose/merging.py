@@ -1,0 +1,89 @@
+"""The aggregate as an adapter: by which method, with what error, and the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.diagnose.place import LINK, go
+from app.jobs.diagnoses import MergeJob
+from app.session import link
+from app.session.parts import mine, session_id
+from app.widgets.page import again
+from app.widgets.text import plain
+from app.widgets.waiting import under_way
+from fedrot_core.adapters.diagnosis import Diagnosis
+from fedrot_core.wording import percent, size
+
+POLL_SECONDS = 0.4
+
+METHODS: dict[str, tuple[str, str, str]] = {
+    "naive": ("naive", "A", "Plain averaging"),
+    "align_A": ("fedrot", "A", "FedRot-LoRA, matching A"),
+    "align_B": ("fedrot", "B", "FedRot-LoRA, matching B"),
+    "gpa": ("gpa", "A", "Generalised Procrustes"),
+    "svd": ("svd", "A", "Best rank r by SVD"),
+    "stack": ("stack", "A", "Stacking: all ranks, exact"),
+}
+"""Name in the link -> method and side of the merge, and its name for people."""
+
+
+@dataclass
+class Merging:
+    """The merge that this session asked for last, and of which diagnosis and method."""
+
+    job: MergeJob | None = None
+    of: tuple[str, str] = ("", "")
+
+
+def merging(found: Diagnosis, name: str) -> None:
+    """Choose a method, make the adapter, download it."""
+    st.subheader("Merge them", anchor="merge")
+    place = LINK.place
+    errors = {**found.totals, "svd": found.totals["floor"], "stack": 0.0}
+    options = [method for method in METHODS if method in errors]
+    chosen = place.method if place.method in options else found.verdict.method
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="diagnose_merge"):
+        link.give("diagnose_method", chosen)
+        st.selectbox(
+            "Method and its error over all layers", options, key="diagnose_method", width=330,
+            format_func=lambda method: f"{METHODS[method][2]}: {percent(errors[method])}",
+            on_change=link.wish("diagnose_method", lambda method: go(method=method)),
+        )  # fmt: skip
+        again(lambda: _file(found, (name, chosen)), _pace(), "merge")
+    st.caption("A zip of one PEFT adapter, with a model card that says what was done and the error of each layer.")
+
+
+def _pace() -> float | None:
+    job = mine(Merging).job
+    return POLL_SECONDS if job is not None and job.running else None
+
+
+def _file(found: Diagnosis, of: tuple[str, str]) -> None:
+    """The button, how far it is, or the file."""
+    mind = mine(Merging)
+    job = mind.job if mind.of == of else None
+
+    def make() -> None:
+        method, side, _ = METHODS[of[1]]
+        mind.job, mind.of = MergeJob(found, method, side).start(session_id()), of
+
+    if job is not None and job.running:
+        job.seen_by(session_id())
+        under_way(job.progress.share, "Merging", job.left, "diagnose_merge_cancel", job.cancel)
+        return
+    if mind.of == of and job is not None and _pace() is None and job.content is not None:
+        st.download_button(
+            f"Download ({size(len(job.content))})", job.content, f"fedrot-merged-{of[1].replace('_', '-')}.zip",
+            "application/zip", type="primary", key="diagnose_merged", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        for note in job.notes:
+            st.caption(plain(note))
+        return
+    st.button("Make the adapter", key="diagnose_make", icon=":material/merge:", type="primary", on_click=make)
+    if job is not None:
+        if job.error:
+            st.error(plain(job.error))
+        else:
+            st.caption("Cancelled.")

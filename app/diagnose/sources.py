@@ -1,0 +1,106 @@
+"""The adapters that are diagnosed: samples that everybody has, or files of this session alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+import fedrot_core as fr
+from app.diagnose.place import LINK, OWN, SETS, parsed, switch
+from app.jobs.diagnoses import SAMPLES, DiagnosisJob, Question, of_sample
+from app.session import link
+from app.session.parts import mine, session_id
+from fedrot_core.wording import size
+
+LARGEST_MB = 200
+"""Of one file. The adapters of a model with 8 billion parameters have some 30 MB at rank 16."""
+
+MOST_BYTES = 400_000_000
+"""Of all files of a session together: they stay in memory."""
+
+WHAT = {
+    "independent": "Four clients fine-tuned MiniLM on tweets, films, products and news, each from random factors of "
+    "its own. Their frames have nothing in common.",
+    "shared": "The same four clients, all from the same random factors, as most federations do.",
+    "svd": "The clients of the shared start, their factors replaced by those of a singular value decomposition, as "
+    "some tools save them. No update changed, and every frame did.",
+}
+"""What each sample is."""
+
+
+@dataclass
+class Own:
+    """This session's own files and what was asked of them; gone with the session.
+
+    Attributes:
+        epoch: a new one empties the uploader.
+        job: the last diagnosis; asked: what it was asked with.
+    """
+
+    epoch: int = 0
+    job: DiagnosisJob | None = None
+    asked: tuple[object, ...] = field(default=())
+
+
+def choose() -> None:
+    """Which adapters; for own files, the place where they are dropped."""
+    place = LINK.place
+    link.give("diagnose_set", place.set)
+    st.segmented_control(
+        "Adapters", list(SETS), format_func=SETS.__getitem__, key="diagnose_set", required=True,
+        on_change=link.wish("diagnose_set", switch), label_visibility="collapsed",
+    )  # fmt: skip
+    if place.set != OWN:
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="diagnose_what"):
+            st.caption(WHAT[place.set], width="stretch")
+            path = SAMPLES / f"{place.set}.zip"
+            st.download_button(
+                f"Its files ({size(path.stat().st_size)})", path.read_bytes, f"fedrot-sample-{place.set}.zip",
+                "application/zip", key="diagnose_files", icon=":material/download:", on_click="ignore",
+                help="Four PEFT adapters, to try with “My own files” or on the command line.",
+            )  # fmt: skip
+
+
+def uploader() -> list[fr.Upload]:
+    """The files of this session, dropped here."""
+    mind = mine(Own)
+    sent = st.file_uploader(
+        "Adapters of several clients: a zip of their folders, one zip a client, or .safetensors files with their "
+        "adapter_config.json",
+        type=["zip", "safetensors", "json"], accept_multiple_files=True, key=f"diagnose_upload_{mind.epoch}",
+        max_upload_size=LARGEST_MB,
+        help="Files stay in this server's memory, are seen by this session alone, and are gone when it ends. Pickles "
+        "(.bin, .pt) are not opened, since opening them can run code.",
+    )  # fmt: skip
+    return [fr.Upload(file.name, file.getvalue()) for file in sent]
+
+
+def job() -> tuple[DiagnosisJob | None, str]:
+    """The diagnosis that is asked for, begun if need be; None while there is nothing to diagnose. And what is wrong."""
+    place = LINK.place
+    weights, wrong = parsed(place.weights)
+    if place.set != OWN:
+        asked = Question(place.set, place.reference, tuple(sorted(weights.items())))
+        return of_sample(asked, session_id()), wrong
+    mind, files = mine(Own), uploader()
+    if sum(len(file.content) for file in files) > MOST_BYTES:
+        _forget()
+        return None, f"All files together must have at most {size(MOST_BYTES)}. Use the command line for more."
+    if not files:
+        _forget()
+        return None, wrong
+    names = tuple((file.name, len(file.content), hash(file.content)) for file in files)
+    wanted = (names, place.reference, tuple(sorted(weights.items())))
+    if mind.job is None or mind.asked != wanted or mind.job.to_be_redone:
+        _forget()
+        mind.job, mind.asked = DiagnosisJob(files, weights, place.reference).start(session_id()), wanted
+    mind.job.seen_by(session_id())
+    return mind.job, wrong
+
+
+def _forget() -> None:
+    mind = mine(Own)
+    if mind.job is not None:
+        mind.job.cancel()
+    mind.job, mind.asked = None, ()

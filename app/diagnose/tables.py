@@ -1,0 +1,56 @@
+"""All numbers of a diagnosis, to read and to take along."""
+
+from __future__ import annotations
+
+import functools
+
+import streamlit as st
+
+from fedrot_core.adapters.diagnosis import Diagnosis
+from fedrot_core.study.tables import as_csv, as_json
+
+
+def tables(found: Diagnosis, name: str) -> None:
+    """Layers and clients, with downloads.
+
+    Args:
+        name: of the files.
+    """
+    import pandas as pd  # here: a server starts sooner without it
+
+    with st.expander("All numbers", icon=":material/table:"):
+        number = st.column_config.NumberColumn
+        share = functools.partial(number, format="percent")
+        st.dataframe(
+            pd.DataFrame(found.rows), hide_index=True,
+            column_config={
+                "layer": "Layer", "kind": "Kind", "rank": "Rank",
+                "size": number("Size of the update", format="%.3g"),
+                "naive_error": share("Naive error"),
+                "align_A_error": share("Aligned by A"),
+                "align_B_error": share("Aligned by B"),
+                "gpa_error": share("Best turn found"),
+                "floor_error": share("Rank-r floor"),
+                "removed": share("Turning removes"),
+                "stays": share("Stays at this rank"),
+                "largest_rotation": number("Largest rotation", format="%.0f°"),
+                "principal_A": number("Subspaces of A apart", format="%.0f°"),
+                "principal_B": number("Subspaces of B apart", format="%.0f°"),
+            },
+        )  # fmt: skip
+        clients = [
+            {"client": s.client, "size": s.size, "agreement": s.agreement, "note": s.reason} for s in found.standings
+        ]
+        st.dataframe(
+            pd.DataFrame(clients), hide_index=True,
+            column_config={
+                "client": "Client", "size": number("Size over the median", format="%.2f×"),
+                "agreement": number("Cosine with the others", format="%.2f"), "note": "Note",
+            },
+        )  # fmt: skip
+        with st.container(horizontal=True, gap="small"):
+            for ending, text in (("csv", as_csv(found.rows)), ("json", as_json(found.content))):
+                st.download_button(
+                    f"Download {ending.upper()}", text.encode(), f"fedrot-diagnosis-{name}.{ending}",
+                    on_click="ignore", icon=":material/download:", key=f"diagnose_{ending}",
+                )  # fmt: skip
