@@ -18,7 +18,11 @@ from fedrot_core.adapters.combine import RULES
 from fedrot_core.errors import AdapterError
 from tests.core.adapters.made import turn
 
-peft = pytest.importorskip("peft", reason="PEFT is not installed, so nothing can be held against it")
+
+def peft() -> Any:
+    """PEFT, which takes seconds to import, once a test needs it."""
+    return pytest.importorskip("peft", reason="PEFT is not installed, so nothing can be held against it")
+
 
 WEIGHTS = {"a": 1.0, "b": 2.0, "c": 5.0}
 SHARES = torch.tensor([1.0, 2.0, 5.0]) / 8
@@ -72,7 +76,7 @@ def quiet() -> Iterator[None]:
 def client(folder: Path, seed: int, **config: Any) -> Tensor:
     """Save an adapter with random factors, and return what the model with it answers."""
     torch.manual_seed(seed)
-    model = peft.get_peft_model(copy.deepcopy(BASE), peft.LoraConfig(lora_dropout=0.0, **config))
+    model = peft().get_peft_model(copy.deepcopy(BASE), peft().LoraConfig(lora_dropout=0.0, **config))
     for p in model.parameters():
         if p.requires_grad:
             p.data += torch.randn_like(p) * 0.3
@@ -91,14 +95,15 @@ def loaded(folder: Path) -> Any:
     """The base model with an adapter; PEFT warns of keys that are missing, and must not."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*missing adapter keys.*")
-        return peft.PeftModel.from_pretrained(copy.deepcopy(BASE), str(folder))
+        return peft().PeftModel.from_pretrained(copy.deepcopy(BASE), str(folder))
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "linear": {"target_modules": ["lin", "q_lin"]},
     "rslora": {"target_modules": ["lin", "q_lin"], "use_rslora": True, "lora_alpha": 5},
     "patterns": {
-        "target_modules": ["lin", "q_lin", "conv"], "rank_pattern": {"q_lin": 3, "conv": 1}, "alpha_pattern": {"lin": 7},
+        "target_modules": ["lin", "q_lin", "conv"],
+        "rank_pattern": {"q_lin": 3, "conv": 1}, "alpha_pattern": {"lin": 7},
     },
     "embedding": {"target_modules": ["emb", "lin"]},
     "convolutions": {"target_modules": ["conv", "tone"], "lora_alpha": 9},
@@ -228,7 +233,7 @@ def test_turning_one_client_moves_merges_of_factors_only(tmp_path: Path) -> None
         fr.write_adapter(tmp_path / "turned" / adapter.name, {"q_lin": (f.B[0], f.A[0])})
 
     def theirs(folder: Path, way: str) -> Tensor:
-        model = peft.PeftModel.from_pretrained(copy.deepcopy(BASE), str(folder / "a"), adapter_name="a")
+        model = peft().PeftModel.from_pretrained(copy.deepcopy(BASE), str(folder / "a"), adapter_name="a")
         for name in "bc":
             model.load_adapter(str(folder / name), name)
         torch.manual_seed(0)
