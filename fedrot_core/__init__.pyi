@@ -1,7 +1,11 @@
+from .adapters.align import AlignedAdapter as AlignedAdapter
+from .adapters.align import align_adapters as align_adapters
 from .adapters.cohort import Cohort as Cohort
 from .adapters.diagnosis import Diagnosis as Diagnosis
 from .adapters.diagnosis import cohort as cohort
 from .adapters.diagnosis import diagnose as diagnose
+from .adapters.merge import Merged as Merged
+from .adapters.merge import merge as merge
 from .adapters.trees import Upload as Upload
 from .adapters.write import write_adapter as write_adapter
 from .api import Aligned as Aligned

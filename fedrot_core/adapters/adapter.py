@@ -146,7 +146,7 @@ def _notes(
         notes.append("Names begin with " + " and ".join(f"“{p}”" if p else "no prefix" for p in prefixes) + ".")
     if copies:
         notes.append(f"Copies of the base model's layers were left out: {copies}.")
-    named = {m.name: settings.rank_of(m.name) for m in modules.values()}
+    named = {m.name: settings.rank_of(m.name) for m in modules.values() if m.kind != "experts"}
     if any(rank not in (None, modules[name].rank) for name, rank in named.items()):
         notes.append("The config names other ranks than the tensors have; those of the tensors count.")
     return notes
@@ -166,18 +166,52 @@ def _module(name: str, roles: Mapping[str, tuple[Part, Slot]], settings: Setting
     got = f"{a} and {b}"
     if not 2 <= len(a) <= 5 or len(a) != len(b) or 0 in (*a, *b):
         raise adapter_rule(shown, "have factors with 2 to 5 axes, none empty", got, "Save the adapter again.")
-    rank, experts, kind = a[0], 1, "embedding" if part.naming == "embedding" else "linear"
+    rank, experts, scale, kind = a[0], 1, 1.0, "embedding" if part.naming == "embedding" else "linear"
     if len(a) > 2:
         kind = "conv"
         if any(n != 1 for n in b[2:]):
             raise adapter_rule(shown, "have a B of shape (out, r, 1, 1)", got, "Its update is no product B A.")
-    elif settings.parameters and (wanted := settings.rank_of(name)) and rank > wanted and rank % wanted == 0:
-        rank, experts, kind = wanted, rank // wanted, "experts"
+    elif names := _parameters(name, rank, settings):
+        kind, (rank, scale) = "experts", _of_parameters(shown, names, rank, settings)
+        experts = a[0] // rank
     if b[1] != rank * experts:
         what = "share their inner rank, as in A (r, in) and B (out, r)"
         raise adapter_rule(shown, what, got, "Save the adapter again.")
-    scale = _alpha(shown, roles["alpha"][1]) / rank if "alpha" in roles else settings.scale_of(name, rank)
+    if "alpha" in roles:
+        scale = _alpha(shown, roles["alpha"][1]) / rank
+    elif kind != "experts":
+        scale = settings.scale_of(name, rank)
     return Module(name, kind, A, B, math.prod(a[1:]), b[0], rank, experts, scale, part.naming)
+
+
+def _parameters(name: str, rows: int, settings: Settings) -> list[str]:
+    """The parameters that a module's factors may adapt, as PEFT looks them up; none if they adapt the module itself.
+
+    PEFT wraps a module once a parameter, each around the one before, so only their number shows in the names. A
+    parameter that is listed without its module can be of any that was wrapped twice or whose A has more rows than the
+    rank.
+    """
+    many = ".base_layer" in name or rows > (settings.rank or rows)
+    module = name.replace(".base_layer", "")
+    found = []
+    for parameter in settings.parameters:
+        owner, _, own = parameter.rpartition(".")
+        if (module == owner or module.endswith(f".{owner}")) if owner else many:
+            found.append(f"{module}.{own}")
+    return found
+
+
+def _of_parameters(shown: str, names: list[str], rows: int, settings: Settings) -> tuple[int, float]:
+    """Rank and scale of the factors of parameters, of which A has this many rows over all experts."""
+    ranks = {settings.rank_of(name) for name in names}
+    scales = {settings.scale_of(name, rank) for name in names for rank in ranks if rank}
+    if len(ranks) > 1 or len(scales) > 1:
+        got = ", ".join(f"rank {rank}" for rank in ranks)
+        raise adapter_rule(shown, "have one rank and scale for its parameters", got, "Nothing says whose is whose.")
+    ((rank,), (scale,)) = ranks, scales
+    if not rank or rows % rank:
+        raise adapter_rule(shown, f"have a multiple of {rank} rows in A", rows, "Give the rank in the config.")
+    return rank, scale
 
 
 def _alpha(shown: str, slot: Slot) -> float:

@@ -25,7 +25,8 @@ class Part:
         prefix: what tools wrote before the module's name.
         module: the module's name; of a tensor that is no part of LoRA, its own name.
         role: "A", "B", "alpha", "magnitude", "bias" or "mid" (a factor of convolutions between two others); "extra" if
-            it is no part of LoRA, "base" if it is a copy of what the base model has.
+            it is no part of LoRA, "base" if it is a copy of what the base model has. A bias of the base model is saved
+            where it was trained, so it is an extra.
         naming: "peft", "embedding", "diffusers" or "kohya"; empty if it is no part of LoRA.
         adapter: the adapter's name inside the key, if any.
     """
@@ -71,6 +72,6 @@ def part_of(key: str) -> Part:
         return Part(prefix, found[1], "magnitude", "peft", found[2] or "")
     if rest.endswith(".alpha"):
         return Part(prefix, rest.removesuffix(".alpha"), "alpha", "kohya")
-    if ".base_layer." in rest or ".original_module." in rest:
+    if (".base_layer." in rest and not rest.endswith(".base_layer.bias")) or ".original_module." in rest:
         return Part(prefix, rest, "base")
     return Part(prefix, rest, "extra")

@@ -61,7 +61,7 @@ class Settings:
         beyond: what makes the update more than ``B A``, in words.
         moves_base: whether the start changed the base model.
         tokens: a digest of the token indices that are trained; empty if there are none.
-        fields: what is written again: the task type, the layout of weights, and which biases were trained.
+        fields: what is written again: the task type, the layout of weights, which biases and which tokens were trained.
         notes: sentences about what is unusual.
     """
 
@@ -177,7 +177,16 @@ def _names(found: Mapping[str, Any], field_name: str) -> tuple[str, ...]:
 def _written(found: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that a merged adapter needs too, each one of a few known values."""
     known = {"task_type": TASKS, "bias": ("none", "all", "lora_only"), "fan_in_fan_out": (True, False)}
-    return {name: found[name] for name, values in known.items() if name in found and found[name] in values}
+    fields = {name: found[name] for name, values in known.items() if name in found and found[name] in values}
+    tokens = found.get("trainable_token_indices")
+    return fields | ({"trainable_token_indices": tokens} if _are_tokens(tokens) else {})
+
+
+def _are_tokens(found: Any) -> bool:
+    """Whether these are token indices: a list, or one a module."""
+    lists = list(found.values()) if isinstance(found, dict) else [found]
+    named = not isinstance(found, dict) or all(NAME.fullmatch(name) for name in found)
+    return named and bool(lists) and all(isinstance(x, list) and all(type(n) is int for n in x) for x in lists)
 
 
 def _patterns(found: Mapping[str, Any], name: str) -> dict[str, Any]:

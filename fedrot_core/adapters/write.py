@@ -53,7 +53,7 @@ class Written:
         else:
             A, B = self.factors.A[0], B[0]
         if self.window:
-            A, B = A.reshape(r, *self.window), B[..., None, None]
+            A, B = A.reshape(r, *self.window), B.reshape(*B.shape, *(1 for _ in self.window[1:]))
         name = f"{PREFIX}{self.name}.lora_"
         ends = ("embedding_A", "embedding_B") if self.kind == "embedding" else ("A.weight", "B.weight")
         pair = (x.to(torch.float32).contiguous().numpy() for x in (A, B))
@@ -87,28 +87,39 @@ def adapter_files(modules: Iterable[Written], extra: Extra | None = None, card: 
         modules: the adapted modules, taken one by one.
         extra: what else is to be written.
         card: text of the model card; none is written if it is empty.
+
+    Raises:
+        AdapterError: if there is no module, or if stacked experts have several ranks or scales.
     """
     extra = extra or Extra()
     tensors = {PREFIX + name: x for name, x in extra.tensors.items()}
     ranks: dict[str, int] = {}
     alphas: dict[str, float] = {}
-    direct = []
+    experts = set()
     for module in modules:
         tensors |= module.tensors()
         ranks[module.name] = module.factors.rank
         alphas[module.name] = module.scale * module.factors.rank
-        if module.kind != "experts":
-            direct.append(module.name)
+        if module.kind == "experts":
+            experts.add(module.name)
+    if not ranks:
+        raise adapter_rule("An adapter", "have a module", "none", "Adapt at least one layer.")
     files = {
         "adapter_model.safetensors": safetensors(tensors),
-        "adapter_config.json": _config(ranks, alphas, direct, extra),
+        "adapter_config.json": _config(ranks, alphas, experts, extra),
     }
     return files | ({"README.md": card.encode()} if card else {})
 
 
-def _config(ranks: Mapping[str, int], alphas: Mapping[str, float], direct: Sequence[str], extra: Extra) -> bytes:
-    (rank, _), *_ = Counter(ranks.values()).most_common(1)
-    (alpha, _), *_ = Counter(alphas.values()).most_common(1)
+def _config(ranks: Mapping[str, int], alphas: Mapping[str, float], experts: set[str], extra: Extra) -> bytes:
+    """The config. Experts get the usual rank and alpha: PEFT names their exceptions by parameters, not by modules."""
+    usual = experts or set(ranks)
+    (rank, _), *_ = others = Counter(r for name, r in ranks.items() if name in usual).most_common()
+    (alpha, _), *more = Counter(a for name, a in alphas.items() if name in usual).most_common()
+    if experts and (len(others) > 1 or more):
+        got = ", ".join(f"alpha {alphas[name]:g} and r {ranks[name]}" for name in sorted(experts)[:3])
+        raise adapter_rule("Stacked experts", "have one rank and one scale in all layers", got, "Leave some out.")
+    direct = [name for name in ranks if name not in experts]
     config = {
         "peft_type": "LORA",
         "base_model_name_or_path": None,
@@ -119,15 +130,14 @@ def _config(ranks: Mapping[str, int], alphas: Mapping[str, float], direct: Seque
         "use_dora": False,
         "bias": "none",
         "inference_mode": True,
-        "target_modules": list(direct) or None,
+        "target_modules": direct if direct or experts else None,
         "rank_pattern": {_exactly(name): r for name, r in ranks.items() if r != rank},
         "alpha_pattern": {_exactly(name): a for name, a in alphas.items() if a != alpha},
         "modules_to_save": list(extra.saved) or None,
         **extra.fields,
     }
-    if extra.parameters:
+    if experts:
         config["target_parameters"] = list(extra.parameters)
-        config["target_modules"] = list(direct)
     return (json.dumps(config, indent=2, sort_keys=True) + "\n").encode()
 
 
@@ -164,15 +174,30 @@ def write_files(folder: str | Path, files: Mapping[str, bytes]) -> None:
     """Write the files of an adapter into a folder, which is made if it is not there.
 
     Raises:
-        AdapterError: if the folder holds an adapter already.
+        AdapterError: if the folder holds such a file already.
         OSError: if it cannot be written.
     """
     where = Path(folder)
-    if (where / "adapter_config.json").exists() or (where / "adapter_model.safetensors").exists():
-        raise adapter_rule("A folder", "hold no adapter yet", where.name, "Choose another folder.")
+    unwritten(where, files)
     where.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (where / name).write_bytes(content)
+
+
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors", "README.md")
+"""The files that are written of an adapter."""
+
+
+def unwritten(folder: Path, names: Iterable[str] = ADAPTER) -> None:
+    """Refuse a folder in which something would be replaced.
+
+    Raises:
+        AdapterError: if it holds one of these files, or is a file itself.
+    """
+    there = [name for name in names if (folder / name).exists()]
+    if there or folder.is_file():
+        got = f"{folder.name} with {there[0]}" if there else folder.name
+        raise adapter_rule("A folder", "hold no adapter yet", got, "Choose another folder.")
 
 
 def write_adapter(folder: str | Path, modules: Mapping[str, tuple[ArrayLike, ArrayLike]], scale: float = 1.0) -> None:
@@ -203,6 +228,4 @@ def write_adapter(folder: str | Path, modules: Mapping[str, tuple[ArrayLike, Arr
             got = f"{tuple(B.shape)} and {tuple(A.shape)}"
             raise adapter_rule(name, "have B (d_out, r) and A (r, d_in)", got, "Pass (B, A).")
         written.append(Written(name, "linear", Factors(A[None], B[None]), scale))
-    if not written:
-        raise adapter_rule("An adapter", "have a module", "none", 'Pass {"layer": (B, A)}.')
     write_files(folder, adapter_files(written))

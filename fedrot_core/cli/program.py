@@ -13,7 +13,7 @@ import click
 from fedrot_core import ENGINE_VERSION
 from fedrot_core.cli.streams import leave_unread
 from fedrot_core.compute import torch_threads
-from fedrot_core.errors import Cancelled, ConfigError, FedRotError, TraceError, rule
+from fedrot_core.errors import AdapterError, Cancelled, ConfigError, FedRotError, TraceError, rule
 
 OK, FAILED, BAD_INPUT, UNDECIDED, STOPPED = 0, 1, 2, 3, 130
 
@@ -79,7 +79,7 @@ class Program(click.Group):
             code = error.exit_code
         except FedRotError as error:
             click.echo(f"Error: {error}", err=True)
-            code = BAD_INPUT if isinstance(error, (ConfigError, TraceError)) else FAILED
+            code = BAD_INPUT if isinstance(error, (AdapterError, ConfigError, TraceError)) else FAILED
         except OSError as error:
             click.echo(f"Error: {error}", err=True)
             code = FAILED

@@ -19,6 +19,7 @@ import pytest
 
 import fedrot_core as fr
 from fedrot_core import api
+from fedrot_core.adapters import align, diagnosis, merge, write
 from fedrot_core.study import comparison
 from tests import ROOT
 from tests.core.samples import sample
@@ -27,7 +28,7 @@ TRACE = fr.run(task="teacher", clients=3, rounds=1, steps=1)
 
 
 def test_every_example_runs() -> None:
-    for module in (api, comparison):
+    for module in (api, comparison, align, diagnosis, merge, write):
         tried = doctest.testmod(module)
         assert tried.attempted > 3
         assert tried.failed == 0
@@ -36,7 +37,8 @@ def test_every_example_runs() -> None:
 def test_every_public_function_has_an_example() -> None:
     functions = [name for name in dir(fr) if inspect.isfunction(getattr(fr, name))]
     studies = {"compare", "when_it_matters", "paper_card", "gauge_test"}
-    assert set(functions) == {"align", "clients_of", "error_ladder", "figure", "run"} | studies
+    adapters = {"align_adapters", "cohort", "diagnose", "merge", "write_adapter"}
+    assert set(functions) == {"align", "clients_of", "error_ladder", "figure", "run"} | studies | adapters
     for name in functions:
         assert ">>> import fedrot_core as fr" in (getattr(fr, name).__doc__ or ""), name
 
