@@ -54,7 +54,6 @@ def figures(found: Diagnosis, name: str, layer: int, client: int) -> None:
 def _picked(drawing: str, found: Diagnosis) -> None:
     """Select the layer or client whose mark was clicked."""
     picked = st.session_state[f"figure_{drawing}"].get("pick")
-    if picked in found.clients and drawing == "adapter_clients":
-        go(client=str(picked))
-    elif any(picked == layer.name for layer in found.layers):
-        go(layer=str(picked))
+    things = found.clients if drawing == "adapter_clients" else [layer.name for layer in found.layers]
+    if isinstance(picked, int) and 0 <= picked < len(things):
+        go(**{"client" if drawing == "adapter_clients" else "layer": things[picked]})

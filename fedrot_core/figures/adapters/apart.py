@@ -15,14 +15,14 @@ from fedrot_core.wording import degrees
 
 def apart(found: Diagnosis, layer: int, mode: str) -> go.Figure:
     """A mark for each layer: how far two clients' subspaces of A lie apart, and how far a client is turned at most."""
-    turned = [report for report in found.layers if report.angles.size]
+    turned = {n: report for n, report in enumerate(found.layers) if report.angles.size}
     if not turned:
         return empty_figure(mode, "Clients have other ranks, so no rotation between them exists")
     if len(found.clients) < 2:
         return empty_figure(mode, "One client alone: there are no two subspaces to compare")
-    short = dict(zip((r.name for r in found.layers), short_names([r.name for r in found.layers]), strict=True))
-    subspace = float(np.median([r.apart_A for r in turned]))
-    frame = float(np.median([r.largest_angle for r in turned]))
+    short = short_names([r.name for r in found.layers])
+    subspace = float(np.median([r.apart_A for r in turned.values()]))
+    frame = float(np.median([r.largest_angle for r in turned.values()]))
     title = fitting(
         f"In the median layer, turns reach {degrees(frame)}; subspaces of A lie {degrees(subspace)} apart",
     )
@@ -40,19 +40,20 @@ def apart(found: Diagnosis, layer: int, mode: str) -> go.Figure:
                      _corner(0.99, 0.01, "one frame, other subspaces:<br>turning mends nothing", mode, "right",
                              "bottom")],
     )  # fmt: skip
-    chosen = found.layers[layer].name
+    chosen = {n: r for n, r in turned.items() if n == layer}
+    others = {n: r for n, r in turned.items() if n != layer}
     for name, uid, some, size, ink in (
-        ("other layers", "other", [r for r in turned if r.name != chosen], 9, HUES[mode]["green"]),
-        (short[chosen], "chosen", [r for r in turned if r.name == chosen], 13, INK[mode]),
+        ("other layers", "other", others, 9, HUES[mode]["green"]),
+        (short[layer], "chosen", chosen, 13, INK[mode]),
     ):
         texts = [
             f"{shortened(r.name, 60)}<br>turned by up to {degrees(r.largest_angle)}, subspaces of A "
             f"{degrees(r.apart_A)} apart"
-            for r in some
+            for r in some.values()
         ]
         fig.add_scatter(
-            x=[r.apart_A for r in some], y=[r.largest_angle for r in some], mode="markers", name=name, uid=uid,
-            customdata=[r.name for r in some], meta={"pick": "layer"}, cliponaxis=False,
+            x=[r.apart_A for r in some.values()], y=[r.largest_angle for r in some.values()], mode="markers",
+            name=name, uid=uid, customdata=list(some), meta={"pick": "layer"}, cliponaxis=False,
             marker={"size": size, "color": ink, "opacity": 0.85, "line": {"width": 1, "color": SURFACE[mode]}},
             **hover("%{hovertext}", texts),
         )  # fmt: skip

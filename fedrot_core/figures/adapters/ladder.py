@@ -72,7 +72,7 @@ def ladder(found: Diagnosis, layer: int, mode: str) -> go.Figure:
     for label, uid, width, marker in bands:
         texts = [f"{name}<br>{label}: {text}" for name, text in zip(said, percents(width), strict=True)]
         fig.add_bar(
-            x=plain(width), y=y, orientation="h", name=label, uid=uid, marker=marker, customdata=names,
+            x=plain(width), y=y, orientation="h", name=label, uid=uid, marker=marker, customdata=y,
             meta={"pick": "layer"}, **hover("%{hovertext}", texts),
         )  # fmt: skip
     for side, symbol in (("A", "diamond-open"), ("B", "circle-open")):
@@ -83,7 +83,7 @@ def ladder(found: Diagnosis, layer: int, mode: str) -> go.Figure:
             ]
             fig.add_scatter(
                 x=plain(marks[side]), y=y, mode="markers", name=f"aligned to one client by {side}", uid=f"by{side}",
-                customdata=names, meta={"pick": "layer"}, cliponaxis=False,
+                customdata=y, meta={"pick": "layer"}, cliponaxis=False,
                 marker={"symbol": symbol, "size": 9, "color": INK[mode], "line": {"width": 2, "color": INK[mode]}},
                 **hover("%{hovertext}", texts),
             )  # fmt: skip

@@ -95,7 +95,7 @@ def layer_map(found: Diagnosis, layer: int, mode: str) -> go.Figure:
             y=list(range(len(layers))), name=text.removeprefix("<b>").removesuffix("</b>"), xaxis=f"x{tag}",
             yaxis=f"y{tag}", coloraxis="coloraxis" + tag, text=told, xgap=2, ygap=1,
             texttemplate="%{text}" if len(layers) <= MOST_NAMED else None, textfont={"size": 12}, hovertext=hovers,
-            hovertemplate="%{hovertext}<extra></extra>", customdata=[[name] * len(columns) for name in names],
+            hovertemplate="%{hovertext}<extra></extra>", customdata=[[n] * len(columns) for n in range(len(names))],
             meta={"pick": "layer"},
         )  # fmt: skip
     return fig

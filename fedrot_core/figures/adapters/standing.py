@@ -35,7 +35,7 @@ def standing(found: Diagnosis, client: int, mode: str) -> go.Figure:
     else:
         least = min(s.agreement for s in stand)
         title = f"No client stands out: each agrees with the others by a cosine of {amount(least, '', 2)} or more"
-    alt = f"{title}. " + " ".join(f"{shortened(s.client)}: {s.reason}" for s in odd)
+    alt = " ".join([f"{title}.", *(f"{shortened(s.client)}: {s.reason}" for s in odd)])
     sizes = [max(s.size, FLOOR) for s in stand]
     low, high = min(*sizes, 1 / APART) / 1.6, max(*sizes, APART) * 1.6
     ticks = [v for v in (0.001, 0.01, 0.1, 1 / 3, 1, 3, 10, 100, 1000) if low <= v <= high]
@@ -67,7 +67,7 @@ def standing(found: Diagnosis, client: int, mode: str) -> go.Figure:
     fig.add_scatter(
         x=[s.agreement for s in stand], y=sizes, mode="markers+text", name="clients", uid="clients", text=shown,
         textposition=["middle left" if s.agreement > 0 else "middle right" for s in stand],
-        textfont={"size": 12, "color": INK[mode]}, customdata=[s.client for s in stand], meta={"pick": "client"},
+        textfont={"size": 12, "color": INK[mode]}, customdata=list(range(len(stand))), meta={"pick": "client"},
         cliponaxis=False,
         marker={"size": [14 if n == client else 10 for n in range(len(stand))], "color": hue,
                 "symbol": ["x" if s.client in reasons else "circle" for s in stand],
