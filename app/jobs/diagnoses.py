@@ -72,7 +72,7 @@ class DiagnosisJob(Job):
             self.result = fr.diagnose(
                 cohort, None, self._reference or None,
                 on_progress=lambda done, of: told(READING + (1 - READING) * done / of, 1),
-                should_stop=self.should_stop,
+                should_stop=self.should_stop, threads=1,
             )  # fmt: skip
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fedrot_core.adapters.cohort import Cohort, cohort_of
+from fedrot_core.adapters.cohort import Cohort, Shared, cohort_of
 from fedrot_core.adapters.gram import SMALLEST
 from fedrot_core.adapters.layers import LADDER, TURNED, LayerReport, groups, measured
 from fedrot_core.adapters.outliers import Standing, standings
 from fedrot_core.adapters.read import Progress, Source, read_adapters
 from fedrot_core.adapters.verdict import Verdict, verdict
+from fedrot_core.compute import torch_threads
 from fedrot_core.errors import Cancelled, adapter_rule
+
+MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -94,10 +99,11 @@ def diagnose(
     strength: float = 1.0,
     on_progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
+    threads: int | None = None,
 ) -> Diagnosis:
     """Say layer by layer what averaging the adapters of several clients loses, and how much of it rotation removes.
 
-    One group of modules is in memory at a time, and no ``d_out x d_in`` product is formed.
+    One group of modules a thread is in memory at a time, and no ``d_out x d_in`` product is formed.
 
     Args:
         sources: folders, zips or files with the clients' adapters, or what :func:`cohort` returned.
@@ -108,6 +114,8 @@ def diagnose(
         strength: λ in [0, 1], how far clients are turned onto the reference.
         on_progress: called with how many modules are done, and of how many.
         should_stop: asked before each group of modules and before each file.
+        threads: how many groups are measured at a time; as many as there are cores, and at most 8, by default. The
+            numbers do not depend on it.
 
     Returns:
         The diagnosis. It knows the files only: how accurate any model is, no file says.
@@ -138,12 +146,22 @@ def diagnose(
     found = sources if isinstance(sources, Cohort) else cohort(sources, weights, None, should_stop)
     client = found.index(reference) if reference is not None else int(found.weights.argmax())
     reports: dict[str, LayerReport] = {}
-    for modules in groups(found):
+
+    def report(modules: Sequence[Shared]) -> list[LayerReport]:
         if should_stop is not None and should_stop():
             raise Cancelled("The diagnosis was stopped.")
-        reports.update({r.name: r for r in measured(found, modules, client, group, strength)})
-        if on_progress is not None:
-            on_progress(len(reports), len(found.modules))
+        with torch_threads(1):
+            return measured(found, modules, client, group, strength)
+
+    with ThreadPoolExecutor(threads or min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+        try:
+            for some in pool.map(report, groups(found)):
+                reports.update({r.name: r for r in some})
+                if on_progress is not None:
+                    on_progress(len(reports), len(found.modules))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     layers = tuple(reports[module.name] for module in found.modules)
     totals = _pooled(layers)
     stand = standings(found.names, np.sum([layer.products for layer in layers], axis=0))

@@ -28,6 +28,10 @@ TOGETHER = 96 * 2**20
 """Most bytes of the factors that are in memory at a time, unless a single module has more."""
 
 
+TOLERANCE = 1e-6
+"""Of generalised Procrustes here. Relative errors are within 3e-4 of those of its default, in half of the time."""
+
+
 @dataclass(frozen=True)
 class LayerReport:
     """What averaging does to one module. Angles are in degrees; K clients, S the first 24 of them, r the rank.
@@ -136,7 +140,7 @@ def measured(
         for side in ("A", "B"):
             R = align_to_reference(clients, one, side, group, strength).R
             apart[f"align_{side}"] = norm(ideal - product(clients.turned(R).mean(w)))
-        best = generalised_procrustes(clients, w)
+        best = generalised_procrustes(clients, w, tolerance=TOLERANCE)
         apart["gpa"] = norm(ideal - product(clients.turned(best.R).mean(w)))
         angles, flips = rotation_angles(best.R), torch.linalg.det(best.R) < 0
     apart["floor"] = torch.linalg.svdvals(ideal)[..., clients.rank :].square().sum(-1).sqrt()
