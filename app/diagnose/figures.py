@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.diagnose.place import LINK, SETS, go
 from app.widgets.live_figure import ask_table, chart, numbers_dialog, table_wanted
@@ -17,11 +18,14 @@ from fedrot_core.wording import counted
 HEIGHT = 330
 
 
-def figures(found: Diagnosis, name: str, layer: int, client: int) -> None:
+def figures(found: Diagnosis, name: str, layer: int, client: int) -> DeltaGenerator:
     """All of them, two in a row.
 
     Args:
         name: of the diagnosis; layer, client: indices of what is selected.
+
+    Returns:
+        The place that is left in the last row.
     """
     wanted = table_wanted()
     drawings = adapter_figures(found, layer, client)
@@ -49,6 +53,7 @@ def figures(found: Diagnosis, name: str, layer: int, client: int) -> None:
                 drawing.label, drawing.question, drawing.draw(theme_mode()),
                 f"fedrot-{drawing.name.replace('_', '-')}",
             )  # fmt: skip
+    return places[len(drawings)]
 
 
 def _picked(drawing: str, found: Diagnosis) -> None:

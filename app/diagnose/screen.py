@@ -58,6 +58,6 @@ def stage(asked: DiagnosisJob) -> None:
         return
     answer(found)
     layer, client = selection(found)
-    figures(found, asked.name, layer, client)
-    merging(found, asked.name)
+    with figures(found, asked.name, layer, client):
+        merging(found, asked.name)
     tables(found, "own" if LINK.place.set == OWN else LINK.place.set)

@@ -51,15 +51,19 @@ def choose() -> None:
         "Adapters", list(SETS), format_func=SETS.__getitem__, key="diagnose_set", required=True,
         on_change=link.wish("diagnose_set", switch), label_visibility="collapsed",
     )  # fmt: skip
-    if place.set != OWN:
-        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="diagnose_what"):
-            st.caption(WHAT[place.set], width="stretch")
-            path = SAMPLES / f"{place.set}.zip"
-            st.download_button(
-                f"Its files ({size(path.stat().st_size)})", path.read_bytes, f"fedrot-sample-{place.set}.zip",
-                "application/zip", key="diagnose_files", icon=":material/download:", on_click="ignore",
-                help="Four PEFT adapters, to try with “My own files” or on the command line.",
-            )  # fmt: skip
+
+
+def about() -> None:
+    """What the chosen sample is, and its files."""
+    chosen = LINK.place.set
+    path = SAMPLES / f"{chosen}.zip"
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="diagnose_what"):
+        st.caption(WHAT[chosen], width="stretch")
+        st.download_button(
+            f"Its files ({size(path.stat().st_size)})", path.read_bytes, f"fedrot-sample-{chosen}.zip",
+            "application/zip", key="diagnose_files", icon=":material/download:", on_click="ignore",
+            help="Four PEFT adapters, to try with “My own files” or on the command line.",
+        )  # fmt: skip
 
 
 def uploader() -> list[fr.Upload]:
@@ -81,6 +85,7 @@ def job() -> tuple[DiagnosisJob | None, str]:
     place = LINK.place
     weights, wrong = parsed(place.weights)
     if place.set != OWN:
+        about()
         asked = Question(place.set, place.reference, tuple(sorted(weights.items())))
         return of_sample(asked, session_id()), wrong
     mind, files = mine(Own), uploader()

@@ -33,7 +33,7 @@ def tables(found: Diagnosis, name: str) -> None:
                 "floor_error": share("Rank-r floor"),
                 "removed": share("Turning removes"),
                 "stays": share("Stays at this rank"),
-                "largest_rotation": number("Largest rotation", format="%.0f°"),
+                "turn": number("Mean turn, of the client turned most", format="%.0f°"),
                 "principal_A": number("Subspaces of A apart", format="%.0f°"),
                 "principal_B": number("Subspaces of B apart", format="%.0f°"),
             },

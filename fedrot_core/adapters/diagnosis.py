@@ -83,7 +83,7 @@ class Diagnosis:
                 **{f"{rung}_error": layer.errors.get(rung) for rung in LADDER},
                 "removed": layer.removed if layer.module.turns else None,
                 "stays": layer.stays,
-                "largest_rotation": layer.largest_angle if layer.module.turns else None,
+                "turn": layer.turn if layer.module.turns else None,
                 "principal_A": layer.apart_A,
                 "principal_B": layer.apart_B,
             }

@@ -83,9 +83,12 @@ class LayerReport:
         return self.errors["floor"] / self.errors["naive"] if self.errors["naive"] > SMALLEST else 0.0
 
     @property
-    def largest_angle(self) -> float:
-        """How far the client that turns most has to be turned; 0 where no rotation exists."""
-        return float(np.abs(self.angles).max(initial=0.0))
+    def turn(self) -> float:
+        """Mean size of the eigen-angles of the client that has to be turned most; 0 where no rotation exists.
+
+        The largest one alone would say 180° of every reflection. A rotation without any pattern has a mean of 90°.
+        """
+        return float(np.abs(self.angles).mean(-1).max()) if self.angles.size else 0.0
 
     @property
     def apart_A(self) -> float:

@@ -94,20 +94,19 @@ def _sentence(
         return (
             f"Plain averaging is fine: it misses {percent(naive)} of the update, and nothing else would do much better."
         )
-    told = f"Plain averaging misses {percent(naive)} of the update"
+    told = f"Plain averaging misses {percent(naive)} of the update. "
     if removed is None or turned is None:
-        told += "; no rotation exists between clients of different ranks"
+        told += "No rotation exists between clients of different ranks"
     elif removed <= 0:
-        told += "; turning the clients removes none of this error"
+        told += "Turning the clients removes none of this error"
     else:
-        told += f"; turning the clients removes {percent(removed)} of this error"
-    told += f", {percent(stays)} of it stays at this rank whatever is done"
-    if matter:
-        where = "all in one layer" if len(layers) == 1 else f"most in {len(matter)} of {counted(len(layers), 'layer')}"
-        told += f" ({where})"
+        told += f"Turning the clients removes {percent(removed)} of this error"
+    if 0 < len(matter) < len(layers):
+        told += f", most of that in {len(matter)} of {counted(len(layers), 'layer')}"
+    told += f"; {percent(stays)} of it stays at this rank, whatever is done. "
     if method == "naive":
-        return f"{told}: plain averaging is as good as any method at this rank."
-    return f"{told}: use {NAMES[method]}."
+        return f"{told}Plain averaging is as good as any method at this rank."
+    return f"{told}Use {NAMES[method]}."
 
 
 def _matter(layers: Sequence[LayerReport]) -> tuple[str, ...]:
@@ -127,11 +126,11 @@ def _notes(layers: Sequence[LayerReport], turned: float | None, floor: float, cl
     if clients == 1:
         notes.append("There is one client, so there is nothing to average.")
     if turned is not None and clients > 1:
-        angle = float(np.median([layer.largest_angle for layer in layers if layer.angles.size]))
+        angle = float(np.median([layer.turn for layer in layers if layer.angles.size]))
         if angle < STILL:
             notes.append(
-                f"Clients are turned by at most {degrees(angle)} in most layers, as after a shared start, which leaves "
-                "little to turn."
+                f"In most layers no client is turned by more than {degrees(angle)} on average, as after a shared "
+                "start, which leaves little to turn."
             )
         if not all(layer.settled for layer in layers):
             notes.append("Generalised Procrustes did not settle in some layers, so a little more could be removed.")

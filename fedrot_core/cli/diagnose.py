@@ -122,10 +122,8 @@ HEADS = {"naive": "plain", "align_A": "FedRot A", "align_B": "FedRot B", "gpa": 
 
 
 def _text(told: Diagnosis) -> str:
-    rows = [
-        _shown(layer.name, layer.errors, layer.largest_angle if layer.angles.size else None) for layer in told.layers
-    ]
-    rows.append(_shown("all layers", told.totals, max(layer.largest_angle for layer in told.layers)))
+    rows = [_shown(layer.name, layer.errors, layer.turn if layer.angles.size else None) for layer in told.layers]
+    rows.append(_shown("all layers", told.totals, max(layer.turn for layer in told.layers)))
     found = told.cohort
     shares = ", ".join(f"{name} {percent(w)}" for name, w in zip(told.clients, found.weights.tolist(), strict=True))
     odd = [f"  {one.client}: {one.reason}" for one in told.outliers]
@@ -145,7 +143,7 @@ def _text(told: Diagnosis) -> str:
 
 
 def _angle(layer: LayerReport) -> float | None:
-    return layer.largest_angle if layer.angles.size else None
+    return layer.turn if layer.angles.size else None
 
 
 def _shown(name: str, errors: dict[str, float], angle: float | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from fedrot_core.wording import degrees
 
 
 def apart(found: Diagnosis, layer: int, mode: str) -> go.Figure:
-    """A mark for each layer: how far two clients' subspaces of A lie apart, and how far a client is turned at most."""
+    """A mark for each layer: how far clients' subspaces of A lie apart, and how far a client is turned."""
     turned = {n: report for n, report in enumerate(found.layers) if report.angles.size}
     if not turned:
         return empty_figure(mode, "Clients have other ranks, so no rotation between them exists")
@@ -22,20 +22,20 @@ def apart(found: Diagnosis, layer: int, mode: str) -> go.Figure:
         return empty_figure(mode, "One client alone: there are no two subspaces to compare")
     short = short_names([r.name for r in found.layers])
     subspace = float(np.median([r.apart_A for r in turned.values()]))
-    frame = float(np.median([r.largest_angle for r in turned.values()]))
+    frame = float(np.median([r.turn for r in turned.values()]))
     title = fitting(
-        f"In the median layer, turns reach {degrees(frame)}; subspaces of A lie {degrees(subspace)} apart",
+        f"In the median layer: turn {degrees(frame)}, subspaces of A {degrees(subspace)} apart",
     )
     alt = (
-        f"{title}. Across: mean largest principal angle between two clients' A, which no rotation changes. Up: largest "
-        "rotation angle of any client."
+        f"{title}. Across: mean largest principal angle between two clients' A, which no rotation changes. Up: mean "
+        "rotation angle of the client that is turned most."
     )
     fig = base_figure(
         mode, title, alt,
         xaxis={"title": {"text": "subspaces of A apart (no turn changes it)"}, "range": [-3, 93], "fixedrange": True,
                **degree_ticks(0, 90, 15)},
-        yaxis={"title": {"text": "largest rotation"}, "range": [-8, 188], "fixedrange": True,
-               **degree_ticks(0, 180, 45)},
+        yaxis={"title": {"text": "mean angle of the client turned most"}, "range": [-6, 140], "fixedrange": True,
+               **degree_ticks(0, 135, 45)},
         annotations=[_corner(0.01, 0.99, "other frames, one subspace:<br>turning mends most", mode, "left", "top"),
                      _corner(0.99, 0.01, "one frame, other subspaces:<br>turning mends nothing", mode, "right",
                              "bottom")],
@@ -47,12 +47,12 @@ def apart(found: Diagnosis, layer: int, mode: str) -> go.Figure:
         (short[layer], "chosen", chosen, 13, INK[mode]),
     ):
         texts = [
-            f"{shortened(r.name, 60)}<br>turned by up to {degrees(r.largest_angle)}, subspaces of A "
+            f"{shortened(r.name, 60)}<br>turned by {degrees(r.turn)} on average, subspaces of A "
             f"{degrees(r.apart_A)} apart"
             for r in some.values()
         ]
         fig.add_scatter(
-            x=[r.apart_A for r in some.values()], y=[r.largest_angle for r in some.values()], mode="markers",
+            x=[r.apart_A for r in some.values()], y=[r.turn for r in some.values()], mode="markers",
             name=name, uid=uid, customdata=list(some), meta={"pick": "layer"}, cliponaxis=False,
             marker={"size": size, "color": ink, "opacity": 0.85, "line": {"width": 1, "color": SURFACE[mode]}},
             **hover("%{hovertext}", texts),

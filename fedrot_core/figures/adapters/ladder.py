@@ -25,9 +25,11 @@ def finding(found: Diagnosis) -> str:
         return f"Clients agree: the naive error is {naive}, and there is nothing to remove"
     if told.removed is not None and told.removed < 0:
         return f"Turning hurts here: naive error {naive}, turned {percent(told.turned)}"
+    ranks = {module.rank for module in found.cohort.modules}
+    rank = f"rank-{ranks.pop()}" if len(ranks) == 1 else "rank-r"
     layers = f" over {counted(len(found.layers), 'layer')}" if len(found.layers) > 1 else ""
     return fitting(
-        f"Turning takes the error from {naive} to {percent(told.turned)}{layers}; rank-r floor {floor}",
+        f"Turning takes the error from {naive} to {percent(told.turned)}{layers}; {rank} floor {floor}",
         f"Turning: {naive} to {percent(told.turned)}; floor {floor}",
     )
 
@@ -54,7 +56,7 @@ def ladder(found: Diagnosis, layer: int, mode: str) -> go.Figure:
                "fixedrange": True},
         shapes=band(layer, INK[mode], [""]) if len(layers) > 1 else [],
         showlegend=True, legend={"traceorder": "normal"},
-        margin={"b": 96},
+        margin={"b": 96, "r": 30},
         meta={"least_height": height(len(layers)), "narrow": {"margin": {"b": 150}}},
     )  # fmt: skip
     y = list(range(len(layers)))

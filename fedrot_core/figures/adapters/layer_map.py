@@ -16,12 +16,12 @@ from fedrot_core.figures.kit.theme import INK, base_figure
 from fedrot_core.wording import degrees, percent
 
 ERRORS = ("naive", "best turn", "floor")
-ROTATION = ("largest",)
+ROTATION = ("mean",)
 SUBSPACES = ("of A", "of B")
 
 PANELS = (
     ("<b>Relative error</b>", ERRORS, 1.0),
-    ("<b>Rotation</b>", ROTATION, 180.0),
+    ("<b>Turn</b>", ROTATION, 120.0),
     ("<b>Subspaces apart</b>", SUBSPACES, 90.0),
 )
 """Heading of each panel, its columns, and the upper end of its colours: a share, then degrees twice."""
@@ -34,7 +34,7 @@ def values(report: LayerReport) -> tuple[list[float], list[float], list[float]]:
     turns = report.module.turns
     return (
         [report.errors["naive"], report.turned if turns else np.nan, report.errors["floor"]],
-        [report.largest_angle if turns else np.nan],
+        [report.turn if turns else np.nan],
         [report.apart_A, report.apart_B],
     )
 
@@ -45,13 +45,14 @@ def layer_map(found: Diagnosis, layer: int, mode: str) -> go.Figure:
     short = short_names(names)
     worst = max(range(len(layers)), key=lambda n: layers[n].size * layers[n].errors["naive"])
     most = layers[worst]
-    lost = f"error {percent(most.errors['naive'])}, turns up to {degrees(most.largest_angle)}"
+    lost = f"error {percent(most.errors['naive'])}, turn {degrees(most.turn)}"
     title = (
         fitting(f"{short[worst]} loses most: {lost}", f"Largest loss: {lost}") if len(layers) > 1 else f"Naive {lost}"
     )
     alt = (
-        f"{title}. Table of {len(layers)} layers by naive error, error after the best turn, rank-r floor, largest "
-        "rotation angle, and mean largest principal angle between two clients' A and B, which no rotation changes."
+        f"{title}. Table of {len(layers)} layers by naive error, error after the best turn, rank-r floor, mean "
+        "rotation angle of the client turned most, and mean largest principal angle between two clients' A and B, "
+        "which no rotation changes."
     )
     cells = [values(report) for report in layers]
     layout: dict[str, Any] = {}
@@ -105,4 +106,4 @@ def _meaning(panel: int, column: str) -> str:
     """What a column holds, in words."""
     if panel == 0:
         return {"naive": "naive error", "best turn": "error after the best turn", "floor": "rank-r floor"}[column]
-    return "largest rotation angle" if panel == 1 else f"subspaces {column} apart"
+    return "mean angle of the client turned most" if panel == 1 else f"subspaces {column} apart"

@@ -14,9 +14,6 @@ from fedrot_core.figures.kit.numbers import decimals, hover
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, base_figure, empty_figure
 from fedrot_core.wording import amount, times
 
-MOST_NAMED = 24
-"""Up to so many clients have their name beside their mark; of more, only those that stand out."""
-
 FLOOR = 1e-3
 """Sizes below this share of the median are drawn here."""
 
@@ -51,6 +48,7 @@ def standing(found: Diagnosis, client: int, mode: str) -> go.Figure:
         mode, title, alt, shapes=edges,
         xaxis={"title": {"text": "agreement with the sum of the others (cosine)"}, "range": [-1.12, 1.12],
                "fixedrange": True, "tickvals": [-1, -0.5, 0, 0.5, 1], "ticktext": ["−1", "−0.5", "0", "0.5", "1"]},
+        meta={"narrow": {"xaxis": {"title": {"text": "cosine with the sum of the others"}}}},
         yaxis={"title": {"text": "size of its update over the median"}, "type": "log", "fixedrange": True,
                "range": [math.log10(low), math.log10(high)], "tickvals": ticks,
                "ticktext": ["⅓×" if abs(v - 1 / 3) < 1e-9 else f"{v:g}×" for v in ticks]},
@@ -61,9 +59,7 @@ def standing(found: Diagnosis, client: int, mode: str) -> go.Figure:
         for name, s, cosine in zip(names, stand, decimals([s.agreement for s in stand], 2), strict=True)
     ]
     hue = [HUES[mode]["vermillion"] if s.client in reasons else HUES[mode]["green"] for s in stand]
-    shown = [
-        name if len(stand) <= MOST_NAMED or s.client in reasons else "" for name, s in zip(names, stand, strict=True)
-    ]
+    shown = [name if n == client or stand[n].client in reasons else "" for n, name in enumerate(names)]
     fig.add_scatter(
         x=[s.agreement for s in stand], y=sizes, mode="markers+text", name="clients", uid="clients", text=shown,
         textposition=["middle left" if s.agreement > 0 else "middle right" for s in stand],

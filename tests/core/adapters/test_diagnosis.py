@@ -90,9 +90,9 @@ def test_clients_in_other_frames_are_told_to_turn(tmp_path: Path) -> None:
     found = diagnose(clients_in(tmp_path, [near(rng, modules, 0.0, turned=True) for _ in range(3)]))
     assert found.verdict.method == "gpa"
     assert found.verdict.removed == pytest.approx(1, abs=1e-3)
-    assert "turning the clients removes" in found.verdict.sentence
+    assert "Turning the clients removes" in found.verdict.sentence
     assert set(found.verdict.matter) <= {"q", "v"}
-    assert all(layer.largest_angle > 20 for layer in found.layers)
+    assert all(layer.turn > 20 for layer in found.layers)
 
 
 def test_a_shared_start_leaves_little_to_turn(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_the_map_holds_the_numbers_of_the_table(tmp_path: Path) -> None:
     errors, turns, apart = adapter_figures(found)[1].draw("dark").data
     for n, row in enumerate(found.rows):
         assert errors.z[n][0] == row["naive_error"]
-        assert turns.z[n][0] == row["largest_rotation"]
+        assert turns.z[n][0] == row["turn"]
         assert list(apart.z[n]) == [row["principal_A"], row["principal_B"]]
 
 
