@@ -17,7 +17,7 @@ from app.jobs.background import Job, Jobs
 from app.jobs.turns import Turns
 from fedrot_core.adapters.diagnosis import Diagnosis
 
-SAMPLES = Path(__file__).resolve().parents[1] / "shipped" / "adapters"
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 
 KEPT_SAMPLES = 32
 """A sample's diagnosis has other numbers for each reference and each set of weights."""
@@ -101,7 +101,8 @@ class MergeJob(Job):
     def work(self) -> None:
         with self.turn(_one()):
             merged = fr.merge(
-                self._found.cohort, self.method, reference=self._found.reference, side=self.side,
+                self._found.cohort, self.method,
+                reference=self._found.reference if self.method == "fedrot" else None, side=self.side,
                 on_progress=self.progress.told, should_stop=self.should_stop,
             )  # fmt: skip
             self.content, self.notes = merged.zip(), merged.notes
