@@ -10,13 +10,10 @@ from app.diagnose.place import LINK, go
 from app.jobs.diagnoses import MergeJob
 from app.session import link
 from app.session.parts import mine, session_id
-from app.widgets.page import again
 from app.widgets.text import plain
 from app.widgets.waiting import under_way
 from fedrot_core.adapters.diagnosis import Diagnosis
 from fedrot_core.wording import percent, size
-
-POLL_SECONDS = 0.4
 
 METHODS: dict[str, tuple[str, str, str]] = {
     "naive": ("naive", "A", "Plain averaging"),
@@ -37,53 +34,50 @@ class Merging:
     of: tuple[str, str] = ("", "")
 
 
-def merging(found: Diagnosis, name: str) -> None:
-    """Choose a method, make the adapter, download it."""
+def methods(found: Diagnosis) -> str:
+    """The method that is chosen; each with its error over all layers."""
     st.subheader("Merge them", anchor="merge")
     place = LINK.place
     errors = {**found.totals, "svd": found.totals["floor"], "stack": 0.0}
     options = [method for method in METHODS if method in errors]
     chosen = place.method if place.method in options else found.verdict.method
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="diagnose_merge"):
-        link.give("diagnose_method", chosen)
-        st.selectbox(
-            "Method and its error over all layers", options, key="diagnose_method", width=330,
-            format_func=lambda method: f"{METHODS[method][2]}: {percent(errors[method])}",
-            on_change=link.wish("diagnose_method", lambda method: go(method=method)),
-        )  # fmt: skip
-        again(lambda: _file(found, (name, chosen)), _pace(), "merge")
-    st.caption("A zip of one PEFT adapter, with a model card that says what was done and the error of each layer.")
+    link.give("diagnose_method", chosen)
+    st.selectbox(
+        "Method and its error over all layers", options, key="diagnose_method", width=330,
+        format_func=lambda method: f"{METHODS[method][2]}: {percent(errors[method])}",
+        on_change=link.wish("diagnose_method", lambda method: go(method=method)),
+    )  # fmt: skip
+    return chosen
 
 
-def _pace() -> float | None:
+def merges() -> bool:
+    """Whether this session waits for a merge."""
     job = mine(Merging).job
-    return POLL_SECONDS if job is not None and job.running else None
+    return job is not None and job.running
 
 
-def _file(found: Diagnosis, of: tuple[str, str]) -> None:
-    """The button, how far it is, or the file."""
-    mind = mine(Merging)
+def merging(found: Diagnosis, name: str, method: str) -> None:
+    """The button, how far it is, or the file; redrawn alone while it is made."""
+    mind, of = mine(Merging), (name, method)
     job = mind.job if mind.of == of else None
 
     def make() -> None:
-        method, side, _ = METHODS[of[1]]
-        mind.job, mind.of = MergeJob(found, method, side).start(session_id()), of
+        how, side, _ = METHODS[method]
+        mind.job, mind.of = MergeJob(found, how, side).start(session_id()), of
 
     if job is not None and job.running:
         job.seen_by(session_id())
-        under_way(job.progress.share, "Merging", job.left, "diagnose_merge_cancel", job.cancel)
-        return
-    if mind.of == of and job is not None and _pace() is None and job.content is not None:
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="diagnose_merge"):
+            under_way(job.progress.share, "Merging", job.left, "diagnose_merge_cancel", job.cancel, width=300)
+    elif job is not None and job.content is not None:
         st.download_button(
-            f"Download ({size(len(job.content))})", job.content, f"fedrot-merged-{of[1].replace('_', '-')}.zip",
+            f"Download ({size(len(job.content))})", job.content, f"fedrot-merged-{method.replace('_', '-')}.zip",
             "application/zip", type="primary", key="diagnose_merged", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
-        for note in job.notes:
-            st.caption(plain(note))
-        return
-    st.button("Make the adapter", key="diagnose_make", icon=":material/merge:", type="primary", on_click=make)
-    if job is not None:
-        if job.error:
+        st.caption(plain(" ".join(["PEFT loads its folder with PeftModel.from_pretrained.", *job.notes])))
+    else:
+        st.button("Make the adapter", key="diagnose_make", icon=":material/merge:", type="primary", on_click=make)
+        if job is not None and job.error:
             st.error(plain(job.error))
-        else:
-            st.caption("Cancelled.")
+        told = "Cancelled. " if job is not None and not job.error else ""
+        st.caption(f"{told}A zip of one PEFT adapter, with a model card that says what was done and what it misses.")

@@ -8,8 +8,8 @@ import streamlit as st
 
 from app.diagnose.answer import answer, selection
 from app.diagnose.figures import figures
-from app.diagnose.merging import merging
-from app.diagnose.place import LINK, OWN
+from app.diagnose.merging import merges, merging, methods
+from app.diagnose.place import LINK
 from app.diagnose.sources import choose, job
 from app.diagnose.tables import tables
 from app.jobs.diagnoses import DiagnosisJob
@@ -33,31 +33,30 @@ def page() -> None:
             "them a rotation removes, how much nobody at their rank can avoid, and which method to use."
         )
         return
-    follow(functools.partial(stage, asked), lambda: pace(asked))
-
-
-def pace(asked: DiagnosisJob) -> float | None:
-    """Seconds to the next look; None where nothing is awaited."""
-    return POLL_SECONDS if asked.running else None
-
-
-def stage(asked: DiagnosisJob) -> None:
-    """The answer and all that follows, or how far it is."""
     found = asked.result
     if found is None:
-        asked.seen_by(session_id())
-        if asked.running:
-            words = "Reading files" if asked.reading else "Measuring layers"
-            with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="diagnose_progress"):
-                under_way(asked.progress.share, words, asked.left, "diagnose_cancel", asked.cancel)
-        elif asked.error:
-            st.error(plain(asked.error))
-        else:
-            st.caption("Cancelled.")
-            st.button("Diagnose again", key="diagnose_again", icon=":material/refresh:")
+        follow(functools.partial(reading, asked), lambda: POLL_SECONDS if asked.running else None)
         return
+    warn(asked.problems)
     answer(found)
     layer, client = selection(found)
     with figures(found, asked.name, layer, client):
-        merging(found, asked.name)
-    tables(found, "own" if LINK.place.set == OWN else LINK.place.set)
+        method = methods(found)
+        follow(functools.partial(merging, found, asked.name, method), lambda: POLL_SECONDS if merges() else None)
+    tables(found, LINK.place.set)
+
+
+def reading(asked: DiagnosisJob) -> None:
+    """How far a diagnosis is, or why there is none; redrawn alone until it is there."""
+    asked.seen_by(session_id())
+    if asked.result is not None:  # it came since this run began
+        st.rerun()
+    if asked.running:
+        words = "Reading files" if asked.reading else "Measuring layers"
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="diagnose_progress"):
+            under_way(asked.progress.share, words, asked.left, "diagnose_cancel", asked.cancel)
+    elif asked.error:
+        st.error(plain(asked.error))
+    elif asked.cancelled:
+        st.caption("Cancelled.")
+        st.button("Diagnose again", key="diagnose_again", icon=":material/refresh:")

@@ -16,6 +16,7 @@ import fedrot_core as fr
 from app.jobs.background import Job, Jobs
 from app.jobs.turns import Turns
 from fedrot_core.adapters.diagnosis import Diagnosis
+from fedrot_core.adapters.trees import clean
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 
@@ -46,6 +47,7 @@ class DiagnosisJob(Job):
     Attributes:
         name: tells its figures from those of any other diagnosis.
         result: the diagnosis, once there is one.
+        problems: what of weights and reference could not be used, a sentence each.
     """
 
     kind = "diagnosis"
@@ -55,6 +57,7 @@ class DiagnosisJob(Job):
         super().__init__()
         self.name = uuid.uuid4().hex
         self.result: Diagnosis | None = None
+        self.problems: tuple[str, ...] = ()
         self._sources, self._weights, self._reference = sources, dict(weights), reference
 
     @property
@@ -66,11 +69,17 @@ class DiagnosisJob(Job):
         with self.turn(_one()):
             told = self.progress.told
             told(0, 1)
-            cohort = fr.cohort(
-                self._sources, self._weights, lambda done, of: told(READING * done / of, 1), self.should_stop
-            )
+            found = fr.cohort(self._sources, None, lambda done, of: told(READING * done / of, 1), self.should_stop)
+            reference = self._reference
+            try:
+                found = found.weighted(self._weights)
+            except fr.AdapterError as error:
+                self.problems += (f"{error} All clients count the same for now.",)
+            if reference and reference not in found.names:
+                self.problems += (f"There is no client {clean(reference)!r} to align to; the usual one was taken.",)
+                reference = ""
             self.result = fr.diagnose(
-                cohort, None, self._reference or None,
+                found, None, reference or None,
                 on_progress=lambda done, of: told(READING + (1 - READING) * done / of, 1),
                 should_stop=self.should_stop, threads=1,
             )  # fmt: skip

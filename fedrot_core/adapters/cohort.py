@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,14 @@ class Cohort:
             known = ", ".join(self.names[:NAMED])
             raise adapter_rule("The reference", f"be a client, such as {known}", clean(client), "Name one of them.")
         return self.names.index(client)
+
+    def weighted(self, weights: Mapping[str, float]) -> Cohort:
+        """The same clients with other weights, by name; those that are not named count once.
+
+        Raises:
+            AdapterError: if a weight breaks a rule.
+        """
+        return dataclasses.replace(self, weights=_weights(self.adapters, weights, self.refused))
 
     def factors(self, module: Shared) -> Factors:
         """Factors of all clients, zero-padded to the largest rank, with :attr:`Shared.scale` before their products.

@@ -26,6 +26,7 @@ LINKED = {
     "03_when": {"rounds": "1", "steps": "1", "clients": "2"},
     "04_spot_the_bug": {"bug": "order", "rounds": "1", "steps": "1"},
     "05_paper": {"rounds": "1", "steps": "1", "seeds": "1"},
+    "06_diagnose": {"set": "shared"},
     "one_update": {"step": "2"},
     "20_quiz": {"quiz_seed": "7", "topic": "all", "n": "3"},
     "31_lecture_pack": {"rounds": "1"},
