@@ -61,6 +61,10 @@ WALKS = {
         lambda page: page.get_by_role("radio", name="Re-factorised by SVD").click(), ("frames", "svd"),
         ("as trained (shared start)", "re-factorised by SVD"),
     ),
+    "diagnose": Walk(
+        "diagnose?client=news", lambda page: page.get_by_role("radio", name="Shared start").click(), ("set", "shared"),
+        ("each from random factors of its own", "all from the same random factors"),
+    ),
 }  # fmt: skip
 
 
