@@ -122,10 +122,9 @@ HEADS = {"naive": "plain", "align_A": "FedRot A", "align_B": "FedRot B", "gpa": 
 
 
 def _text(told: Diagnosis) -> str:
-    rows = [
-        _shown(layer.name, layer.errors, layer.largest_angle if layer.angles.size else None) for layer in told.layers
-    ]
-    rows.append(_shown("all layers", told.totals, max(layer.largest_angle for layer in told.layers)))
+    rows = [_shown(layer.name, layer.errors, _angle(layer)) for layer in told.layers]
+    angles = [angle for angle in map(_angle, told.layers) if angle is not None]
+    rows.append(_shown("all layers", told.totals, max(angles, default=None)))
     found = told.cohort
     shares = ", ".join(f"{name} {percent(w)}" for name, w in zip(told.clients, found.weights.tolist(), strict=True))
     odd = [f"  {one.client}: {one.reason}" for one in told.outliers]
