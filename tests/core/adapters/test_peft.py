@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,8 @@ def peft() -> Any:
     """PEFT, which takes seconds to import, once a test needs it."""
     return pytest.importorskip("peft", reason="PEFT is not installed, so nothing can be held against it")
 
+
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 WEIGHTS = {"a": 1.0, "b": 2.0, "c": 5.0}
 SHARES = torch.tensor([1.0, 2.0, 5.0]) / 8
@@ -64,13 +65,6 @@ class Net(nn.Module):
 torch.manual_seed(0)
 BASE = Net()
 TOKENS = torch.randint(11, (4, 5))
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def client(folder: Path, seed: int, **config: Any) -> Tensor:
