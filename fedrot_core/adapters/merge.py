@@ -27,10 +27,9 @@ class Merged:
     """One adapter made of several clients'.
 
     Attributes:
-        method: how: "naive", "fedrot", "gpa", "svd" or "stack".
+        way: the method and its settings.
         names: the clients' names.
         weights: how much each client counted; they sum to 1.
-        reference: the client to which "fedrot" aligned the others; None for other methods.
         errors: by module, the norm of what the merged update misses of the exact mean ``Σ w_k s_k B_k A_k``, over the
             norm of that mean.
         total: the same over all modules together.
@@ -41,10 +40,9 @@ class Merged:
         extra: what was averaged plainly, and what the config says besides ranks and scales.
     """
 
-    method: str
+    way: Way
     names: tuple[str, ...]
     weights: tuple[float, ...]
-    reference: str | None
     errors: Mapping[str, float]
     total: float
     left_out: tuple[Refused, ...]
@@ -52,6 +50,16 @@ class Merged:
     notes: tuple[str, ...]
     modules: tuple[Written, ...]
     extra: Extra
+
+    @property
+    def method(self) -> str:
+        """How: "naive", "fedrot", "gpa", "svd" or "stack"."""
+        return self.way.method
+
+    @property
+    def reference(self) -> str | None:
+        """The client to which "fedrot" turned the others; None for other methods."""
+        return self.names[self.way.reference] if self.way.method == "fedrot" else None
 
     @property
     def averaged(self) -> tuple[str, ...]:
@@ -164,7 +172,7 @@ def merge(
             on_progress(count + 1, len(modules))
     plain = averaged(counting, [share for share in shares if share > 0])
     return Merged(
-        method, found.names, shares, found.names[client] if method == "fedrot" else None, errors,
+        way, found.names, shares, errors,
         _share(missed**0.5, whole**0.5), (*found.left_out, *left_out, *plain.left_out), found.refused,
         (*found.notes, *_notes(flags, found, modules)), tuple(written), plain.extra,
     )  # fmt: skip

@@ -30,11 +30,11 @@ def gpt2() -> Any:
     return GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=2, n_head=2, vocab_size=50, n_positions=16))
 
 
-def bert() -> Any:
+def bert(labels: int = 2) -> Any:
     from transformers import BertConfig, BertForSequenceClassification
 
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 20}
-    return BertForSequenceClassification(BertConfig(vocab_size=50, **sizes))
+    return BertForSequenceClassification(BertConfig(vocab_size=50, num_labels=labels, **sizes))
 
 
 LLAMA = {
@@ -115,3 +115,17 @@ def test_adapters_of_transformers_models_come_back(tmp_path: Path, case: str) ->
     one, other = merged_by_peft
     mean.load_state_dict({key: (one[key] + other[key]) / 2 for key in one if key in mean.state_dict()}, strict=False)
     torch.testing.assert_close(answer(stack), answer(mean), atol=1e-5, rtol=1e-4)
+
+
+def test_a_head_that_is_left_out_does_not_stop_peft(tmp_path: Path) -> None:
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    for name, labels in (("a", 2), ("b", 3)):
+        torch.manual_seed(0)
+        model = get_peft_model(bert(labels), LoraConfig(r=2, task_type="SEQ_CLS", target_modules=["query"]))
+        model.save_pretrained(str(tmp_path / "in" / name))
+    merged = fr.merge(tmp_path / "in")
+    assert {r.name for r in merged.left_out} == {"classifier.weight", "classifier.bias"}
+    merged.save(tmp_path / "out")
+    torch.manual_seed(0)
+    assert answer(PeftModel.from_pretrained(bert(2), str(tmp_path / "out"))).shape == (1, 2)
