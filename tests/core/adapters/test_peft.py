@@ -15,13 +15,7 @@ from torch import Tensor, nn
 import fedrot_core as fr
 from fedrot_core.adapters.combine import RULES
 from fedrot_core.errors import AdapterError
-from tests.core.adapters.made import turn
-
-
-def peft() -> Any:
-    """PEFT, which takes seconds to import, once a test needs it."""
-    return pytest.importorskip("peft", reason="PEFT is not installed, so nothing can be held against it")
-
+from tests.core.adapters.made import library, turn
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -70,7 +64,7 @@ TOKENS = torch.randint(11, (4, 5))
 def client(folder: Path, seed: int, **config: Any) -> Tensor:
     """Save an adapter with random factors, and return what the model with it answers."""
     torch.manual_seed(seed)
-    model = peft().get_peft_model(copy.deepcopy(BASE), peft().LoraConfig(lora_dropout=0.0, **config))
+    model = library("peft").get_peft_model(copy.deepcopy(BASE), library("peft").LoraConfig(lora_dropout=0.0, **config))
     for p in model.parameters():
         if p.requires_grad:
             p.data += torch.randn_like(p) * 0.3
@@ -89,7 +83,7 @@ def loaded(folder: Path) -> Any:
     """The base model with an adapter; PEFT warns of keys that are missing, and must not."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*missing adapter keys.*")
-        return peft().PeftModel.from_pretrained(copy.deepcopy(BASE), str(folder))
+        return library("peft").PeftModel.from_pretrained(copy.deepcopy(BASE), str(folder))
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -227,7 +221,7 @@ def test_turning_one_client_moves_merges_of_factors_only(tmp_path: Path) -> None
         fr.write_adapter(tmp_path / "turned" / adapter.name, {"q_lin": (f.B[0], f.A[0])})
 
     def theirs(folder: Path, way: str) -> Tensor:
-        model = peft().PeftModel.from_pretrained(copy.deepcopy(BASE), str(folder / "a"), adapter_name="a")
+        model = library("peft").PeftModel.from_pretrained(copy.deepcopy(BASE), str(folder / "a"), adapter_name="a")
         for name in "bc":
             model.load_adapter(str(folder / name), name)
         torch.manual_seed(0)

@@ -13,28 +13,26 @@ from torch import Tensor, nn
 
 import fedrot_core as fr
 from fedrot_core.adapters.combine import RULES
+from tests.core.adapters.made import library
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def installed() -> None:
-    """PEFT and transformers take seconds to import, so that waits until a test needs them."""
-    pytest.importorskip("peft", reason="PEFT is not installed, so nothing can be held against it")
-    pytest.importorskip("transformers", reason="transformers is not installed").logging.set_verbosity_error()
+def models() -> Any:
+    """The transformers library, where PEFT is there too."""
+    library("peft")
+    found = library("transformers")
+    found.logging.set_verbosity_error()
+    return found
 
 
 def gpt2() -> Any:
-    from transformers import GPT2Config, GPT2LMHeadModel
-
-    return GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=2, n_head=2, vocab_size=50, n_positions=16))
+    return models().GPT2LMHeadModel(models().GPT2Config(n_embd=16, n_layer=2, n_head=2, vocab_size=50, n_positions=16))
 
 
 def bert(labels: int = 2) -> Any:
-    from transformers import BertConfig, BertForSequenceClassification
-
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 20}
-    return BertForSequenceClassification(BertConfig(vocab_size=50, num_labels=labels, **sizes))
+    return models().BertForSequenceClassification(models().BertConfig(vocab_size=50, num_labels=labels, **sizes))
 
 
 LLAMA = {
@@ -43,21 +41,15 @@ LLAMA = {
 
 
 def llama() -> Any:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    return LlamaForCausalLM(LlamaConfig(**LLAMA))
+    return models().LlamaForCausalLM(models().LlamaConfig(**LLAMA))
 
 
 def tied() -> Any:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    return LlamaForCausalLM(LlamaConfig(tie_word_embeddings=True, **LLAMA))
+    return models().LlamaForCausalLM(models().LlamaConfig(tie_word_embeddings=True, **LLAMA))
 
 
 def mixtral() -> Any:
-    from transformers import MixtralConfig, MixtralForCausalLM
-
-    return MixtralForCausalLM(MixtralConfig(num_key_value_heads=2, num_local_experts=4, **LLAMA))
+    return models().MixtralForCausalLM(models().MixtralConfig(num_key_value_heads=2, num_local_experts=4, **LLAMA))
 
 
 CAUSAL = {"task_type": "CAUSAL_LM"}
@@ -88,14 +80,13 @@ def answer(model: nn.Module) -> Tensor:
 
 @pytest.mark.parametrize("case", CASES)
 def test_adapters_of_transformers_models_come_back(tmp_path: Path, case: str) -> None:
-    from peft import LoraConfig, PeftModel, get_peft_model
-
     make, config = CASES[case]
+    peft = library("peft")
     torch.manual_seed(0)
     base = make()
     merged_by_peft = []
     for name in ("a", "b"):
-        model = get_peft_model(copy.deepcopy(base), LoraConfig(r=2, lora_dropout=0.0, **config))
+        model = peft.get_peft_model(copy.deepcopy(base), peft.LoraConfig(r=2, lora_dropout=0.0, **config))
         for p in model.parameters():
             if p.requires_grad:
                 p.data += torch.randn_like(p) * 0.1
@@ -103,14 +94,14 @@ def test_adapters_of_transformers_models_come_back(tmp_path: Path, case: str) ->
         before = answer(model)
         assert float((before - answer(base)).abs().max()) > 1e-4
         fr.merge(tmp_path / "in" / name).save(tmp_path / name)
-        after = answer(PeftModel.from_pretrained(copy.deepcopy(base), str(tmp_path / name)))
+        after = answer(peft.PeftModel.from_pretrained(copy.deepcopy(base), str(tmp_path / name)))
         torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-4)
         merged_by_peft.append(model.merge_and_unload().state_dict())
     for method in RULES:
         fr.merge(tmp_path / "in", method).save(tmp_path / method)
     if "ensure_weight_tying" in config:  # PEFT merges tied layers into their one weight twice
         return
-    stack = PeftModel.from_pretrained(copy.deepcopy(base), str(tmp_path / "stack"))
+    stack = peft.PeftModel.from_pretrained(copy.deepcopy(base), str(tmp_path / "stack"))
     mean = copy.deepcopy(base)
     one, other = merged_by_peft
     mean.load_state_dict({key: (one[key] + other[key]) / 2 for key in one if key in mean.state_dict()}, strict=False)
@@ -118,14 +109,13 @@ def test_adapters_of_transformers_models_come_back(tmp_path: Path, case: str) ->
 
 
 def test_a_head_that_is_left_out_does_not_stop_peft(tmp_path: Path) -> None:
-    from peft import LoraConfig, PeftModel, get_peft_model
-
+    peft = library("peft")
     for name, labels in (("a", 2), ("b", 3)):
         torch.manual_seed(0)
-        model = get_peft_model(bert(labels), LoraConfig(r=2, task_type="SEQ_CLS", target_modules=["query"]))
+        model = peft.get_peft_model(bert(labels), peft.LoraConfig(r=2, task_type="SEQ_CLS", target_modules=["query"]))
         model.save_pretrained(str(tmp_path / "in" / name))
     merged = fr.merge(tmp_path / "in")
     assert {r.name for r in merged.left_out} == {"classifier.weight", "classifier.bias"}
     merged.save(tmp_path / "out")
     torch.manual_seed(0)
-    assert answer(PeftModel.from_pretrained(bert(2), str(tmp_path / "out"))).shape == (1, 2)
+    assert answer(peft.PeftModel.from_pretrained(bert(2), str(tmp_path / "out"))).shape == (1, 2)
