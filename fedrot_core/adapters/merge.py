@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from fedrot_core.adapters.gram import SMALLEST
 from fedrot_core.adapters.plain import averaged
 from fedrot_core.adapters.read import Progress, Source
 from fedrot_core.adapters.settings import MAX_RANK
-from fedrot_core.adapters.trees import Refused
+from fedrot_core.adapters.trees import Refused, clean
 from fedrot_core.adapters.write import Extra, Written, adapter_files, write_files, zipped
 from fedrot_core.errors import Cancelled, adapter_rule
 from fedrot_core.vocabulary import FLAG_TEXTS
@@ -162,6 +163,9 @@ def merge(
         if should_stop is not None and should_stop():
             raise Cancelled("Merging was stopped.")
         factors, apart, size, own = combined(found.factors(module), found.weights, module.ranks, way)
+        if not math.isfinite(float(apart)):
+            what = "have a mean that fits into single precision"
+            raise adapter_rule(clean(module.name), what, "Inf", "Its numbers or scales are too large.")
         window = counting[0].modules[module.name].window
         written.append(Written(module.name, module.kind, factors, module.scale, window))
         errors[module.name] = _share(float(apart), float(size))
@@ -170,6 +174,8 @@ def merge(
         flags.update(own)
         if on_progress is not None:
             on_progress(count + 1, len(modules))
+    unread = {row.name: row for adapter in counting for row in adapter.refused}
+    left_out += [row for name, row in unread.items() if name not in {r.name for r in found.left_out}]
     plain = averaged(counting, [share for share in shares if share > 0])
     return Merged(
         way, found.names, shares, errors,

@@ -118,6 +118,9 @@ def _json(told: Diagnosis) -> str:
     )
 
 
+SHOWN = 20
+"""How many clients are named before they are only counted."""
+
 HEADS = {"naive": "plain", "align_A": "FedRot A", "align_B": "FedRot B", "gpa": "gpa", "floor": "floor"}
 
 
@@ -126,7 +129,9 @@ def _text(told: Diagnosis) -> str:
     angles = [angle for angle in map(_angle, told.layers) if angle is not None]
     rows.append(_shown("all layers", told.totals, max(angles, default=None)))
     found = told.cohort
-    shares = ", ".join(f"{name} {percent(w)}" for name, w in zip(told.clients, found.weights.tolist(), strict=True))
+    shares = [f"{name} {percent(w)}" for name, w in zip(told.clients, found.weights.tolist(), strict=True)]
+    if len(shares) > SHOWN:
+        shares[SHOWN:] = [f"and {len(shares) - SHOWN} more"]
     odd = [f"  {one.client}: {one.reason}" for one in told.outliers]
     notes = [f"  {note}" for note in (*told.verdict.notes, *found.notes)]
     lines = [
@@ -134,7 +139,7 @@ def _text(told: Diagnosis) -> str:
         "",
         table(rows),
         "",
-        f"Clients and their weights: {shares}. FedRot-LoRA turns them onto {told.reference}.",
+        f"Clients and their weights: {', '.join(shares)}. FedRot-LoRA turns them onto {told.reference}.",
         *(["Clients that stand out:", *odd] if odd else []),
         *listed("Left out:", found.left_out),
         *listed("Refused:", found.refused),

@@ -118,6 +118,22 @@ def test_scales_are_folded_and_flags_are_not_inherited(tmp_path: Path) -> None:
     assert (config["use_rslora"], config["r"], config["lora_alpha"]) == (False, 8, 32)
 
 
+def test_numbers_that_overflow_are_refused(tmp_path: Path) -> None:
+    B, A = pair(RNG)
+    save(tmp_path / "a", tensors_of({"q": (B, A)}), lora_alpha=1e-9)
+    save(tmp_path / "b", tensors_of({"q": (B * 1e30, A)}), lora_alpha=9e8)
+    with pytest.raises(AdapterError, match="q must have a mean that fits into single precision"):
+        fr.merge(tmp_path, "naive")
+
+
+def test_adapters_that_learned_nothing_are_merged(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save(tmp_path / name, tensors_of({"q": (np.zeros((12, 4)), pair(RNG)[1])}))
+    for method in RULES:
+        merged = fr.merge(tmp_path, method)
+        assert (merged.total, float(np.abs(update(merged, "q")).max())) == (0, 0)
+
+
 def test_a_client_of_weight_0_does_not_count(tmp_path: Path) -> None:
     made = clients(tmp_path, 2)
     save(tmp_path / "global", tensors_of(made[0]) | {"head.weight": torch.ones(2)}, use_dora=True)
