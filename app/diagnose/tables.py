@@ -24,7 +24,8 @@ def tables(found: Diagnosis, name: str) -> None:
         st.dataframe(
             pd.DataFrame(found.rows), hide_index=True,
             column_config={
-                "layer": "Layer", "kind": "Kind", "rank": "Rank",
+                "layer": "Layer", "kind": "Kind", "experts": "Experts", "d_out": "Rows", "d_in": "Columns",
+                "rank": "Rank",
                 "size": number("Size of the update", format="%.3g"),
                 "naive_error": share("Naive error"),
                 "align_A_error": share("Aligned by A"),
@@ -34,8 +35,8 @@ def tables(found: Diagnosis, name: str) -> None:
                 "removed": share("Turning removes"),
                 "stays": share("Stays at this rank"),
                 "turn": number("Mean turn, of the client turned most", format="%.0f°"),
-                "principal_A": number("Subspaces of A apart", format="%.0f°"),
-                "principal_B": number("Subspaces of B apart", format="%.0f°"),
+                "apart_A": number("Subspaces of A apart", format="%.0f°"),
+                "apart_B": number("Subspaces of B apart", format="%.0f°"),
             },
         )  # fmt: skip
         clients = [

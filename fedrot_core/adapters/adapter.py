@@ -176,7 +176,8 @@ def _module(name: str, roles: Mapping[str, tuple[Part, Slot]], settings: Setting
         experts = a[0] // rank
     if b[1] != rank * experts:
         what = "share their inner rank, as in A (r, in) and B (out, r)"
-        raise adapter_rule(shown, what, got, "Save the adapter again.")
+        remedy = "A convolution in groups has no product B A." if kind == "conv" else "Save the adapter again."
+        raise adapter_rule(shown, what, got, remedy)
     if "alpha" in roles:
         scale = _alpha(shown, roles["alpha"][1]) / rank
     elif kind != "experts":

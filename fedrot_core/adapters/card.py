@@ -93,7 +93,9 @@ def card(merged: Merged) -> str:
 def _done(merged: Merged, names: dict[str, str]) -> str:
     told = METHODS[merged.method]
     if merged.reference is not None:
-        told += f" The reference was {escaped(names[merged.reference])}."
+        way = merged.way
+        told += f" The reference was {escaped(names[merged.reference])}, of which {way.side} was matched by "
+        told += f"{'rotations' if way.group == 'SO' else 'rotations and reflections'}, λ = {way.strength:g}."
     return f"{told} Each client's scale is folded in."
 
 

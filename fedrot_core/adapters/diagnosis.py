@@ -22,6 +22,11 @@ from fedrot_core.errors import Cancelled, adapter_rule
 
 MOST_THREADS = 8
 
+MATRICES = (
+    "angles", "reflected", "principal_A", "principal_B", "factors_before", "factors_after", "products",
+)  # fmt: skip
+"""Arrays of a layer that go with its row where there is room for them."""
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -65,7 +70,16 @@ class Diagnosis:
             ],
             "reference": self.reference,
             "totals": self.totals,
-            "layers": self.rows,
+            "layers": [
+                {
+                    **row,
+                    "settled": layer.settled,
+                    "ranks": layer.module.ranks,
+                    "scales": layer.module.scales,
+                    **{name: getattr(layer, name).tolist() for name in MATRICES},
+                }
+                for row, layer in zip(self.rows, self.layers, strict=True)
+            ],
             "refused": [dataclasses.asdict(gone) for gone in self.cohort.refused],
             "left_out": [dataclasses.asdict(gone) for gone in self.cohort.left_out],
             "notes": list(self.cohort.notes),
@@ -78,14 +92,17 @@ class Diagnosis:
             {
                 "layer": layer.name,
                 "kind": layer.module.kind,
+                "experts": layer.module.experts,
+                "d_out": layer.module.d_out,
+                "d_in": layer.module.d_in,
                 "rank": layer.module.rank,
                 "size": layer.size,
                 **{f"{rung}_error": layer.errors.get(rung) for rung in LADDER},
                 "removed": layer.removed if layer.module.turns else None,
                 "stays": layer.stays,
                 "turn": layer.turn if layer.module.turns else None,
-                "principal_A": layer.apart_A,
-                "principal_B": layer.apart_B,
+                "apart_A": layer.apart_A,
+                "apart_B": layer.apart_B,
             }
             for layer in self.layers
         ]

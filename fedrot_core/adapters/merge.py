@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from fedrot_core.adapters.gram import SMALLEST
 from fedrot_core.adapters.plain import averaged
 from fedrot_core.adapters.read import Progress, Source
 from fedrot_core.adapters.settings import MAX_RANK
-from fedrot_core.adapters.trees import Refused
+from fedrot_core.adapters.trees import Refused, clean
 from fedrot_core.adapters.write import Extra, Written, adapter_files, write_files, zipped
 from fedrot_core.errors import Cancelled, adapter_rule
 from fedrot_core.vocabulary import FLAG_TEXTS
@@ -27,10 +28,9 @@ class Merged:
     """One adapter made of several clients'.
 
     Attributes:
-        method: how: "naive", "fedrot", "gpa", "svd" or "stack".
+        way: the method and its settings.
         names: the clients' names.
         weights: how much each client counted; they sum to 1.
-        reference: the client to which "fedrot" aligned the others; None for other methods.
         errors: by module, the norm of what the merged update misses of the exact mean ``Σ w_k s_k B_k A_k``, over the
             norm of that mean.
         total: the same over all modules together.
@@ -41,10 +41,9 @@ class Merged:
         extra: what was averaged plainly, and what the config says besides ranks and scales.
     """
 
-    method: str
+    way: Way
     names: tuple[str, ...]
     weights: tuple[float, ...]
-    reference: str | None
     errors: Mapping[str, float]
     total: float
     left_out: tuple[Refused, ...]
@@ -52,6 +51,16 @@ class Merged:
     notes: tuple[str, ...]
     modules: tuple[Written, ...]
     extra: Extra
+
+    @property
+    def method(self) -> str:
+        """How: "naive", "fedrot", "gpa", "svd" or "stack"."""
+        return self.way.method
+
+    @property
+    def reference(self) -> str | None:
+        """The client to which "fedrot" turned the others; None for other methods."""
+        return self.names[self.way.reference] if self.way.method == "fedrot" else None
 
     @property
     def averaged(self) -> tuple[str, ...]:
@@ -154,6 +163,9 @@ def merge(
         if should_stop is not None and should_stop():
             raise Cancelled("Merging was stopped.")
         factors, apart, size, own = combined(found.factors(module), found.weights, module.ranks, way)
+        if not math.isfinite(float(apart)):
+            what = "have a mean that fits into single precision"
+            raise adapter_rule(clean(module.name), what, "Inf", "Its numbers or scales are too large.")
         window = counting[0].modules[module.name].window
         written.append(Written(module.name, module.kind, factors, module.scale, window))
         errors[module.name] = _share(float(apart), float(size))
@@ -162,9 +174,11 @@ def merge(
         flags.update(own)
         if on_progress is not None:
             on_progress(count + 1, len(modules))
+    unread = {row.name: row for adapter in counting for row in adapter.refused}
+    left_out += [row for name, row in unread.items() if name not in {r.name for r in found.left_out}]
     plain = averaged(counting, [share for share in shares if share > 0])
     return Merged(
-        method, found.names, shares, found.names[client] if method == "fedrot" else None, errors,
+        way, found.names, shares, errors,
         _share(missed**0.5, whole**0.5), (*found.left_out, *left_out, *plain.left_out), found.refused,
         (*found.notes, *_notes(flags, found, modules)), tuple(written), plain.extra,
     )  # fmt: skip

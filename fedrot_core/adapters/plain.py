@@ -48,15 +48,20 @@ def averaged(adapters: Sequence[Adapter], weights: Sequence[float]) -> Plain:
     """
     found = {name: [adapter.extras.get(name) for adapter in adapters] for a in adapters for name in a.extras}
     why = {name: _why_not(name, slots, adapters) for name, slots in found.items()}
-    saved = sorted({name for adapter in adapters for name in adapter.settings.saved})
-    for module in list(saved):
+    wanted = sorted({name for adapter in adapters for name in adapter.settings.saved})
+    saved = []
+    for module in wanted:
         own = [name for name in found if f".{module}." in f".{name}"]
         if any(why[name] for name in own):
-            saved.remove(module)
             why.update({name: why[name] or f"Other tensors of {module} were left out." for name in own})
+        else:
+            saved.append(module)
     tensors = {name: _mean(slots, weights) for name, slots in found.items() if not why[name]}
     parameters = sorted({name for adapter in adapters for name in adapter.settings.parameters})
-    extra = Extra(tensors, saved, parameters, _fields(adapters, tensors))
+    fields = _fields(adapters, tensors)
+    if saved != wanted:
+        fields.pop("task_type", None)  # for some tasks PEFT asks for a head, even if it is not listed
+    extra = Extra(tensors, saved, parameters, fields)
     return Plain(extra, tuple(Refused(clean(name), reason) for name, reason in why.items() if reason))
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import Any
 
 import click
 
 from fedrot_core.adapters.diagnosis import Diagnosis
 from fedrot_core.adapters.diagnosis import diagnose as diagnosed
-from fedrot_core.adapters.layers import LADDER, LayerReport
+from fedrot_core.adapters.layers import LayerReport
 from fedrot_core.cli.adapters import listed, read, sources_argument, stepper, turned, weights_option
 from fedrot_core.cli.flags import Teaching
 from fedrot_core.cli.output import (
@@ -24,7 +22,8 @@ from fedrot_core.cli.output import (
     write_file,
 )
 from fedrot_core.cli.program import group
-from fedrot_core.study.tables import as_csv, as_json
+from fedrot_core.study.tables import as_csv
+from fedrot_core.study.tables import as_json as json_text
 from fedrot_core.wording import degrees, percent
 
 EPILOG = """\b
@@ -36,8 +35,8 @@ Examples:
 
 \b
 Columns: errors of plain averaging, of FedRot-LoRA by A and by B, of generalised Procrustes (gpa), and the smallest
-that any factors of this rank can have (floor), all relative to the exact weighted mean Σ w B A; the largest angle by
-which generalised Procrustes turns a client.
+that any factors of this rank can have (floor), all relative to the exact weighted mean Σ w B A; the mean angle by
+which generalised Procrustes turns the client that it turns most.
 """
 
 
@@ -64,68 +63,27 @@ def diagnose(
     with progress(len(found.modules), "Comparing layers", quiet) as bar:
         told = diagnosed(found, None, reference, group, strength, stepper(bar))
     if out:
-        write_file(out, as_csv([_row(layer) for layer in told.layers], decimal_comma).encode())
+        write_file(out, as_csv(told.rows, decimal_comma).encode())
     if as_json:
-        click.echo(_json(told), nl=False)
+        click.echo(json_text(told.content), nl=False)
     else:
         say(_text(told))
 
 
-def _row(layer: LayerReport) -> dict[str, Any]:
-    """One layer's numbers, for programs."""
-    module = layer.module
-    return {
-        "layer": layer.name,
-        "kind": module.kind,
-        "experts": module.experts,
-        "d_out": module.d_out,
-        "d_in": module.d_in,
-        "rank": module.rank,
-        "size": layer.size,
-        **{rung: layer.errors.get(rung) for rung in LADDER},
-        "removed": layer.removed,
-        "stays": layer.stays,
-        "largest_angle": _angle(layer),
-    }
-
-
-def _json(told: Diagnosis) -> str:
-    found = told.cohort
-    layers = [
-        _row(layer)
-        | {"ranks": layer.module.ranks, "scales": layer.module.scales, "settled": layer.settled}
-        | {
-            name: getattr(layer, name).tolist()
-            for name in (
-                "angles", "principal_A", "principal_B", "factors_before", "factors_after", "products",
-            )
-        }
-        for layer in told.layers
-    ]  # fmt: skip
-    return as_json(
-        {
-            "verdict": dataclasses.asdict(told.verdict),
-            "clients": told.clients,
-            "weights": found.weights.tolist(),
-            "reference": told.reference,
-            "totals": told.totals,
-            "layers": layers,
-            "outliers": [dataclasses.asdict(odd) for odd in told.outliers],
-            "notes": found.notes,
-            "left_out": [dataclasses.asdict(row) for row in found.left_out],
-            "refused": [dataclasses.asdict(row) for row in found.refused],
-        }
-    )
-
+SHOWN = 20
+"""How many clients are named before they are only counted."""
 
 HEADS = {"naive": "plain", "align_A": "FedRot A", "align_B": "FedRot B", "gpa": "gpa", "floor": "floor"}
 
 
 def _text(told: Diagnosis) -> str:
-    rows = [_shown(layer.name, layer.errors, layer.turn if layer.angles.size else None) for layer in told.layers]
-    rows.append(_shown("all layers", told.totals, max(layer.turn for layer in told.layers)))
+    rows = [_shown(layer.name, layer.errors, _angle(layer)) for layer in told.layers]
+    angles = [angle for angle in map(_angle, told.layers) if angle is not None]
+    rows.append(_shown("all layers", told.totals, max(angles, default=None)))
     found = told.cohort
-    shares = ", ".join(f"{name} {percent(w)}" for name, w in zip(told.clients, found.weights.tolist(), strict=True))
+    shares = [f"{name} {percent(w)}" for name, w in zip(told.clients, found.weights.tolist(), strict=True)]
+    if len(shares) > SHOWN:
+        shares[SHOWN:] = [f"and {len(shares) - SHOWN} more"]
     odd = [f"  {one.client}: {one.reason}" for one in told.outliers]
     notes = [f"  {note}" for note in (*told.verdict.notes, *found.notes)]
     lines = [
@@ -133,7 +91,7 @@ def _text(told: Diagnosis) -> str:
         "",
         table(rows),
         "",
-        f"Clients and their weights: {shares}. FedRot-LoRA turns them onto {told.reference}.",
+        f"Clients and their weights: {', '.join(shares)}. FedRot-LoRA turns them onto {told.reference}.",
         *(["Clients that stand out:", *odd] if odd else []),
         *listed("Left out:", found.left_out),
         *listed("Refused:", found.refused),
@@ -149,4 +107,4 @@ def _angle(layer: LayerReport) -> float | None:
 def _shown(name: str, errors: dict[str, float], angle: float | None) -> dict[str, str]:
     """One row of the table."""
     shares = {head: percent(errors[rung], 1) if rung in errors else "–" for rung, head in HEADS.items()}
-    return {"layer": name, **shares, "angle": "–" if angle is None else degrees(angle)}
+    return {"layer": name, **shares, "turn": "–" if angle is None else degrees(angle)}

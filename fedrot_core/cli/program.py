@@ -31,6 +31,7 @@ First steps:
   fedrot compare --arms fedit,fedrot,fedex --alpha 0.1 --seeds 5
   fedrot sweep --grid rank=2,4,8 --grid alpha=0.1,1 --out sweep.csv
   fedrot run --out run.json && fedrot verify run.json
+  fedrot diagnose clients/ && fedrot merge clients/ --out merged
 """
 
 

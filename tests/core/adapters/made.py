@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 
@@ -47,6 +48,11 @@ def save(folder: Path, tensors: Mapping[str, torch.Tensor], **config: Any) -> Pa
     (folder / "adapter_model.safetensors").write_bytes(file_of(tensors))
     (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 4, **config}))
     return folder
+
+
+def library(name: str) -> Any:
+    """PEFT or transformers, which take seconds to import, once a test needs them; without them it is skipped."""
+    return pytest.importorskip(name, reason=f"{name} is not installed, so nothing can be held against it")
 
 
 def pair(rng: np.random.Generator, o: int = 12, i: int = 10, r: int = 4) -> Pair:

@@ -100,7 +100,7 @@ def test_every_setting_is_a_flag_with_its_own_help(call: Call, command: str) -> 
     text = " ".join(ok(call(command, "--help")).split())
     taken = [param for param in group.commands[command].params if isinstance(param, Setting)]
     some = {"bug": len(game.SETTINGS), "paper": len(replica.SETTINGS)}
-    some |= dict.fromkeys(("quiz", "status", "take-home", "verify"), 0)
+    some |= dict.fromkeys(("align", "diagnose", "merge", "quiz", "status", "take-home", "verify"), 0)
     assert len(taken) == some.get(command, len(LEAVES))
     for param in taken:
         leaf, opt, help = param.leaf, param.leaf.option, str(param.help)

@@ -67,7 +67,7 @@ def test_the_map_holds_the_numbers_of_the_table(tmp_path: Path) -> None:
     for n, row in enumerate(found.rows):
         assert errors.z[n][0] == row["naive_error"]
         assert turns.z[n][0] == row["turn"]
-        assert list(apart.z[n]) == [row["principal_A"], row["principal_B"]]
+        assert list(apart.z[n]) == [row["apart_A"], row["apart_B"]]
 
 
 def test_the_clock_shows_every_angle_of_the_layer(tmp_path: Path) -> None:
