@@ -74,8 +74,8 @@ def uploader() -> list[fr.Upload]:
         "adapter_config.json",
         type=["zip", "safetensors", "json"], accept_multiple_files=True, key=f"diagnose_upload_{mind.epoch}",
         max_upload_size=LARGEST_MB,
-        help="Pickles (.bin, .pt) are not opened, since opening them can run code. For folders on this machine, or more "
-        "than fits here: `fedrot diagnose FOLDER`.",
+        help="Pickles (.bin, .pt) are not opened, since opening them can run code. For folders on this machine, or "
+        "more than fits here: `fedrot diagnose FOLDER`.",
     )  # fmt: skip
     return [fr.Upload(file.name, file.getvalue()) for file in sent]
 
