@@ -113,7 +113,7 @@ def test_zips_uploads_and_shards_are_read(tmp_path: Path) -> None:
     adapters, refused = read_adapters(Upload("both.zip", packed.getvalue()))
     assert ([a.name for a in adapters], refused) == (["one", "two"], [])
     files = [Upload(f"three/{f.name}", f.read_bytes()) for f in (tmp_path / "a").iterdir()]
-    assert [a.name for a in read_adapters(files)[0]] == ["uploaded"]
+    assert [a.name for a in read_adapters(files)[0]] == ["three"]
 
     tensors = tensors_of({"q": PAIR})
     shards = tmp_path / "sharded"
@@ -211,7 +211,9 @@ def test_two_adapters_in_one_file_are_refused(tmp_path: Path) -> None:
     tensors = tensors_of({"q": PAIR}, prefix="")
     tensors = {k.replace(".weight", f".{n}.weight"): t for n in ("one", "two") for k, t in tensors.items()}
     save(tmp_path / "both", tensors)
-    assert "one and two" in refusal(tmp_path).reason
+    reason = refusal(tmp_path).reason
+    assert "“one” and “two”" in reason
+    assert "selected_adapters" in reason
 
 
 @pytest.mark.parametrize(
@@ -234,7 +236,7 @@ def test_links_and_bombs_in_a_zip_are_refused(monkeypatch: pytest.MonkeyPatch) -
         link.external_attr = 0o120777 << 16
         archive.writestr(link, "/etc/passwd")
     assert "link" in read_adapters(Upload("z.zip", packed.getvalue()))[1][0].reason
-    monkeypatch.setattr("fedrot_core.adapters.trees.MAX_UNPACKED", 1000)
+    monkeypatch.setattr("fedrot_core.adapters.archives.MAX_UNPACKED", 1000)
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/adapter_model.safetensors", b"\0" * 100_000)
     assert "at most" in read_adapters(Upload("z.zip", packed.getvalue()))[1][0].reason
@@ -250,7 +252,7 @@ def test_a_link_that_leaves_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_thousands_of_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fedrot_core.adapters.trees.MAX_FILES", 5)
+    monkeypatch.setattr("fedrot_core.adapters.sources.MAX_FILES", 5)
     for n in range(9):
         (tmp_path / f"{n}.json").write_text("{}")
     assert any("at most 5 files" in r.reason for r in read_adapters(tmp_path)[1])
