@@ -135,7 +135,7 @@ def _shards(tree: Tree, index: str) -> list[str]:
     gone = [clean(name, 60) for file, name in zip(files, names, strict=True) if file not in tree.files]
     if gone:
         more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
-        raise adapter_rule("The shards of an adapter", "all be there", f"no {', '.join(gone[:3])}{more}", "Add them.")
+        raise adapter_rule("The shards of an adapter", "all be there", "a gap", f"Add {', '.join(gone[:3])}{more}.")
     return files
 
 

@@ -157,9 +157,17 @@ def _walk(tree: Tree, top: Path, folder: Path, depth: int) -> Iterator[Path]:
         return
     for entry in found:
         path = Path(entry.path)
-        if entry.is_symlink() and entry.is_dir():
+        folder_too = _is_folder(entry)
+        if entry.is_symlink() and folder_too:
             tree.refuse(path.relative_to(top).as_posix(), "It is a link to a folder, which is not followed. Name it.")
-        elif not entry.is_dir():
+        elif not folder_too:
             yield path
         elif not entry.name.startswith("."):
             yield from _walk(tree, top, path, depth + 1)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
