@@ -6,6 +6,7 @@ import tempfile
 import threading
 import zipfile
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
@@ -78,8 +79,11 @@ class Spool:
     """Bytes that were unpacked so far."""
 
     def __init__(self) -> None:
-        self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
         self._lock = threading.Lock()
+
+    @cached_property
+    def _file(self) -> BinaryIO:
+        return tempfile.TemporaryFile()
 
     def add(self, packed: IO[bytes], size: int) -> Unpacked:
         """Unpack a member that says that it has ``size`` bytes.
@@ -97,6 +101,8 @@ class Spool:
                 self._file.write(chunk)
             if left:
                 raise zipfile.BadZipFile
+        except OSError as error:
+            raise adapter_rule("A zip", "find room on the disk", error.strerror, "Pack the adapters only.") from None
         except Exception as error:  # a damaged archive can make zipfile and zlib raise almost anything
             why = type(error).__name__
             raise adapter_rule("A member of a zip", "unpack to what it says", why, "Pack the folder again.") from None

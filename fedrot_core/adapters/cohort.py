@@ -137,17 +137,17 @@ def cohort_of(
     kept, others = _of_one_base(adapters)
     gone = [*refused, *others]
     if not kept:
-        why = f"{gone[0].name}: {gone[0].reason}" if gone else "none"
-        raise adapter_rule("At least one adapter", "be readable", why, "Check the files.")
+        why = " ".join(f"{r.name}: {r.reason}" for r in gone[:NAMED])
+        raise adapter_rule("At least one adapter", "be readable", "none", why or "Check the files.")
     w = _weights(kept, weights, gone)
     kept, said = one_naming(kept)
     apart, tensors = modules_left_out(kept), extras_left_out(kept)
     kept, left_out = without(kept, tensors), refusals(apart | tensors)
     modules = [_shared(name, kept) for name in kept[0].modules if name not in apart]
     if not modules:
-        shown = left_out[0].reason if left_out else "none"
+        why = " ".join(f"{r.name}: {r.reason}" for r in left_out[:NAMED])
         what = "adapt some module in the same form"
-        raise adapter_rule("All clients", what, shown, "Compare adapters of one base model and one list of modules.")
+        raise adapter_rule("All clients", what, "none", f"{why} Compare adapters of one base model.")
     notes = (*_notes(kept, modules), *said)
     return Cohort(tuple(kept), w, tuple(modules), tuple(left_out), tuple(gone), notes)
 

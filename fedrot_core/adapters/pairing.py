@@ -51,8 +51,8 @@ def adapter_of(name: str, settings: Settings, files: list[TensorFile]) -> Adapte
             beyond += {"magnitude": ["DoRA"], "bias": ["a bias in B"]}.get(part.role, [])
     modules, refused = _modules(by_module, settings)
     if not modules:
-        why = refused[0].reason if refused else "none"
-        raise adapter_rule("An adapter", "hold a pair of factors A and B", why, "Save it with PEFT's save_pretrained.")
+        why = refused[0].reason if refused else "Save it with PEFT's save_pretrained."
+        raise adapter_rule("An adapter", "hold a pair of factors A and B", "none", why)
     _all_finite([slot for m in modules.values() for slot in (m.A, m.B)] + [s for s in extras.values() if _is_number(s)])
     prefixes = sorted({part.prefix for part, _ in slots if part.role in ("A", "B")})
     notes = (*settings.notes, *_notes(modules, inside, prefixes, copies, settings))

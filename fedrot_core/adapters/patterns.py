@@ -16,8 +16,11 @@ from fedrot_core.errors import AdapterError, adapter_rule
 MAX_PATTERNS = 50_000
 MAX_EXPRESSIONS = 200
 MAX_KEY = 300
-MOST_WORK = 300_000_000
+MOST_WORK = 200_000_000
 """Most letters that may have to be looked at for one config: some seconds at worst."""
+
+LOOK = 300
+"""What looking a name up costs, in letters of an expression that are tried."""
 
 NAME = re.compile(r"\^?(?:[\w-]|\\?\.)+", re.ASCII)
 """A key that is a name: dots match anything, as PEFT reads them, unless they are escaped."""
@@ -108,7 +111,7 @@ class Patterns:
         found = []
         for begin in begins:
             looks = self._looks.get(len(module) - begin, ())
-            self._worked(1 + len(looks) * (len(module) - begin))
+            self._worked(1 + len(looks) * (LOOK + len(module) - begin))
             hits = (look.find(module[begin:]) for look in looks if begin == 0 or not look.whole)
             found += [hit for hit in hits if hit is not None]
         for at, expression, cost, loops in self._tried:

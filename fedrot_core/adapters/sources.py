@@ -58,7 +58,7 @@ def trees_of(sources: Sequence[Source], refused: list[Refused]) -> list[Tree]:
             else:
                 _lay(loose, source)
         except (AdapterError, OSError) as error:
-            why = str(error) if isinstance(error, AdapterError) else f"It cannot be read ({error.strerror})."
+            why = str(error) if isinstance(error, AdapterError) else _unreadable(error)
             given = source.name if isinstance(source, Upload) else str(source)
             refused.append(Refused(last(given), why))
     return [*trees, loose] if loose.files or loose.pickles or loose.unclear or loose.refused else trees
@@ -153,7 +153,7 @@ def _walk(tree: Tree, top: Path, folder: Path, depth: int) -> Iterator[Path]:
     try:
         found = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        tree.refuse(tree.name if depth == 0 else where, f"It cannot be read ({error.strerror}).")
+        tree.refuse(tree.name if depth == 0 else where, _unreadable(error))
         return
     for entry in found:
         path = Path(entry.path)
@@ -171,3 +171,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
+
+
+def _unreadable(error: OSError) -> str:
+    return f"It cannot be read ({error.strerror or type(error).__name__})."

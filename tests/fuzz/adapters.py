@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import math
+import random
 import struct
 import tempfile
 import time
 import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hypothesis import strategies as st
 
 from fedrot_core.adapters.cohort import cohort_of
@@ -61,8 +63,9 @@ FILES = (
 FOLDERS = ("", "a/", "b/", "a/checkpoint-1/", "a/b/", "../", "/", "__MACOSX/", ".git/", "x/" * 15)
 
 PATTERNS = (
-    "q_proj", "model.layers.0.q_proj", r"^q_proj", r".*q_proj", r"layers\.\d+\.q_proj", "(a|a)(a|a)(a|a)b", "(a+)+", ".*.*",
-    "[", "\\", "x{1000}", "(?=a)", "(a)\\1", "a" * 400, "", "$", "^", ".", "(?:q|k)(?:_proj|)", r"\d+\d+\d+\d+", "experts.up",
+    "q_proj", "model.layers.0.q_proj", r"^q_proj", r".*q_proj", r"layers\.\d+\.q_proj", "(a|a)(a|a)(a|a)b", "(a+)+",
+    ".*.*", "[", "\\", "x{1000}", "(?=a)", "(a)\\1", "a" * 400, "", "$", "^", ".", "(?:q|k)(?:_proj|)", r"\d+\d+\d+\d+",
+    "experts.up",
 )  # fmt: skip
 
 CONFIG: dict[str, Any] = {
@@ -76,79 +79,92 @@ CONFIG: dict[str, Any] = {
 BYTES = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8}
 
 
-def _numbers(draw: st.DrawFn, count: int) -> bytes:
-    """Bytes of numbers: small ones in any type, but now and then any at all."""
-    if draw(st.integers(0, 30)) == 0:
-        return draw(st.binary(min_size=count, max_size=count))
-    return bytes(itertools.islice(itertools.cycle(b"\x10\x3c\x80\x3d"), count))
+@dataclass(frozen=True)
+class _Maker:
+    """Makes files. What is not hostile is chosen by ``rng``, which is faster than hypothesis."""
 
+    draw: st.DrawFn
+    rng: random.Random
 
-def _factors(draw: st.DrawFn) -> bytes:
-    """A safetensors file, nearly right."""
-    shapes: dict[str, list[int]] = {}
-    for module in draw(st.lists(st.sampled_from(MODULES), min_size=1, max_size=3, unique=True)):
-        down, up = draw(st.sampled_from(KEYS)) if draw(st.integers(0, 4)) == 0 else KEYS[0]
-        rank, rows, columns = draw(st.sampled_from(SHAPES)) if draw(st.integers(0, 3)) == 0 else SHAPES[0]
-        times = 3 if module.startswith("experts") else 1
-        shapes |= {down.format(module): [rank * times, columns], up.format(module): [rows, rank * times]}
-    shapes |= {
-        name: draw(st.sampled_from([[], [6], [6, 5]])) for name in draw(st.lists(st.sampled_from(OTHERS), max_size=2))
-    }
-    header, at, parts = {}, 0, []
-    for name, shape in shapes.items():
-        dtype = draw(st.sampled_from([*BYTES])) if draw(st.integers(0, 9)) == 0 else "F32"
-        size = int(np.prod(shape)) * BYTES[dtype]
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
-        parts.append(_numbers(draw, size))
-        at += size
-    how = draw(st.integers(0, 9))
-    text = hostile.json_bytes(draw, header) if how == 0 else json.dumps(header).encode()
-    length = draw(st.sampled_from([0, 1, len(text) + 1, 2**31, 2**63, 2**64 - 1])) if how == 1 else len(text)
-    content = struct.pack("<Q", length) + text + b"".join(parts)
-    return hostile.damaged(draw, content) if how == 2 else content
+    def rarely(self, one_in: int) -> bool:
+        """Whether to do something unusual."""
+        return self.rng.randrange(one_in) == 0
 
+    def numbers(self, count: int) -> bytes:
+        """Bytes of numbers: small ones in any type, but now and then any at all."""
+        if self.rarely(40):
+            return self.rng.randbytes(count)
+        return bytes(itertools.islice(itertools.cycle(b"\x10\x3c\x80\x3d"), count))
 
-def _config(draw: st.DrawFn) -> bytes:
-    config = dict(CONFIG)
-    if draw(st.integers(0, 3)) == 0:
-        keys = st.one_of(st.sampled_from(PATTERNS), hostile.texts)
-        config["rank_pattern"] = {key: 4 for key in draw(st.lists(keys, max_size=4))}
-    return hostile.json_bytes(draw, config) if draw(st.integers(0, 2)) == 0 else json.dumps(config).encode()
+    def factors(self, usual: Sequence[str]) -> bytes:
+        """A safetensors file of mostly the usual modules, nearly right."""
+        shapes: dict[str, list[int]] = {}
+        for module in self.rng.sample(MODULES, self.rng.randint(1, 3)) if self.rarely(6) else usual:
+            down, up = self.rng.choice(KEYS) if self.rarely(5) else KEYS[0]
+            rank, rows, columns = self.rng.choice(SHAPES) if self.rarely(8) else SHAPES[0]
+            times = 3 if module.startswith("experts") else 1
+            shapes |= {down.format(module): [rank * times, columns], up.format(module): [rows, rank * times]}
+        shapes |= {name: self.rng.choice([[], [6], [6, 5]]) for name in self.rng.sample(OTHERS, self.rng.randint(0, 2))}
+        header, at, parts = {}, 0, []
+        for name, shape in shapes.items():
+            dtype = self.rng.choice([*BYTES]) if self.rarely(10) else "F32"
+            size = math.prod(shape) * BYTES[dtype]
+            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
+            parts.append(self.numbers(size))
+            at += size
+        how = self.rng.randrange(12)
+        text = hostile.json_bytes(self.draw, header) if how == 0 else json.dumps(header).encode()
+        wrong = [0, 1, len(text) + 1, 2**31, 2**63, 2**64 - 1]
+        content = struct.pack("<Q", self.rng.choice(wrong) if how == 1 else len(text)) + text + b"".join(parts)
+        return hostile.damaged(self.draw, content) if how == 2 else content
 
+    def config(self) -> bytes:
+        """A config, nearly right."""
+        config = dict(CONFIG)
+        if self.rarely(4):
+            config["rank_pattern"] = {key: 4 for key in self.rng.sample(PATTERNS, 2)}
+        if self.rarely(20):
+            config["alpha_pattern"] = {self.draw(hostile.texts): 2}
+        return hostile.json_bytes(self.draw, config) if self.rarely(5) else json.dumps(config).encode()
 
-def _zip(draw: st.DrawFn, files: Iterable[tuple[str, bytes]]) -> bytes:
-    out = io.BytesIO()
-    with warnings.catch_warnings(), zipfile.ZipFile(out, "w") as archive:
-        warnings.simplefilter("ignore")  # of names that occur twice
-        for name, content in files:
-            try:
-                member = zipfile.ZipInfo(name)
-                member.compress_type = draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))
-                member.external_attr = draw(st.sampled_from([0, 0, 0, 0o120777 << 16]))
-                archive.writestr(member, content)
-            except (UnicodeEncodeError, ValueError):  # no zip can hold such a name
-                continue
-    return hostile.damaged(draw, out.getvalue()) if draw(st.integers(0, 3)) == 0 else out.getvalue()
+    def zip(self, files: Iterable[tuple[str, bytes]]) -> bytes:
+        """A zip, nearly right."""
+        out = io.BytesIO()
+        with warnings.catch_warnings(), zipfile.ZipFile(out, "w") as archive:
+            warnings.simplefilter("ignore")  # of names that occur twice
+            for name, content in files:
+                try:
+                    member = zipfile.ZipInfo(name)
+                    member.compress_type = self.rng.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+                    member.external_attr = 0o120777 << 16 if self.rarely(20) else 0
+                    archive.writestr(member, content)
+                except (UnicodeEncodeError, ValueError):  # no zip can hold such a name
+                    continue
+        return hostile.damaged(self.draw, out.getvalue()) if self.rarely(4) else out.getvalue()
 
 
 @st.composite
 def uploads(draw: st.DrawFn) -> tuple[bool, list[Upload]]:
     """Uploads, and whether they are laid on disk and read as a folder."""
+    rng = random.Random(draw(st.integers(0, 2**32)))
+    make = _Maker(draw, rng)
+    usual = rng.sample(MODULES, rng.randint(1, 3))
     files: list[tuple[str, bytes]] = []
-    for client in range(draw(st.integers(1, 3))):
-        usual = draw(st.integers(0, 2))
-        folder = draw(st.sampled_from(FOLDERS)) if usual == 0 else f"client {client}/"
-        name = draw(st.one_of(st.sampled_from(FILES), hostile.texts)) if usual == 1 else FILES[0]
-        files.append((folder + name, _factors(draw)))
-        if draw(st.integers(0, 5)):
-            files.append((f"{folder}adapter_config.json", _config(draw)))
-        if draw(st.integers(0, 12)) == 0:
-            shard = draw(st.sampled_from([name, "gone.safetensors", 3, None, "../x"]))
+    for client in range(rng.randint(1, 3)):
+        folder = rng.choice(FOLDERS) if make.rarely(4) else f"client {client}/"
+        name = rng.choice(FILES) if make.rarely(4) else FILES[0]
+        if make.rarely(15):
+            name = draw(hostile.texts) + rng.choice(["", ".safetensors", ".json", ".bin"])
+        files.append((folder + name, make.factors(usual)))
+        if not make.rarely(6):
+            files.append((f"{folder}adapter_config.json", make.config()))
+        if make.rarely(20):
+            shard = rng.choice([name, "gone.safetensors", 3, None, "../x"])
             index = hostile.json_bytes(draw, {"weight_map": {"x": shard}})
             files.append((f"{folder}adapter_model.safetensors.index.json", index))
-    how = draw(st.sampled_from(["loose", "zip", "zip", "disk"]))
+    how = rng.choice(["loose", "loose", "zip", "zip", "zip", "disk"])
     if how == "zip":
-        return draw(st.integers(0, 5)) == 0, [Upload("all.zip", _zip(draw, files))]
+        return make.rarely(6), [Upload("all.zip", make.zip(files))]
     return how == "disk", [Upload(*file) for file in files]
 
 

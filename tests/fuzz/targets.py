@@ -461,7 +461,7 @@ def kept_row(found: tuple[bool, bytes]) -> Told:
     return []
 
 
-@target("adapters", adapters.uploads(), weight=9)
+@target("adapters", adapters.uploads(), weight=7.7)
 def read_adapters(found: tuple[bool, list[Upload]]) -> Told:
     """Adapters of clients, uploaded one by one or in a zip, or in a folder on disk."""
     return adapters.told(found)
