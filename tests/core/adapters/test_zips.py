@@ -50,6 +50,14 @@ def twice(archive: zipfile.ZipFile) -> None:
     archive.writestr(f"a/{MEMBER}", FILE)
 
 
+def of_files(count: int) -> Callable[[zipfile.ZipFile], None]:
+    def fill(archive: zipfile.ZipFile) -> None:
+        for n in range(count):
+            archive.writestr(f"{n}.txt", "")
+
+    return fill
+
+
 @pytest.mark.parametrize(
     ("fill", "name", "why"),
     [
@@ -111,13 +119,13 @@ def test_zips_of_too_many_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_zips_of_too_many_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fedrot_core.adapters.archives.MAX_FILES", 5)
-    content = packed(lambda z: [z.writestr(f"{n}.txt", "") for n in range(9)])
+    content = packed(of_files(9))
     assert "at most 5 files" in refusals(content, ())["z.zip"]
 
 
 def test_a_table_of_members_that_asks_for_too_much_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fedrot_core.adapters.archives.MAX_DIRECTORY", 66_000)
-    content = packed(lambda z: [z.writestr(f"{n}.txt", "") for n in range(1500)])
+    content = packed(of_files(1500))
     assert "a zip that can be opened" in refusals(content, ())["z.zip"]
 
 
