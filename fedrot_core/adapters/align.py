@@ -15,6 +15,7 @@ from fedrot_core.adapters.gather import can_turn, checked_way, combinable, gathe
 from fedrot_core.adapters.plain import averaged
 from fedrot_core.adapters.read import Progress, Source
 from fedrot_core.adapters.trees import Refused
+from fedrot_core.adapters.unlike import extras_left_out, refusals
 from fedrot_core.adapters.write import Written, adapter_files, write_files
 from fedrot_core.alignment import rotation_angles
 from fedrot_core.errors import Cancelled
@@ -40,7 +41,9 @@ class AlignedAdapter:
 
     def files(self) -> dict[str, bytes]:
         """The files of the adapter, by name; factors are read again for it, one module at a time."""
-        return adapter_files(self._written(), averaged([self._adapter], [1.0]).extra)
+        gone = extras_left_out([self._adapter])
+        names = [name for name in self._adapter.extras if name not in gone]
+        return adapter_files(self._written(), averaged([self._adapter], [1.0], names))
 
     def save(self, folder: str | Path) -> None:
         """Write the files into a folder, which is made if it is not there.
@@ -124,5 +127,5 @@ def align_adapters(
         own = {name: R[:, k] for name, R in turned.items()}
         degrees = {name: float(rotation_angles(R).abs().amax()) for name, R in own.items()}
         kept = tuple(name for name in adapter.modules if name not in own)
-        left_out = (*adapter.refused, *averaged([adapter], [1.0]).left_out)
+        left_out = (*adapter.refused, *refusals(extras_left_out([adapter])))
         yield AlignedAdapter(adapter.name, degrees, kept, left_out, adapter, own)

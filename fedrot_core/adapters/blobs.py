@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+import threading
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol
 
 from fedrot_core.errors import adapter_rule
+
+CHUNK = 2**20
+"""Bytes that are unpacked at a time."""
 
 
 class Blob(Protocol):
@@ -33,7 +37,7 @@ class Blob(Protocol):
 class InMemory:
     """Bytes that somebody has uploaded."""
 
-    content: bytes
+    content: bytes = field(repr=False)
 
     @property
     def size(self) -> int:
@@ -42,7 +46,7 @@ class InMemory:
 
     def read(self, start: int, count: int) -> bytes:
         """A part of the bytes."""
-        return self.content[start : start + count]
+        return _whole(self.content[start : start + count], count)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class OnDisk:
         size: its bytes when it was found.
     """
 
-    path: Path
+    path: Path = field(repr=False)
     size: int
 
     def read(self, start: int, count: int) -> bytes:
@@ -68,26 +72,67 @@ class OnDisk:
         return _whole(found, count)
 
 
-class Unpacked:
-    """A member of an archive, unpacked into a file without a name, which is gone once nothing refers to it."""
+class Spool:
+    """Members of an archive, unpacked into one file without a name, which is gone once nothing refers to it."""
 
-    def __init__(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-        self.size = member.file_size
-        self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
+    size = 0
+    """Bytes that were unpacked so far."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _file(self) -> BinaryIO:
+        return tempfile.TemporaryFile()
+
+    def add(self, packed: IO[bytes], size: int) -> Unpacked:
+        """Unpack a member that says that it has ``size`` bytes.
+
+        Raises:
+            AdapterError: if it is damaged, or has more or fewer bytes.
+        """
+        start, left = self.size, size
+        self._file.seek(start)
         try:
-            with archive.open(member) as packed:
-                shutil.copyfileobj(packed, self._file, 2**20)
-            if self._file.tell() != member.file_size:
-                raise zipfile.BadZipFile("a member of another length than it says")
+            while chunk := packed.read(min(left + 1, CHUNK)):
+                left -= len(chunk)
+                if left < 0:
+                    break
+                self._file.write(chunk)
+            if left:
+                raise zipfile.BadZipFile
+        except OSError as error:
+            raise adapter_rule("A zip", "find room on the disk", error.strerror, "Pack the adapters only.") from None
         except Exception as error:  # a damaged archive can make zipfile and zlib raise almost anything
-            self._file.close()
             why = type(error).__name__
             raise adapter_rule("A member of a zip", "unpack to what it says", why, "Pack the folder again.") from None
+        self.size += size
+        return Unpacked(self, start, size)
+
+    def read(self, start: int, count: int) -> bytes:
+        """A part of the file; threads may ask at the same time."""
+        with self._lock:
+            self._file.seek(start)
+            return self._file.read(count)
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A member of an archive.
+
+    Attributes:
+        spool: where it was unpacked.
+        start: its first byte there.
+        size: its bytes.
+    """
+
+    spool: Spool
+    start: int
+    size: int
 
     def read(self, start: int, count: int) -> bytes:
         """A part of the member."""
-        self._file.seek(start)
-        return _whole(self._file.read(count), count)
+        return _whole(self.spool.read(self.start + start, max(0, min(count, self.size - start))), count)
 
 
 def _whole(found: bytes, count: int) -> bytes:

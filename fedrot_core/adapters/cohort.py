@@ -12,15 +12,20 @@ from torch import Tensor
 
 from fedrot_core.adapters.adapter import Adapter
 from fedrot_core.adapters.trees import Refused, clean
+from fedrot_core.adapters.unlike import (
+    NAMED,
+    extras_left_out,
+    listed,
+    modules_left_out,
+    one_naming,
+    refusals,
+)
 from fedrot_core.errors import adapter_rule
 from fedrot_core.factors import Factors
 from fedrot_core.wording import counted
 
 NO_ROTATION = "No rotation exists between clients of different ranks"
 REMEDIES = "Pad the factors with zeros (method “naive”), stack them (“stack”), or take the best rank r (“svd”)."
-
-NAMED = 5
-"""How many clients or modules a sentence names before it only counts."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ class Cohort:
         adapters: the clients' adapters.
         weights: (K,), how much each client counts; they sum to 1.
         modules: the modules that all clients adapt in the same form.
-        left_out: modules that are not compared, and why.
+        extras: names of the other tensors that can be averaged, such as heads.
+        left_out: modules and other tensors that are not compared, and why.
         refused: clients and files that were refused, and why.
         notes: sentences about what is unusual.
     """
@@ -80,6 +86,7 @@ class Cohort:
     adapters: tuple[Adapter, ...]
     weights: Tensor
     modules: tuple[Shared, ...]
+    extras: tuple[str, ...]
     left_out: tuple[Refused, ...]
     refused: tuple[Refused, ...]
     notes: tuple[str, ...]
@@ -140,24 +147,26 @@ def cohort_of(
     kept, others = _of_one_base(adapters)
     gone = [*refused, *others]
     if not kept:
-        why = f"{gone[0].name}: {gone[0].reason}" if gone else "none"
-        raise adapter_rule("At least one adapter", "be readable", why, "Check the files.")
+        why = " ".join(f"{r.name}: {r.reason}" for r in gone[:NAMED])
+        raise adapter_rule("At least one adapter", "be readable", "none", why or "Check the files.")
     w = _weights(kept, weights, gone)
-    modules, left_out = [], []
-    for name in dict.fromkeys(name for adapter in kept for name in adapter.modules):
-        why = _why_not(name, kept)
-        if why:
-            left_out.append(Refused(clean(name), why))
-            continue
-        found = [adapter.modules[name] for adapter in kept]
-        first = found[0]
-        ranks, scales = tuple(m.rank for m in found), tuple(m.scale for m in found)
-        modules.append(Shared(name, first.kind, first.d_in, first.d_out, first.experts, ranks, scales))
+    kept, said = one_naming(kept)
+    apart, tensors = modules_left_out(kept), extras_left_out(kept)
+    extras = tuple(name for name in kept[0].extras if name not in tensors)
+    left_out = refusals(apart | tensors)
+    modules = [_shared(name, kept) for name in kept[0].modules if name not in apart]
     if not modules:
-        shown = left_out[0].reason if left_out else "none"
+        why = " ".join(f"{r.name}: {r.reason}" for r in left_out[:NAMED])
         what = "adapt some module in the same form"
-        raise adapter_rule("All clients", what, shown, "Compare adapters of one base model and one list of modules.")
-    return Cohort(tuple(kept), w, tuple(modules), tuple(left_out), tuple(gone), tuple(_notes(kept, modules)))
+        raise adapter_rule("All clients", what, "none", f"{why} Compare adapters of one base model.")
+    notes = (*_notes(kept, modules, extras), *said)
+    return Cohort(tuple(kept), w, tuple(modules), extras, tuple(left_out), tuple(gone), notes)
+
+
+def _shared(name: str, adapters: Sequence[Adapter]) -> Shared:
+    found = [adapter.modules[name] for adapter in adapters]
+    ranks, scales = tuple(m.rank for m in found), tuple(m.scale for m in found)
+    return Shared(name, found[0].kind, found[0].d_in, found[0].d_out, found[0].experts, ranks, scales)
 
 
 def _of_one_base(adapters: Sequence[Adapter]) -> tuple[list[Adapter], list[Refused]]:
@@ -189,29 +198,13 @@ def _weights(kept: Sequence[Adapter], weights: Mapping[str, float] | None, gone:
     return w / w.sum()
 
 
-def _why_not(name: str, adapters: Sequence[Adapter]) -> str:
-    """Why a module cannot be compared; empty if it can."""
-    lacking = [adapter.name for adapter in adapters if name not in adapter.modules]
-    if lacking:
-        return f"Not in {_listed(lacking)}."
-    forms = {adapter.modules[name].form for adapter in adapters}
-    if len(forms) == 1:
-        return ""
-    if len({adapter.modules[name].kind for adapter in adapters}) > 1:
-        return "It is of another kind in some clients: a linear layer, an embedding, a convolution or experts."
-    shapes = sorted({f"{m.d_out} × {m.d_in}" for m in (adapter.modules[name] for adapter in adapters)})
-    if adapters[0].modules[name].kind == "embedding":
-        return f"Its vocabularies differ ({', '.join(shapes[:NAMED])}): tokens were added in some clients."
-    return f"Its widths differ: {', '.join(shapes[:NAMED])}."
-
-
-def _notes(kept: Sequence[Adapter], modules: Sequence[Shared]) -> list[str]:
+def _notes(kept: Sequence[Adapter], modules: Sequence[Shared], extras: Sequence[str]) -> list[str]:
     notes = []
-    said = Counter(note for adapter in kept for note in adapter.notes)
-    for note, count in said.items():
-        who = [adapter.name for adapter in kept if note in adapter.notes]
-        notes.append(note if count == len(kept) else f"{_listed(who)}: {note}")
-    notes += [f"{a.name}: module {r.name} was left out. {r.reason}" for a in kept for r in a.refused]
+    said: dict[str, list[str]] = {}
+    for adapter in kept:
+        for note in adapter.notes:
+            said.setdefault(note, []).append(adapter.name)
+    notes += [note if len(who) == len(kept) else f"{listed(who)}: {note}" for note, who in said.items()]
     unlike = [module for module in modules if not module.turns]
     if unlike:
         ranks = ", ".join(map(str, sorted({r for module in unlike for r in module.ranks})))
@@ -220,19 +213,17 @@ def _notes(kept: Sequence[Adapter], modules: Sequence[Shared]) -> list[str]:
     if any(len(set(module.scales)) > 1 for module in modules):
         notes.append("Clients have different scales before B A; they are folded into B before averaging.")
     if len({adapter.settings.tokens for adapter in kept}) > 1:
-        notes.append("Clients train different token indices, so their embeddings cannot be averaged.")
+        notes.append("Clients train different token indices, so what they learned of these is left out.")
+    if extras:
+        shown = listed([clean(name, 60) for name in extras])
+        notes.append(f"Tensors beside the factors, such as heads and biases, are averaged as they are: {shown}.")
     for adapter in kept:
         if adapter.beyond:
             notes.append(
-                f"{adapter.name} has more than B A ({', '.join(adapter.beyond)}): compared by B A alone, not merged."
+                f"{adapter.name} has more than B A ({listed(adapter.beyond)}): compared by B A alone, not merged."
             )
         if adapter.settings.moves_base:
             notes.append(
                 f"{adapter.name} began by changing the base model, so B A is no update by itself: compared, not merged."
             )
     return notes
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrot_core.adapters.gram import shortened
+from fedrot_core.adapters.gram import TOLERANCE, shortened
 from fedrot_core.alignment import Alignment, align_to_reference, generalised_procrustes
 from fedrot_core.factors import Factors, compressed, concatenated, ideal_product, leading
 from fedrot_core.metrics.sizes import norm, product
@@ -53,7 +53,7 @@ def turns(clients: Factors, weights: Tensor, way: Way) -> Alignment:
     """
     short = shortened(clients)
     if way.method == "gpa":
-        return generalised_procrustes(short, weights)
+        return generalised_procrustes(short, weights, tolerance=TOLERANCE)
     one = Factors(short.A[:, way.reference], short.B[:, way.reference])
     return align_to_reference(short, one, way.side, way.group, way.strength)
 

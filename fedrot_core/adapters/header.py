@@ -32,7 +32,7 @@ ITEM_BYTES = {
 REMEDY = "Save the adapter again."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """Where one tensor stands in its file.
 
@@ -104,14 +104,14 @@ def _entry(name: str, value: Any, data: int) -> Entry:
         what = f"have 1 to {MAX_NAME} characters that can be printed"
         raise adapter_rule("A tensor's name", what, brief(ascii(name), 80), REMEDY)
     if not isinstance(value, Mapping) or set(value) != {"dtype", "shape", "data_offsets"}:
-        raise adapter_rule(f"Tensor {shown}", "have dtype, shape and data_offsets", brief(value, 80), REMEDY)
+        raise adapter_rule(f"Tensor {shown}", "have dtype, shape and data_offsets alone", "others", REMEDY)
     dtype, shape, span = value["dtype"], value["shape"], value["data_offsets"]
     if not isinstance(dtype, str) or dtype not in ITEM_BYTES:
-        raise adapter_rule(f"Tensor {shown}", f"be of type {', '.join(ITEM_BYTES)}", brief(dtype, 40), REMEDY)
+        raise adapter_rule(f"Tensor {shown}", f"be of type {', '.join(ITEM_BYTES)}", "another", REMEDY)
     if not _sizes(shape) or len(shape) > MAX_AXES:
-        raise adapter_rule(f"Tensor {shown}", f"have a shape of at most {MAX_AXES} sizes", brief(shape, 80), REMEDY)
+        raise adapter_rule(f"Tensor {shown}", f"have a shape of at most {MAX_AXES} sizes", _numbers(shape), REMEDY)
     if not _sizes(span) or len(span) != 2:
-        raise adapter_rule(f"Tensor {shown}", "have two offsets", brief(span, 80), REMEDY)
+        raise adapter_rule(f"Tensor {shown}", "have two offsets", _numbers(span), REMEDY)
     wanted = math.prod(shape) * ITEM_BYTES[dtype]
     if span[1] - span[0] != wanted:
         raise adapter_rule(
@@ -122,6 +122,12 @@ def _entry(name: str, value: Any, data: int) -> Entry:
 
 def _sizes(value: Any) -> bool:
     return isinstance(value, list) and all(type(n) is int and 0 <= n < 2**63 for n in value)
+
+
+def _numbers(value: Any) -> Any:
+    """Numbers as they are, and of anything else its type: a header's texts other than names are not shown."""
+    whole = isinstance(value, list) and all(isinstance(n, (int, float)) for n in value)
+    return value if whole else type(value).__name__
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

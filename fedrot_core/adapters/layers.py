@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fedrot_core.adapters.cohort import Cohort, Shared
-from fedrot_core.adapters.gram import SMALLEST, inner_products, shortened
+from fedrot_core.adapters.gram import SMALLEST, TOLERANCE, inner_products, shortened
 from fedrot_core.alignment import Alignment, align_to_reference, generalised_procrustes, rotation_angles
 from fedrot_core.factors import Factors, ideal_product
 from fedrot_core.metrics import SHOWN_CLIENTS
@@ -26,10 +26,6 @@ TURNED = LADDER[1:4]
 
 TOGETHER = 96 * 2**20
 """Most bytes of the factors that are in memory at a time, unless a single module has more."""
-
-
-TOLERANCE = 1e-6
-"""Of generalised Procrustes here. Relative errors are within 3e-4 of those of its default, in half of the time."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 from fedrot_core.adapters.card import card
 from fedrot_core.adapters.cohort import Cohort, Shared
 from fedrot_core.adapters.combine import RULES, Way, combined
+from fedrot_core.adapters.config import MAX_RANK
 from fedrot_core.adapters.gather import can_turn, checked_way, combinable, gathered, only_products
 from fedrot_core.adapters.gram import SMALLEST
 from fedrot_core.adapters.plain import averaged
 from fedrot_core.adapters.read import Progress, Source
-from fedrot_core.adapters.settings import MAX_RANK
 from fedrot_core.adapters.trees import Refused, clean
 from fedrot_core.adapters.write import Extra, Written, adapter_files, write_files, zipped
 from fedrot_core.errors import Cancelled, adapter_rule
@@ -176,11 +176,11 @@ def merge(
             on_progress(count + 1, len(modules))
     unread = {row.name: row for adapter in counting for row in adapter.refused}
     left_out += [row for name, row in unread.items() if name not in {r.name for r in found.left_out}]
-    plain = averaged(counting, [share for share in shares if share > 0])
+    extra = averaged(counting, [share for share in shares if share > 0], found.extras)
     return Merged(
         way, found.names, shares, errors,
-        _share(missed**0.5, whole**0.5), (*found.left_out, *left_out, *plain.left_out), found.refused,
-        (*found.notes, *_notes(flags, found, modules)), tuple(written), plain.extra,
+        _share(missed**0.5, whole**0.5), (*found.left_out, *left_out), found.refused,
+        (*found.notes, *_notes(flags, found, modules)), tuple(written), extra,
     )  # fmt: skip
 
 

@@ -8,13 +8,17 @@ underscores where modules have dots; these are not guessed back.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-WRAPPERS = ("_orig_mod.", "module.")
-"""Prefixes that torch's compiler and data parallelism put before all names."""
+WRAPPERS = ("_orig_mod.", "module.", "_fsdp_wrapped_module.")
+"""Prefixes that torch's compiler and its kinds of data parallelism put before all names."""
 
 BASES = ("model.base_model.model.", "base_model.model.")
 """Prefixes of PEFT's own models, the first as NVFlare writes them."""
+
+OUTER = ("model", "language_model")
+"""First parts of a module's name that some tools write and others leave out."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +28,11 @@ class Part:
     Attributes:
         prefix: what tools wrote before the module's name.
         module: the module's name; of a tensor that is no part of LoRA, its own name.
-        role: "A", "B", "alpha", "magnitude", "bias" or "mid" (a factor of convolutions between two others); "extra" if
-            it is no part of LoRA, "base" if it is a copy of what the base model has. A bias of the base model is saved
-            where it was trained, so it is an extra.
-        naming: "peft", "embedding", "diffusers" or "kohya"; empty if it is no part of LoRA.
+        role: "A", "B", "alpha", "magnitude", "bias", "mid" (a factor of convolutions between two others) or "more" (a
+            part that only variants of LoRA have); "extra" if it is no part of LoRA, "base" if it is a copy of what the
+            base model has.
+        naming: "peft", "embedding", "diffusers" or "kohya"; the part's own name if its role is "more"; empty if it is
+            no part of LoRA.
         adapter: the adapter's name inside the key, if any.
     """
 
@@ -51,6 +56,8 @@ FORMS = tuple(
     )
 )
 MAGNITUDE = re.compile(r"(.+)\.lora_magnitude_vector(?:\.weight|\.([^.]+)(?:\.weight)?)?")
+MORE = re.compile(r"(.+?)\.(lora_[A-Za-z]\w*)(?:\..*)?", re.ASCII)
+SAVED = re.compile(r"(.+)\.modules_to_save\.([^.]+)\.([^.]+)")
 
 
 def part_of(key: str) -> Part:
@@ -70,8 +77,31 @@ def part_of(key: str) -> Part:
             return Part(prefix, groups["m"], role, naming, groups.get("n") or "")
     if found := MAGNITUDE.fullmatch(rest):
         return Part(prefix, found[1], "magnitude", "peft", found[2] or "")
-    if rest.endswith(".alpha"):
+    if rest.endswith(".alpha") and rest != ".alpha":
         return Part(prefix, rest.removesuffix(".alpha"), "alpha", "kohya")
-    if (".base_layer." in rest and not rest.endswith(".base_layer.bias")) or ".original_module." in rest:
+    if ".base_layer." in rest or ".original_module." in rest:
         return Part(prefix, rest, "base")
+    if found := SAVED.fullmatch(rest):
+        return Part(prefix, f"{found[1]}.{found[3]}", "extra", "", found[2])
+    if found := MORE.fullmatch(rest):
+        return Part(prefix, found[1], "more", found[2])
     return Part(prefix, rest, "extra")
+
+
+def inner(module: str) -> str:
+    """A module's name without the first parts that some tools leave out."""
+    while (cut := module.partition("."))[0] in OUTER and cut[2]:
+        module = cut[2]
+    return module
+
+
+def bare(module: str) -> str:
+    """The name of the module that PEFT has wrapped: it nests its wrappers where several parameters are adapted."""
+    while module.endswith(".base_layer"):
+        module = module.removesuffix(".base_layer")
+    return module
+
+
+def ends(module: str) -> Iterator[str]:
+    """What is left of a module's name when its first parts are cut off, the longest first."""
+    return (module[at + 1 :] for at, letter in enumerate(module) if letter == ".")

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from fedrot_core.adapters.combine import RULES
+from fedrot_core.adapters.config import MAX_RANK
 from fedrot_core.adapters.merge import Merged
 from fedrot_core.adapters.merge import merge as merged_of
-from fedrot_core.adapters.settings import MAX_RANK
 from fedrot_core.adapters.write import unwritten
 from fedrot_core.cli.adapters import (
     absent,

@@ -32,6 +32,7 @@ from app.session.link import cut, told
 from app.take_home.screen import PLACE
 from app.widgets.text import plain
 from fedrot_core import ENGINE_VERSION, finished
+from fedrot_core.adapters.trees import Upload
 from fedrot_core.cli.pictures import SizeType
 from fedrot_core.cli.program import group
 from fedrot_core.cli.verify import linked
@@ -55,7 +56,7 @@ from fedrot_core.study import replica
 from fedrot_core.study.summary import RunSummary
 from fedrot_core.study.sweep import summarise
 from fedrot_core.trace import Trace
-from tests.fuzz import hostile
+from tests.fuzz import adapters, hostile
 from tests.fuzz.promise import LONGEST, REFUSALS, Broken, keeps, shown
 
 Told = Iterable[str]
@@ -458,6 +459,12 @@ def kept_row(found: tuple[bool, bytes]) -> Told:
     else:
         excerpt.excerpt_of(row, CONFIG)
     return []
+
+
+@target("adapters", adapters.uploads(), weight=7.7)
+def read_adapters(found: tuple[bool, list[Upload]]) -> Told:
+    """Adapters of clients, uploaded one by one or in a zip, or in a folder on disk."""
+    return adapters.told(found)
 
 
 @st.composite

@@ -8,7 +8,7 @@ from tests.fuzz.harness import Tally, shares, tried
 from tests.fuzz.promise import Broken, keeps, markup
 from tests.fuzz.targets import TARGETS, Target
 
-INPUTS = 5000
+INPUTS = 7000
 SHARES = {target.name: count for target, count in shares(list(TARGETS.values()), INPUTS).items()}
 
 

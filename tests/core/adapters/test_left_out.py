@@ -48,10 +48,10 @@ def test_tensors_that_cannot_be_averaged_are_left_out_by_name(tmp_path: Path) ->
     }
     merged = extras(tmp_path, one, other, modules_to_save=["head", "kept"])
     reasons = {r.name: r.reason for r in merged.left_out}
-    assert "shapes differ: (2, 3), (4, 3)" in reasons["head.weight"]
-    assert reasons["head.bias"] == "Other tensors of head were left out."
-    assert "I64" in reasons["steps"]
-    assert reasons["only.here"] == "It is in 1\u00a0client of 2."
+    assert "sizes differ (2 × 3, 4 × 3)" in reasons["head.weight"]
+    assert reasons["head.bias"] == "Other tensors of head are left out."
+    assert "not of type F32" in reasons["steps"]
+    assert reasons["only.here"] == "Not in 1."
     assert (merged.averaged, merged.extra.saved) == (("kept.weight",), ["kept"])
     assert "head\\.weight" in card(merged).split("## Left out")[1]
 

@@ -15,7 +15,7 @@ import torch
 from fedrot_core.adapters.adapter import Adapter
 from fedrot_core.adapters.read import read_adapters
 from fedrot_core.adapters.trees import Refused, Upload
-from fedrot_core.errors import AdapterError, Cancelled
+from fedrot_core.errors import Cancelled
 from tests.core.adapters.made import file_of, pair, save, tensors_of
 
 RNG = np.random.default_rng(0)
@@ -103,31 +103,6 @@ def test_heads_are_kept_and_base_layers_left_out(tmp_path: Path) -> None:
     assert any("base model's layers" in note for note in found.notes)
 
 
-def test_zips_uploads_and_shards_are_read(tmp_path: Path) -> None:
-    save(tmp_path / "a", tensors_of({"q": PAIR}))
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for client in ("one", "two"):
-            for file in (tmp_path / "a").iterdir():
-                archive.write(file, f"{client}/{file.name}")
-    adapters, refused = read_adapters(Upload("both.zip", packed.getvalue()))
-    assert ([a.name for a in adapters], refused) == (["one", "two"], [])
-    files = [Upload(f"three/{f.name}", f.read_bytes()) for f in (tmp_path / "a").iterdir()]
-    assert [a.name for a in read_adapters(files)[0]] == ["uploaded"]
-
-    tensors = tensors_of({"q": PAIR})
-    shards = tmp_path / "sharded"
-    shards.mkdir()
-    for n, (name, tensor) in enumerate(tensors.items()):
-        (shards / f"adapter_model-{n}.safetensors").write_bytes(file_of({name: tensor}))
-    index = {"weight_map": {name: f"adapter_model-{n}.safetensors" for n, name in enumerate(tensors)}}
-    (shards / "adapter_model.safetensors.index.json").write_text(json.dumps(index))
-    assert [*only(shards).modules] == ["q"]
-    (shards / "adapter_model-1.safetensors").unlink()
-    (gone,) = read_adapters(shards)[1]
-    assert "adapter_model-1.safetensors" in gone.reason
-
-
 def refusal(folder: Path) -> Refused:
     """The one refusal beside a client that is fine, which is kept."""
     save(folder / "fine", tensors_of({"q": PAIR}))
@@ -201,77 +176,13 @@ def test_a_config_that_is_wrong_is_refused(tmp_path: Path, config: dict[str, Any
     assert why in refusal(tmp_path).reason
 
 
-def test_a_pickle_is_refused_with_the_line_that_converts_it(tmp_path: Path) -> None:
-    (tmp_path / "old").mkdir()
-    (tmp_path / "old" / "adapter_model.bin").write_bytes(b"\x80\x04.")
-    assert "weights_only=True" in refusal(tmp_path).reason
-
-
 def test_two_adapters_in_one_file_are_refused(tmp_path: Path) -> None:
     tensors = tensors_of({"q": PAIR}, prefix="")
     tensors = {k.replace(".weight", f".{n}.weight"): t for n in ("one", "two") for k, t in tensors.items()}
     save(tmp_path / "both", tensors)
-    assert "one and two" in refusal(tmp_path).reason
-
-
-@pytest.mark.parametrize(
-    "name", ["../out.safetensors", "/abs.safetensors", "a/../../b.safetensors", "C:/x.safetensors"]
-)
-def test_paths_that_leave_a_zip_are_refused(name: str) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(name, file_of(tensors_of({"q": PAIR})))
-        archive.writestr("fine/adapter_model.safetensors", file_of(tensors_of({"q": PAIR})))
-    adapters, refused = read_adapters(Upload("z.zip", packed.getvalue()))
-    assert len(adapters) == 1
-    assert "leaves the folder" in refused[0].reason
-
-
-def test_links_and_bombs_in_a_zip_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        link = zipfile.ZipInfo("a/adapter_model.safetensors")
-        link.external_attr = 0o120777 << 16
-        archive.writestr(link, "/etc/passwd")
-    assert "link" in read_adapters(Upload("z.zip", packed.getvalue()))[1][0].reason
-    monkeypatch.setattr("fedrot_core.adapters.trees.MAX_UNPACKED", 1000)
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a/adapter_model.safetensors", b"\0" * 100_000)
-    assert "at most" in read_adapters(Upload("z.zip", packed.getvalue()))[1][0].reason
-
-
-def test_a_link_that_leaves_a_folder_is_refused(tmp_path: Path) -> None:
-    save(tmp_path / "outside", tensors_of({"q": PAIR}))
-    (tmp_path / "in" / "a").mkdir(parents=True)
-    (tmp_path / "in" / "a" / "adapter_model.safetensors").symlink_to(tmp_path / "outside" / "adapter_model.safetensors")
-    adapters, refused = read_adapters(tmp_path / "in")
-    assert adapters == []
-    assert "link" in refused[0].reason
-
-
-def test_thousands_of_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fedrot_core.adapters.trees.MAX_FILES", 5)
-    for n in range(9):
-        (tmp_path / f"{n}.json").write_text("{}")
-    assert any("at most 5 files" in r.reason for r in read_adapters(tmp_path)[1])
-
-
-def test_a_trainers_checkpoints_are_no_clients(tmp_path: Path) -> None:
-    save(tmp_path, tensors_of({"q": PAIR}))
-    save(tmp_path / "checkpoint-10", tensors_of({"q": PAIR}))
-    adapters, refused = read_adapters(tmp_path)
-    assert (len(adapters), "checkpoint" in refused[0].reason) == (1, True)
-
-
-def test_nothing_of_a_config_is_shown(tmp_path: Path) -> None:
-    secret = "/home/alice/hf_SECRETTOKEN"
-    save(tmp_path / "a", tensors_of({"q": PAIR}), base_model_name_or_path=secret, auto_mapping={"x": secret})
-    save(tmp_path / "b", tensors_of({"q": PAIR}), base_model_name_or_path=secret, surprising=secret)
-    adapters, refused = read_adapters(tmp_path)
-    said = repr([(a.settings, a.notes, a.refused) for a in adapters]) + repr(refused)
-    assert "SECRET" not in said
-    assert "alice" not in said
-    assert "surprising" in said
+    reason = refusal(tmp_path).reason
+    assert "“one” and “two”" in reason
+    assert "selected_adapters" in reason
 
 
 def test_reading_can_be_stopped_and_tells_how_far_it_is(tmp_path: Path) -> None:
@@ -284,8 +195,26 @@ def test_reading_can_be_stopped_and_tells_how_far_it_is(tmp_path: Path) -> None:
         read_adapters(tmp_path, should_stop=lambda: True)
 
 
-def test_nothing_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(AdapterError):
-        read_adapters([])
-    assert "hold an adapter" in read_adapters(tmp_path)[1][0].reason
-    assert "folder or a file" in read_adapters(tmp_path / "missing")[1][0].reason
+def test_zips_uploads_and_shards_are_read(tmp_path: Path) -> None:
+    save(tmp_path / "a", tensors_of({"q": PAIR}))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for client in ("one", "two"):
+            for file in (tmp_path / "a").iterdir():
+                archive.write(file, f"{client}/{file.name}")
+    adapters, refused = read_adapters(Upload("both.zip", packed.getvalue()))
+    assert ([a.name for a in adapters], refused) == (["one", "two"], [])
+    files = [Upload(f"three/{f.name}", f.read_bytes()) for f in (tmp_path / "a").iterdir()]
+    assert [a.name for a in read_adapters(files)[0]] == ["three"]
+
+    tensors = tensors_of({"q": PAIR})
+    shards = tmp_path / "sharded"
+    shards.mkdir()
+    for n, (name, tensor) in enumerate(tensors.items()):
+        (shards / f"adapter_model-{n}.safetensors").write_bytes(file_of({name: tensor}))
+    index = {"weight_map": {name: f"adapter_model-{n}.safetensors" for n, name in enumerate(tensors)}}
+    (shards / "adapter_model.safetensors.index.json").write_text(json.dumps(index))
+    assert [*only(shards).modules] == ["q"]
+    (shards / "adapter_model-1.safetensors").unlink()
+    (gone,) = read_adapters(shards)[1]
+    assert "adapter_model-1.safetensors" in gone.reason

@@ -59,7 +59,6 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "all linear layers": (llama, {**CAUSAL, "target_modules": "all-linear", "use_rslora": True}),
     "one layer": (llama, {**CAUSAL, "target_modules": ["q_proj"], "layers_to_transform": [1]}),
     "embeddings": (llama, {**CAUSAL, "target_modules": ["embed_tokens", "lm_head", "q_proj"]}),
-    "tied embeddings": (tied, {**CAUSAL, "target_modules": ["embed_tokens", "lm_head"], "ensure_weight_tying": True}),
     "tokens": (tied, {**CAUSAL, "target_modules": ["q_proj"], "trainable_token_indices": [1, 2, 3]}),
     "experts": (
         mixtral,
@@ -99,13 +98,21 @@ def test_adapters_of_transformers_models_come_back(tmp_path: Path, case: str) ->
         merged_by_peft.append(model.merge_and_unload().state_dict())
     for method in RULES:
         fr.merge(tmp_path / "in", method).save(tmp_path / method)
-    if "ensure_weight_tying" in config:  # PEFT merges tied layers into their one weight twice
-        return
     stack = peft.PeftModel.from_pretrained(copy.deepcopy(base), str(tmp_path / "stack"))
     mean = copy.deepcopy(base)
     one, other = merged_by_peft
     mean.load_state_dict({key: (one[key] + other[key]) / 2 for key in one if key in mean.state_dict()}, strict=False)
     torch.testing.assert_close(answer(stack), answer(mean), atol=1e-5, rtol=1e-4)
+
+
+def test_tied_embeddings_are_refused(tmp_path: Path) -> None:
+    """Turning or averaging the two apart would untie them; PEFT merges them into their one weight twice."""
+    peft = library("peft")
+    config = {**CAUSAL, "target_modules": ["embed_tokens", "lm_head", "q_proj"], "ensure_weight_tying": True}
+    peft.get_peft_model(tied(), peft.LoraConfig(r=2, **config)).save_pretrained(str(tmp_path / "a"))
+    found = fr.cohort(tmp_path)
+    assert all(module.name.endswith("q_proj") for module in found.modules)
+    assert any("tied" in gone.reason for gone in found.left_out)
 
 
 def test_a_head_that_is_left_out_does_not_stop_peft(tmp_path: Path) -> None:
