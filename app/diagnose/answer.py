@@ -21,7 +21,7 @@ FEW = 3
 def answer(found: Diagnosis) -> None:
     """The answer in one sentence, and its conditions."""
     st.html(f'<p class="fedrot-look" role="status"><b>{html.escape(found.verdict.sentence)}</b></p>')
-    ranks = sorted({module.rank for module in found.cohort.modules})
+    ranks = sorted({layer.module.rank for layer in found.layers})
     told = " to ".join(dict.fromkeys((str(ranks[0]), str(ranks[-1]))))
     st.caption(
         plain(
@@ -29,9 +29,9 @@ def answer(found: Diagnosis) -> None:
             + " ".join(found.verdict.notes)
         )
     )
-    _listed("was refused", "were refused", "file or client", "files or clients", found.cohort.refused)
-    _listed("was left out", "were left out", "layer", "layers", found.cohort.left_out)
-    for note in found.cohort.notes:
+    _listed("was refused", "were refused", "file or client", "files or clients", found.refused)
+    _listed("was left out", "were left out", "layer", "layers", found.left_out)
+    for note in found.notes:
         st.info(plain(note))
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fedrot_core.adapters.adapter import Adapter
+from fedrot_core.adapters.layer_report import Shared
 from fedrot_core.adapters.trees import Refused, clean
 from fedrot_core.adapters.unlike import (
     NAMED,
@@ -26,47 +27,6 @@ from fedrot_core.wording import counted
 
 NO_ROTATION = "No rotation exists between clients of different ranks"
 REMEDIES = "Pad the factors with zeros (method “naive”), stack them (“stack”), or take the best rank r (“svd”)."
-
-
-@dataclass(frozen=True)
-class Shared:
-    """A module that all clients adapt.
-
-    Attributes:
-        name: its name.
-        kind: "linear", "embedding", "conv" or "experts".
-        d_in, d_out, experts: its sizes.
-        ranks: rank of each client.
-        scales: what stands before each client's ``B A``.
-    """
-
-    name: str
-    kind: str
-    d_in: int
-    d_out: int
-    experts: int
-    ranks: tuple[int, ...]
-    scales: tuple[float, ...]
-
-    @property
-    def rank(self) -> int:
-        """The largest rank of a client, to which the others are padded."""
-        return max(self.ranks)
-
-    @property
-    def turns(self) -> bool:
-        """Whether rotations between the clients exist."""
-        return len(set(self.ranks)) == 1
-
-    @property
-    def scale(self) -> float:
-        """The scale that stands before all clients' factors; others are folded into their B."""
-        return self.scales[0]
-
-    @property
-    def form(self) -> tuple[int, int, int, tuple[int, ...]]:
-        """Modules of equal form can be computed together."""
-        return self.experts, self.d_out, self.d_in, self.ranks
 
 
 @dataclass(frozen=True)

@@ -2,110 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from fedrot_core.adapters.cohort import Cohort, Shared, cohort_of
-from fedrot_core.adapters.gram import SMALLEST
-from fedrot_core.adapters.layers import LADDER, TURNED, LayerReport, groups, measured
-from fedrot_core.adapters.outliers import Standing, standings
+from fedrot_core.adapters.cohort import Cohort, cohort_of
+from fedrot_core.adapters.layer_report import LADDER, SMALLEST, TURNED, LayerReport, Shared
+from fedrot_core.adapters.layers import groups, measured
+from fedrot_core.adapters.outliers import standings
 from fedrot_core.adapters.read import Progress, Source, read_adapters
-from fedrot_core.adapters.verdict import Verdict, verdict
+from fedrot_core.adapters.report import Report
+from fedrot_core.adapters.verdict import verdict
 from fedrot_core.compute import torch_threads
 from fedrot_core.errors import Cancelled, adapter_rule
 
 MOST_THREADS = 8
 
-MATRICES = (
-    "angles", "reflected", "principal_A", "principal_B", "factors_before", "factors_after", "products",
-)  # fmt: skip
-"""Arrays of a layer that go with its row where there is room for them."""
-
 
 @dataclass(frozen=True)
-class Diagnosis:
-    """What was found out about the adapters of several clients.
+class Diagnosis(Report):
+    """What was found out about the adapters of several clients, and these.
 
     Attributes:
         cohort: the clients, their weights, the modules they share, and what was refused or left out.
-        reference: name of the client to which FedRot-LoRA aligned the others.
-        layers: one report a module, in the order of the files.
-        totals: relative error of each rung of :data:`fedrot_core.adapters.layers.LADDER` over all layers together;
-            modules in which no rotation exists count with naive averaging's error where others were turned.
-        standings: every client among the others, by size and direction of its update.
-        verdict: the answer in one sentence, with its numbers.
     """
 
     cohort: Cohort
-    reference: str
-    layers: tuple[LayerReport, ...]
-    totals: dict[str, float]
-    standings: tuple[Standing, ...]
-    verdict: Verdict
-
-    @property
-    def clients(self) -> tuple[str, ...]:
-        """The clients' names."""
-        return self.cohort.names
-
-    @property
-    def outliers(self) -> tuple[Standing, ...]:
-        """The clients that are unlike the others; between two, nobody can tell which one is odd."""
-        return tuple(standing for standing in self.standings if standing.reason)
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """All of it as plain data, as for JSON."""
-        return {
-            "verdict": dataclasses.asdict(self.verdict),
-            "clients": [
-                {**dataclasses.asdict(standing), "weight": weight}
-                for standing, weight in zip(self.standings, self.cohort.weights.tolist(), strict=True)
-            ],
-            "reference": self.reference,
-            "totals": self.totals,
-            "layers": [
-                {
-                    **row,
-                    "settled": layer.settled,
-                    "ranks": layer.module.ranks,
-                    "scales": layer.module.scales,
-                    **{name: getattr(layer, name).tolist() for name in MATRICES},
-                }
-                for row, layer in zip(self.rows, self.layers, strict=True)
-            ],
-            "refused": [dataclasses.asdict(gone) for gone in self.cohort.refused],
-            "left_out": [dataclasses.asdict(gone) for gone in self.cohort.left_out],
-            "notes": list(self.cohort.notes),
-        }
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """A row of plain numbers for each layer: relative errors, shares of the naive error, angles in degrees."""
-        return [
-            {
-                "layer": layer.name,
-                "kind": layer.module.kind,
-                "experts": layer.module.experts,
-                "d_out": layer.module.d_out,
-                "d_in": layer.module.d_in,
-                "rank": layer.module.rank,
-                "size": layer.size,
-                **{f"{rung}_error": layer.errors.get(rung) for rung in LADDER},
-                "removed": layer.removed if layer.module.turns else None,
-                "stays": layer.stays,
-                "turn": layer.turn if layer.module.turns else None,
-                "apart_A": layer.apart_A,
-                "apart_B": layer.apart_B,
-            }
-            for layer in self.layers
-        ]
 
 
 def diagnose(
@@ -182,7 +107,10 @@ def diagnose(
     layers = tuple(reports[module.name] for module in found.modules)
     totals = _pooled(layers)
     stand = standings(found.names, np.sum([layer.products for layer in layers], axis=0))
-    return Diagnosis(found, found.names[client], layers, totals, stand, verdict(layers, totals, len(found.names)))
+    return Diagnosis(
+        found.names, tuple(found.weights.tolist()), found.names[client], layers, totals, stand,
+        verdict(layers, totals, len(found.names)), found.refused, found.left_out, found.notes, found,
+    )  # fmt: skip
 
 
 def cohort(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from fedrot_core.adapters.adapter import Adapter
-from fedrot_core.adapters.cohort import NO_ROTATION, REMEDIES, Cohort, Shared
+from fedrot_core.adapters.cohort import NO_ROTATION, REMEDIES, Cohort
 from fedrot_core.adapters.diagnosis import checked_turn, cohort
+from fedrot_core.adapters.layer_report import Shared
 from fedrot_core.adapters.read import Source
 from fedrot_core.adapters.trees import Refused, clean
 from fedrot_core.errors import adapter_rule

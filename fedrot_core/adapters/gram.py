@@ -12,10 +12,6 @@ from torch import Tensor
 
 from fedrot_core.factors import Factors
 
-SMALLEST = 1e-7
-"""A relative error below this is zero as far as a Gram matrix can tell."""
-
-
 TOLERANCE = 1e-6
 """Of generalised Procrustes here. Relative errors are within 3e-4 of those of its default, in half of the time."""
 

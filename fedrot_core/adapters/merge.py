@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedrot_core.adapters.card import card
-from fedrot_core.adapters.cohort import Cohort, Shared
+from fedrot_core.adapters.cohort import Cohort
 from fedrot_core.adapters.combine import RULES, Way, combined
 from fedrot_core.adapters.config import MAX_RANK
 from fedrot_core.adapters.gather import can_turn, checked_way, combinable, gathered, only_products
-from fedrot_core.adapters.gram import SMALLEST
+from fedrot_core.adapters.layer_report import SMALLEST, Shared
 from fedrot_core.adapters.plain import averaged
 from fedrot_core.adapters.read import Progress, Source
 from fedrot_core.adapters.trees import Refused, clean

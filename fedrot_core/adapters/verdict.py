@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedrot_core.adapters.gram import SMALLEST
-from fedrot_core.adapters.layers import TURNED, LayerReport
+from fedrot_core.adapters.layer_report import SMALLEST, TURNED, LayerReport
 from fedrot_core.wording import counted, degrees, percent
 
 FINE = 0.02

@@ -8,7 +8,7 @@ import click
 
 from fedrot_core.adapters.diagnosis import Diagnosis
 from fedrot_core.adapters.diagnosis import diagnose as diagnosed
-from fedrot_core.adapters.layers import LayerReport
+from fedrot_core.adapters.layer_report import LayerReport
 from fedrot_core.cli.adapters import listed, read, sources_argument, stepper, turned, weights_option
 from fedrot_core.cli.flags import Teaching
 from fedrot_core.cli.output import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedrot_core.adapters.diagnosis import Diagnosis
+from fedrot_core.adapters.report import Report
 from fedrot_core.figures.adapters.apart import apart
 from fedrot_core.figures.adapters.clock import clock
 from fedrot_core.figures.adapters.ladder import ladder
@@ -11,7 +11,7 @@ from fedrot_core.figures.adapters.standing import standing
 from fedrot_core.figures.kit.base import Drawing
 
 
-def adapter_figures(found: Diagnosis, layer: int = 0, client: int = 0) -> tuple[Drawing, ...]:
+def adapter_figures(found: Report, layer: int = 0, client: int = 0) -> tuple[Drawing, ...]:
     """All figures of a diagnosis, the most important one first.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.adapters.diagnosis import Diagnosis
+from fedrot_core.adapters.report import Report
 from fedrot_core.figures.adapters.names import short_names, shortened
 from fedrot_core.figures.kit.layout import fitting
 from fedrot_core.figures.kit.numbers import degree_ticks, hover
@@ -13,7 +13,7 @@ from fedrot_core.figures.kit.theme import HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.wording import degrees
 
 
-def apart(found: Diagnosis, layer: int, mode: str) -> go.Figure:
+def apart(found: Report, layer: int, mode: str) -> go.Figure:
     """A mark for each layer: how far clients' subspaces of A lie apart, and how far a client is turned."""
     turned = {n: report for n, report in enumerate(found.layers) if report.angles.size}
     if not turned:

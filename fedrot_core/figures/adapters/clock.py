@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.adapters.diagnosis import Diagnosis
+from fedrot_core.adapters.report import Report
 from fedrot_core.figures.adapters.names import short_names, shortened
 from fedrot_core.figures.kit.layout import fitting
 from fedrot_core.figures.kit.theme import HUES, empty_figure
@@ -15,7 +15,7 @@ from fedrot_core.wording import degrees
 CLIENT_LENGTH = 14
 
 
-def clock(found: Diagnosis, layer: int, client: int, mode: str) -> go.Figure:
+def clock(found: Report, layer: int, client: int, mode: str) -> go.Figure:
     """The lab's clock, of the selected layer."""
     report = found.layers[layer]
     where = short_names([r.name for r in found.layers])[layer]

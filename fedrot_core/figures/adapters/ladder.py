@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.adapters.diagnosis import Diagnosis
+from fedrot_core.adapters.report import Report
 from fedrot_core.figures.adapters.names import band, height, row_axis, short_names, shortened
 from fedrot_core.figures.kit.layout import fitting, nice, plain, rgba
 from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents, tick_step
@@ -15,7 +15,7 @@ from fedrot_core.wording import counted, percent
 LEAST_TOP = 0.01
 
 
-def finding(found: Diagnosis) -> str:
+def finding(found: Report) -> str:
     """What turning does to the error of all layers together."""
     told = found.verdict
     naive, floor = percent(told.naive), percent(told.floor)
@@ -25,7 +25,7 @@ def finding(found: Diagnosis) -> str:
         return f"Clients agree: the naive error is {naive}, and there is nothing to remove"
     if told.removed is not None and told.removed < 0:
         return f"Turning hurts here: naive error {naive}, turned {percent(told.turned)}"
-    ranks = {module.rank for module in found.cohort.modules}
+    ranks = {layer.module.rank for layer in found.layers}
     rank = f"rank-{ranks.pop()}" if len(ranks) == 1 else "rank-r"
     layers = f" over {counted(len(found.layers), 'layer')}" if len(found.layers) > 1 else ""
     return fitting(
@@ -34,7 +34,7 @@ def finding(found: Diagnosis) -> str:
     )
 
 
-def ladder(found: Diagnosis, layer: int, mode: str) -> go.Figure:
+def ladder(found: Report, layer: int, mode: str) -> go.Figure:
     """A stacked bar for each layer, and a mark for each side of FedRot-LoRA."""
     layers, names = found.layers, [report.name for report in found.layers]
     naive = np.array([report.errors["naive"] for report in layers])

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from fedrot_core.adapters.diagnosis import Diagnosis
-from fedrot_core.adapters.layers import LayerReport
+from fedrot_core.adapters.layer_report import LayerReport
+from fedrot_core.adapters.report import Report
 from fedrot_core.figures.adapters.names import MOST_NAMED, band, height, row_axis, short_names, shortened
 from fedrot_core.figures.kit.layout import fitting, plain
 from fedrot_core.figures.kit.planes import heading
@@ -39,7 +39,7 @@ def values(report: LayerReport) -> tuple[list[float], list[float], list[float]]:
     )
 
 
-def layer_map(found: Diagnosis, layer: int, mode: str) -> go.Figure:
+def layer_map(found: Report, layer: int, mode: str) -> go.Figure:
     """A row for each layer, in the order of the files."""
     layers, names = found.layers, [report.name for report in found.layers]
     short = short_names(names)

@@ -6,8 +6,8 @@ import math
 
 import plotly.graph_objects as go
 
-from fedrot_core.adapters.diagnosis import Diagnosis
 from fedrot_core.adapters.outliers import APART, FEWEST
+from fedrot_core.adapters.report import Report
 from fedrot_core.figures.adapters.names import shortened
 from fedrot_core.figures.kit.layout import fitting
 from fedrot_core.figures.kit.numbers import decimals, hover
@@ -18,7 +18,7 @@ FLOOR = 1e-3
 """Sizes below this share of the median are drawn here."""
 
 
-def standing(found: Diagnosis, client: int, mode: str) -> go.Figure:
+def standing(found: Report, client: int, mode: str) -> go.Figure:
     """A mark for each client; dashed lines where its size begins to stand out."""
     stand = found.standings
     if len(stand) < 2:
