@@ -142,7 +142,8 @@ def cohort(
         >>> found.names, [module.name for module in found.modules], found.refused
         (('clinic', 'hospital'), ['layer'], ())
     """
-    adapters, refused = read_adapters(sources, on_progress, should_stop)
+    with torch_threads(1):  # small tensors: more threads would only wait for one another
+        adapters, refused = read_adapters(sources, on_progress, should_stop)
     return cohort_of(adapters, refused, weights)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -52,13 +54,16 @@ class TensorFile:
         entry = self.entries[name]
         dtype = number_type(name, entry)
         parts = range(entry.start, entry.stop, SCAN_BYTES)
-        return all(
-            bool(torch.isfinite(self._numbers(at, min(at + SCAN_BYTES, entry.stop), dtype)).all()) for at in parts
-        )
+        return all(_finite(self._numbers(at, min(at + SCAN_BYTES, entry.stop), dtype)) for at in parts)
 
     def _numbers(self, start: int, stop: int, dtype: torch.dtype) -> Tensor:
         found: Tensor = torch.frombuffer(bytearray(self._blob.read(start, stop - start)), dtype=dtype)
         return found
+
+
+def _finite(x: Tensor) -> bool:
+    """Whether all numbers are; the smallest and the largest one tell, since NaN is both."""
+    return all(math.isfinite(float(end)) for end in torch.aminmax(x))
 
 
 def number_type(name: str, entry: Entry) -> torch.dtype:
