@@ -88,6 +88,10 @@ def _modules(by_module: Mapping[str, Roles], settings: Settings) -> tuple[dict[s
     """The modules by name, and those that cannot be read."""
     modules: dict[str, Module] = {}
     refused = []
+    for name in by_module:  # a config whose patterns take too long is refused as a whole
+        for key in settings.parameters_of(name) or (name,):
+            settings.rank_of(key)
+            settings.scale_of(key, 1)
     for name, roles in by_module.items():
         try:
             modules[name] = module_of(name, roles, settings)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from fedrot_core.adapters.adapter import Adapter, Slot
 from fedrot_core.adapters.names import inner
@@ -30,6 +31,7 @@ FUSIONS = tuple(
 )
 """Last parts of the names of layers that hold others, and of those that they hold."""
 
+MANY = "Not in all clients."
 ADDED = "tokens were added in some clients"
 TOKENS = "Clients train other token indices there, so its rows are of other tokens."
 
@@ -71,7 +73,7 @@ def modules_left_out(adapters: Sequence[Adapter]) -> dict[str, str]:
     out: dict[str, str] = {}
     for name, have in count.items():
         if have < len(adapters):
-            out[name] = _lacking(name, have, adapters, refused)
+            out[name] = _lacking(name, have, adapters, refused) if len(out) < MAX_LEFT_OUT else MANY
         elif why := _unlike(name, adapters):
             out[name] = why
     known = {clean(name) for name in count}
@@ -83,17 +85,17 @@ def modules_left_out(adapters: Sequence[Adapter]) -> dict[str, str]:
 
 
 def _lacking(name: str, have: int, adapters: Sequence[Adapter], refused: dict[tuple[str, str], str]) -> str:
-    first = [adapter for adapter in adapters if name not in adapter.modules][:NAMED]
+    first = [*islice((adapter for adapter in adapters if name not in adapter.modules), NAMED)]
     who = listed([adapter.name for adapter in first], len(adapters) - have)
     if why := next((refused[a.name, clean(name)] for a in first if (a.name, clean(name)) in refused), ""):
         return f"Not in {who}, where it was refused. {why}"
     parent, _, own = name.rpartition(".")
-    near = {end for a in first for n in a.modules for up, _, end in [n.rpartition(".")] if up == parent}
     for whole, part in FUSIONS:
         for ours, theirs, how in ((part, whole, "fused with others"), (whole, part, "split into its parts")):
-            found = sorted(filter(theirs.fullmatch, near)) if ours.fullmatch(own) else []
-            if found:
-                return f"Not in {who}, where it is {how} ({', '.join(found)}): these are different modules."
+            if ours.fullmatch(own):
+                near = {end for a in first for n in a.modules for up, _, end in [n.rpartition(".")] if up == parent}
+                if found := sorted(filter(theirs.fullmatch, near)):
+                    return f"Not in {who}, where it is {how} ({', '.join(found)}): these are different modules."
     return f"Not in {who}."
 
 
@@ -122,8 +124,8 @@ def extras_left_out(adapters: Sequence[Adapter]) -> dict[str, str]:
     out: dict[str, str] = {}
     for name, have in count.items():
         if have < len(adapters):
-            lacking = [adapter.name for adapter in adapters if name not in adapter.extras][:NAMED]
-            out[name] = f"Not in {listed(lacking, len(adapters) - have)}."
+            lacking = islice((adapter.name for adapter in adapters if name not in adapter.extras), NAMED)
+            out[name] = f"Not in {listed([*lacking], len(adapters) - have)}."
         elif why := _cannot([adapter.extras[name] for adapter in adapters], name) or _of_other_tokens(name, adapters):
             out[name] = why
     for module in {name for adapter in adapters for name in adapter.settings.saved}:

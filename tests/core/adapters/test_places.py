@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fedrot_core.adapters.diagnosis import cohort
 from fedrot_core.adapters.read import read_adapters
 from fedrot_core.adapters.trees import Upload
 from fedrot_core.errors import AdapterError
@@ -207,3 +208,9 @@ def test_nothing_at_all_is_an_error(tmp_path: Path) -> None:
         read_adapters([])
     assert "hold an adapter" in found(tmp_path)[1][tmp_path.name]
     assert "folder or a file" in found(tmp_path / "missing")[1]["missing"]
+
+
+def test_where_all_is_refused_the_error_says_why_in_full(tmp_path: Path) -> None:
+    put(tmp_path, old__adapter_model_dot_bin=PICKLE)
+    with pytest.raises(AdapterError, match=r"weights_only=True\), 'adapter_model.safetensors'\)\"`$"):
+        cohort(tmp_path)
