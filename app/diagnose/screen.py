@@ -13,7 +13,8 @@ from app.diagnose.place import LINK
 from app.diagnose.sources import choose, job
 from app.diagnose.tables import tables
 from app.jobs.diagnoses import DiagnosisJob
-from app.session.parts import session_id
+from app.session.diagnosed import Diagnosed
+from app.session.parts import mine, session_id
 from app.widgets.page import follow, frame, warn
 from app.widgets.text import plain
 from app.widgets.waiting import under_way
@@ -41,6 +42,8 @@ def page() -> None:
     warn(asked.problems)
     answer(found)
     layer, client = selection(found)
+    seen = mine(Diagnosed)
+    seen.last, seen.layer, seen.client = found, layer, client
     with figures(found, asked.name, layer, client):
         method = methods(found)
         follow(functools.partial(merging, found, asked.name, method), lambda: POLL_SECONDS if merges() else None)

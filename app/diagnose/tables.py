@@ -9,6 +9,8 @@ import streamlit as st
 from fedrot_core.adapters.diagnosis import Diagnosis
 from fedrot_core.study.tables import as_csv, as_json
 
+PACK = "../pages/31_lecture_pack.py"
+
 
 def tables(found: Diagnosis, name: str) -> None:
     """Layers and clients, with downloads.
@@ -55,3 +57,4 @@ def tables(found: Diagnosis, name: str) -> None:
                     f"Download {ending.upper()}", text.encode(), f"fedrot-diagnosis-{name}.{ending}",
                     on_click="ignore", icon=":material/download:", key=f"diagnose_{ending}",
                 )  # fmt: skip
+    st.page_link(PACK, label="Make a lecture pack of it", icon=":material/inventory_2:")

@@ -14,8 +14,10 @@ from app.jobs.background import Job
 from app.jobs.known_arms import split
 from app.jobs.turns import Turns
 from app.jobs.workers import workers
+from fedrot_core.adapters.report import Report
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled
+from fedrot_core.export.lecture.outline_diagnosis import diagnosis_outline
 from fedrot_core.export.lecture.outline_lesson import lesson_outline
 from fedrot_core.export.lecture.outlines import comparison_outline, run_outline
 from fedrot_core.export.lecture.pack import Options, build
@@ -107,7 +109,20 @@ class ComparisonSource:
         return comparison_outline(self.comparison)
 
 
-Source = LessonSource | RunSource | ComparisonSource
+@dataclass(frozen=True)
+class DiagnosisSource:
+    """The diagnosis on screen, with what is selected in it."""
+
+    found: Report
+    layer: int
+    client: int
+
+    def outline(self, job: PackJob) -> Outline:
+        """Verdict, figures, table."""
+        return diagnosis_outline(self.found, self.layer, self.client)
+
+
+Source = LessonSource | RunSource | ComparisonSource | DiagnosisSource
 
 
 class PackJob(Job):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.jobs.packs import ComparisonSource, LessonSource, PackJob, RunSource, Source
+from app.jobs.packs import ComparisonSource, DiagnosisSource, LessonSource, PackJob, RunSource, Source
 from app.session import state
 from app.session.compared import Compared
+from app.session.diagnosed import Diagnosed
 from app.session.lesson_place import link_of
 from app.session.parts import mine, session_id
 from app.session.run import Watched
@@ -25,7 +26,7 @@ from fedrot_core.methods import METHODS
 from fedrot_core.wording import counted, size
 
 POLL_SECONDS = 0.5
-RUN, COMPARISON = "run", "comparison"
+RUN, COMPARISON, DIAGNOSIS = "run", "comparison", "diagnosis"
 
 CONTENTS = (
     "PowerPoint slides with speaker notes, the same slides as one HTML file and as LaTeX (beamer), every figure as "
@@ -42,6 +43,10 @@ def choices() -> dict[str, str]:
     if last is not None:
         methods, seeds = counted(len(last.plan.cards), "method"), counted(len(last.runs), "seed")
         labels[COMPARISON] = f"The comparison: {methods}, {seeds}"
+    found = mine(Diagnosed).last
+    if found is not None:
+        clients, layers = counted(len(found.clients), "client"), counted(len(found.layers), "layer")
+        labels[DIAGNOSIS] = f"The diagnosis of adapters: {clients}, {layers}"
     return labels
 
 
@@ -58,6 +63,9 @@ def source(key: str) -> Source:
     last = mine(Compared).last
     if key == COMPARISON and last is not None:
         return ComparisonSource(last)
+    seen = mine(Diagnosed)
+    if key == DIAGNOSIS and seen.last is not None:
+        return DiagnosisSource(seen.last, seen.layer, seen.client)
     return LessonSource(key, dict(link_of(key).place.values))
 
 
@@ -66,7 +74,7 @@ def form() -> None:
     labels = choices()
     st.selectbox(
         "Make the pack from", list(labels), format_func=labels.__getitem__, key="pack_what",
-        help="A lesson is taken with its sliders as you left them, a run or a comparison as it is on screen.",
+        help="A lesson is taken with its sliders as you left them, all else as it is on screen.",
     )  # fmt: skip
     columns = st.columns(3, gap="medium")
     with columns[0]:

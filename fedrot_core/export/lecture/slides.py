@@ -62,7 +62,7 @@ class Outline:
     """All that a lecture pack is made from.
 
     Attributes:
-        kind: "lesson", "run" or "comparison".
+        kind: "lesson", "run", "comparison" or "diagnosis".
         name: name of the zip, without the ending.
         title: title of the lecture.
         slides: the slides, in order.

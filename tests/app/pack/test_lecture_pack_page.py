@@ -12,10 +12,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.jobs import packs
+from app.jobs.diagnoses import SAMPLES
 from app.jobs.packs import LessonSource, PackJob, RunSource
 from app.pack import parts as pack_parts
 from app.pack.parts import Making
 from app.session.compared import Compared
+from app.session.diagnosed import Diagnosed
+from fedrot_core.adapters.diagnosis import diagnose
 from fedrot_core.config import FederationConfig
 from fedrot_core.errors import Cancelled, ConfigError
 from fedrot_core.export.lecture import pack
@@ -111,6 +114,18 @@ def test_the_comparison_on_screen_is_offered() -> None:
     job = built(at)
     assert not job.error
     assert {"data/comparison.json", "figures/compare_cost.csv"} <= names(job.content)
+
+
+def test_the_diagnosis_on_screen_is_offered() -> None:
+    at = AppTest.from_file(PAGE, default_timeout=60)
+    seen = part_of(at, Diagnosed)
+    seen.last, seen.layer, seen.client = diagnose(SAMPLES / "shared.zip"), 3, 1
+    at.run()
+    at.selectbox(key="pack_what").set_value(pack_parts.DIAGNOSIS).run()
+    at.button(key="pack_build").click().run()
+    job = built(at)
+    assert not job.error
+    assert {"data/diagnosis.json", "data/layers.csv", "figures/adapter_ladder.csv"} <= names(job.content)
 
 
 def slow(outline: Any, options: Any, on_progress: Callable[..., None], should_stop: Callable[[], bool]) -> bytes:
