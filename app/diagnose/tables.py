@@ -52,9 +52,9 @@ def tables(found: Diagnosis, name: str) -> None:
             },
         )  # fmt: skip
         with st.container(horizontal=True, gap="small"):
-            for ending, text in (("csv", as_csv(found.rows)), ("json", as_json(found.content))):
-                st.download_button(
-                    f"Download {ending.upper()}", text.encode(), f"fedrot-diagnosis-{name}.{ending}",
+            for ending, made in (("csv", lambda: as_csv(found.rows)), ("json", lambda: as_json(found.content))):
+                st.download_button(  # made once it is asked for: of many layers it takes a while
+                    f"Download {ending.upper()}", made, f"fedrot-diagnosis-{name}.{ending}",
                     on_click="ignore", icon=":material/download:", key=f"diagnose_{ending}",
                 )  # fmt: skip
     st.page_link(PACK, label="Make a lecture pack of it", icon=":material/inventory_2:")

@@ -39,6 +39,7 @@ def apart(found: Report, layer: int, mode: str) -> go.Figure:
         annotations=[_corner(0.01, 0.99, "other frames, one subspace:<br>turning mends most", mode, "left", "top"),
                      _corner(0.99, 0.01, "one frame, other subspaces:<br>turning mends nothing", mode, "right",
                              "bottom")],
+        meta={"narrow": {"yaxis": {"title": {"text": "mean turn"}}}},
     )  # fmt: skip
     chosen = {n: r for n, r in turned.items() if n == layer}
     others = {n: r for n, r in turned.items() if n != layer}

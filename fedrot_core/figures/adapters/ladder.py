@@ -44,7 +44,7 @@ def ladder(found: Report, layer: int, mode: str) -> go.Figure:
     marks = {side: np.array([report.errors.get(f"align_{side}", np.nan) for report in layers]) for side in ("A", "B")}
     highest = float(np.nanmax([naive.max(), best.max(), *(np.nanmax(m, initial=0) for m in marks.values())]))
     top = nice(highest * 1.02) if highest else LEAST_TOP
-    title = finding(found)
+    title, tall = finding(found), height(len(layers))
     alt = f"{title}. By layer: " + "; ".join(
         f"{name}: naive {percent(n)}, turned {percent(b)}, floor {percent(f)}"
         for name, n, b, f in zip(short_names(names)[:12], naive, best, floor, strict=False)
@@ -57,7 +57,7 @@ def ladder(found: Report, layer: int, mode: str) -> go.Figure:
         shapes=band(layer, INK[mode], [""]) if len(layers) > 1 else [],
         showlegend=True, legend={"traceorder": "normal"},
         margin={"b": 96, "r": 30},
-        meta={"least_height": height(len(layers)), "narrow": {"margin": {"b": 150}}},
+        meta={"least_height": tall, "narrow": {"height": tall + 80, "margin": {"b": 150}}},
     )  # fmt: skip
     y = list(range(len(layers)))
     line = {"line": {"width": 1, "color": SURFACE[mode]}}
