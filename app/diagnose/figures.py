@@ -13,9 +13,13 @@ from app.widgets.terms import theme_mode
 from fedrot_core.adapters.diagnosis import Diagnosis
 from fedrot_core.export.provenance import Provenance, line
 from fedrot_core.figures.adapters import adapter_figures
+from fedrot_core.figures.adapters.names import height as rows_height
 from fedrot_core.wording import counted
 
 HEIGHT = 330
+
+BY_LAYER = ("adapter_ladder", "adapter_layers")
+"""Figures with a row for each layer."""
 
 
 def figures(found: Diagnosis, name: str, layer: int, client: int) -> DeltaGenerator:
@@ -39,7 +43,8 @@ def figures(found: Diagnosis, name: str, layer: int, client: int) -> DeltaGenera
     for place, drawing in zip(places, drawings, strict=False):
         with place:
             chart(
-                f"figure_{drawing.name}", drawing.draw, (name, layer, client), height=HEIGHT, label=drawing.label,
+                f"figure_{drawing.name}", drawing.draw, (name, layer, client), label=drawing.label,
+                height=max(HEIGHT, rows_height(len(found.layers))) if drawing.name in BY_LAYER else HEIGHT,
                 filename=f"fedrot-{drawing.name.replace('_', '-')}", uirevision=f"{drawing.name}-{name}",
                 version=f"{name}:{layer}:{client}:{theme_mode()}",
                 triggers={

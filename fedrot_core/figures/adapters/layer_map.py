@@ -74,6 +74,7 @@ def layer_map(found: Report, layer: int, mode: str) -> go.Figure:
         mode, title, alt, annotations=notes, shapes=band(layer, INK[mode], ["", "2", "3"]) if len(layers) > 1 else [],
         margin={"t": 44, "b": 36, "r": 8},
         meta={"least_height": height(len(layers)), "narrow": {
+            "height": height(len(layers)),
             "xaxis": {"domain": [0, 0.48], "ticktext": ["naive", "turn", "floor"]},
             "xaxis2": {"domain": [0.52, 0.66], "ticktext": [""]},
             "xaxis3": {"domain": [0.7, 1], "ticktext": ["A", "B"]},
