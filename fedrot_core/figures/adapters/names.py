@@ -10,10 +10,10 @@ from typing import Any
 NAME_LENGTH = 26
 """Most characters of a name on an axis."""
 
-ROW_PX = 22
+ROW_PX = 20
 """Height of a row whose name can be read."""
 
-MOST_NAMED = 48
+MOST_NAMED = 64
 """Up to so many rows have a name each; of more, every k-th has one."""
 
 
