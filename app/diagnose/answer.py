@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.diagnose.merging import METHODS
 from app.diagnose.place import LINK, go
 from app.session import link
 from app.widgets.text import plain
@@ -44,6 +45,18 @@ def _listed(was: str, were: str, one: str, many: str, refused: Sequence[Refused]
         return
     with st.expander(f"{len(sentences)} {many if len(sentences) > 1 else one} {were if len(sentences) > 1 else was}"):
         st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
+
+
+def unknown(found: Diagnosis) -> list[str]:
+    """What the link selects and these adapters do not have, a sentence each."""
+    place = LINK.place
+    there = {"layer": [layer.name for layer in found.layers], "client": found.clients, "method": tuple(METHODS)}
+    asked = {key: getattr(place, key) for key in there}
+    return [
+        f"There is no {key} {text!r} here; the usual one is shown."
+        for key, text in asked.items()
+        if text and text not in there[key]
+    ]
 
 
 def selection(found: Diagnosis) -> tuple[int, int]:

@@ -58,6 +58,9 @@ def merges() -> bool:
 
 def merging(found: Diagnosis, name: str, method: str) -> None:
     """The button, how far it is, or the file; redrawn alone while it is made."""
+    if found.cohort.unmergeable:
+        st.info("Some adapters are more than B A (see above), so no adapter can be made of them here.")
+        return
     mind, of = mine(Merging), (name, method)
     job = mind.job if mind.of == of else None
 

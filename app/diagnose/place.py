@@ -73,10 +73,12 @@ def parsed(text: str) -> tuple[dict[str, float], str]:
             value = float(number)
         except ValueError:
             value = math.nan
+        if name.strip() in found:
+            return {}, f"Weights must name each client once; got {name.strip()!r} twice. All count the same for now."
         if not name or not (math.isfinite(value) and value >= 0) or len(found) >= MOST_WEIGHTS:
             return {}, (
-                f"Weights must read name=number, separated by commas, at most {MOST_WEIGHTS} and none negative; got "
-                f"{part!r}. All clients count the same for now."
+                f"Weights must read name=number, separated by commas, at most {MOST_WEIGHTS} clients, no number "
+                f"negative; got {part!r}. All clients count the same for now."
             )
         found[name.strip()] = value
     return found, ""

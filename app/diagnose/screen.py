@@ -6,7 +6,7 @@ import functools
 
 import streamlit as st
 
-from app.diagnose.answer import answer, selection
+from app.diagnose.answer import answer, selection, unknown
 from app.diagnose.figures import figures
 from app.diagnose.merging import merges, merging, methods
 from app.diagnose.place import LINK
@@ -39,7 +39,7 @@ def page() -> None:
     if found is None:
         follow(functools.partial(reading, asked), lambda: POLL_SECONDS if asked.running else None)
         return
-    warn(asked.problems)
+    warn([*asked.problems, *unknown(found)])
     answer(found)
     layer, client = selection(found)
     seen = mine(Diagnosed)

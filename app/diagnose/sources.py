@@ -11,6 +11,7 @@ from app.diagnose.place import LINK, OWN, SETS, parsed, switch
 from app.jobs.diagnoses import SAMPLES, DiagnosisJob, Question, of_sample
 from app.session import link
 from app.session.parts import mine, session_id
+from app.widgets.text import plain
 from fedrot_core.wording import size
 
 LARGEST_MB = 200
@@ -34,11 +35,12 @@ class Own:
     """This session's own files and what was asked of them; gone with the session.
 
     Attributes:
-        epoch: a new one empties the uploader.
+        files: those dropped last; open: whether the uploader was on the page when it ran last.
         job: the last diagnosis; asked: what it was asked with.
     """
 
-    epoch: int = 0
+    files: list[fr.Upload] = field(default_factory=list)
+    open: bool = False
     job: DiagnosisJob | None = None
     asked: tuple[object, ...] = field(default=())
 
@@ -72,12 +74,19 @@ def uploader() -> list[fr.Upload]:
     sent = st.file_uploader(
         "Adapters of several clients: a zip of their folders, one zip a client, or .safetensors files with their "
         "adapter_config.json",
-        type=["zip", "safetensors", "json"], accept_multiple_files=True, key=f"diagnose_upload_{mind.epoch}",
+        type=["zip", "safetensors", "json", "bin", "pt", "pth"], accept_multiple_files=True, key="diagnose_upload",
         max_upload_size=LARGEST_MB,
         help="Pickles (.bin, .pt) are not opened, since opening them can run code. For folders on this machine, or "
         "more than fits here: `fedrot diagnose FOLDER`.",
     )  # fmt: skip
-    return [fr.Upload(file.name, file.getvalue()) for file in sent]
+    if sent or mind.open:
+        mind.files = [fr.Upload(file.name, file.getvalue()) for file in sent]
+    mind.open = bool(sent)
+    if mind.files and not sent:  # another set was looked at meanwhile, for which the browser empties the uploader
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="diagnose_kept"):
+            st.caption(plain(f"Still here: {', '.join(file.name for file in mind.files[:8])}."), width="content")
+            st.button("Forget them", key="diagnose_forget", icon=":material/delete:", on_click=mind.files.clear)
+    return list(mind.files)
 
 
 def job() -> tuple[DiagnosisJob | None, str]:
@@ -85,6 +94,7 @@ def job() -> tuple[DiagnosisJob | None, str]:
     place = LINK.place
     weights, wrong = parsed(place.weights)
     if place.set != OWN:
+        mine(Own).open = False
         about()
         asked = Question(place.set, place.reference, tuple(sorted(weights.items())))
         return of_sample(asked, session_id()), wrong

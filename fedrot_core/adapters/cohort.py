@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -55,6 +55,11 @@ class Cohort:
     def names(self) -> tuple[str, ...]:
         """The clients' names."""
         return tuple(adapter.name for adapter in self.adapters)
+
+    @property
+    def unmergeable(self) -> tuple[str, ...]:
+        """Names of the clients whose update is not ``B A`` alone."""
+        return tuple(a.name for a in self.adapters if a.beyond or a.settings.moves_base)
 
     def index(self, client: str) -> int:
         """Where the client of this name stands.
@@ -130,16 +135,21 @@ def _shared(name: str, adapters: Sequence[Adapter]) -> Shared:
 
 
 def _of_one_base(adapters: Sequence[Adapter]) -> tuple[list[Adapter], list[Refused]]:
-    """The adapters of the base model that most are about; those that do not say theirs are kept."""
-    bases = Counter(adapter.settings.base for adapter in adapters if adapter.settings.base)
-    if len(bases) < 2:
+    """The adapters of the base model that most are about; those that do not say theirs, or whose it is, are kept."""
+    kept, gone = _of_most(adapters, lambda adapter: adapter.settings.base)
+    kept, others = _of_most(kept, lambda adapter: adapter.settings.owner)
+    return kept, gone + others
+
+
+def _of_most(adapters: Sequence[Adapter], said: Callable[[Adapter], str]) -> tuple[list[Adapter], list[Refused]]:
+    count = Counter(said(adapter) for adapter in adapters if said(adapter))
+    if len(count) < 2:
         return list(adapters), []
-    (most, count), *_ = bases.most_common(1)
-    why = str(
-        adapter_rule("The base model", "be the same for all clients", f"another than {count} have", "Leave it out.")
-    )
-    kept = [adapter for adapter in adapters if adapter.settings.base in (most, "")]
-    return kept, [Refused(adapter.name, why) for adapter in adapters if adapter not in kept]
+    (most, many), *_ = count.most_common(1)
+    got = f"another than that of {counted(many, 'other client')}"
+    why = str(adapter_rule("The base model", "be the same for all clients", got, "Diagnose it apart."))
+    kept = [adapter for adapter in adapters if said(adapter) in (most, "")]
+    return kept, [Refused(adapter.name, why) for adapter in adapters if said(adapter) not in (most, "")]
 
 
 def _weights(kept: Sequence[Adapter], weights: Mapping[str, float] | None, gone: Sequence[Refused]) -> Tensor:

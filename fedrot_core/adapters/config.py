@@ -111,6 +111,7 @@ def read_settings(content: bytes) -> Settings:
         parameters,
         _names(found, "modules_to_save"),
         _base(found.get("base_model_name_or_path")),
+        _owner(found.get("base_model_name_or_path")),
         (*(words for name, words in BEYOND.items() if found.get(name)), *unclear),
         start.startswith(MOVES_BASE),
         _tokens(found.get("trainable_token_indices")),
@@ -197,10 +198,25 @@ def _number(value: Any) -> Any:
 
 
 def _base(name: Any) -> str:
-    """A digest of the last part of a base model's name: the same model may lie in another folder of each client."""
+    """A digest of the last part of a base model's name: the same model may lie in another folder of each client.
+
+    Of a checkpoint it is the folder's around it.
+    """
     if not isinstance(name, str) or not name.strip("/\\ "):
         return ""
-    return _digest(PurePosixPath(name.replace("\\", "/").rstrip("/ ")).name.lower())
+    path = PurePosixPath(name.replace("\\", "/").rstrip("/ "))
+    while re.fullmatch(r"checkpoint-\d+", path.name) and path.parent.name:
+        path = path.parent
+    return _digest(path.name.lower())
+
+
+HUB = re.compile(r"([\w\-.]+)/[\w\-.]+", re.ASCII)
+
+
+def _owner(name: Any) -> str:
+    """A digest of who owns a base model on a hub; empty where that is not named."""
+    found = HUB.fullmatch(name) if isinstance(name, str) else None
+    return _digest(found[1].lower()) if found and found[1] not in (".", "..") else ""
 
 
 def _tokens(indices: Any) -> str:

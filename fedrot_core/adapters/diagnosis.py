@@ -109,7 +109,7 @@ def diagnose(
     stand = standings(found.names, np.sum([layer.products for layer in layers], axis=0))
     return Diagnosis(
         found.names, tuple(found.weights.tolist()), found.names[client], layers, totals, stand,
-        verdict(layers, totals, len(found.names)), found.refused, found.left_out, found.notes, found,
+        verdict(layers, totals, len(found.names), found.unmergeable), found.refused, found.left_out, found.notes, found,
     )  # fmt: skip
 
 

@@ -74,7 +74,9 @@ def measured(
     out = []
     for n, module in enumerate(modules):
         own = slice(n * E, (n + 1) * E)
-        size = sizes[own].norm()
+        size, learned = sizes[own].norm(), products[own].diagonal(dim1=-2, dim2=-1).clamp_min(0).sum(0).max().sqrt()
+        if size <= SMALLEST * learned:  # what is left is rounding
+            size = torch.zeros_like(size)
         errors = {rung: _relative(value[own].norm(), size) for rung, value in apart.items()}
         most = angles[own].abs().amax(-1).argmax(0) if angles.numel() else torch.zeros(K, dtype=torch.long)  # (K,)
         each = torch.arange(K)
@@ -103,5 +105,5 @@ def _widest(angles: Tensor) -> Array:
 
 
 def _relative(apart: Tensor, size: Tensor) -> float:
-    share = float(over(apart, size)) if float(apart) else 0.0
+    share = float(over(apart, size)) if float(apart) and float(size) else 0.0
     return share if np.isfinite(share) and share > SMALLEST else 0.0

@@ -13,6 +13,9 @@ from fedrot_core.wording import amount, times
 APART = 3.0
 """A client whose update is larger or smaller than the median by more than this factor stands out."""
 
+AGAINST = -0.2
+"""A cosine below this is against the others; around zero, two updates have nothing to do with one another."""
+
 FEWEST = 3
 """Between two clients, nobody can tell which one is odd."""
 
@@ -59,6 +62,6 @@ def _reason(share: float, agreement: float) -> str:
         return "Its update is zero."
     if not 1 / APART <= share <= APART:
         return f"Its update is {times(share)} as large as the median of all clients."
-    if agreement < 0:
+    if agreement < AGAINST:
         return f"Its update points against the sum of the others (cosine {amount(agreement, '', 2)})."
     return ""

@@ -27,6 +27,7 @@ class Settings:
         parameters: the same as they are written again.
         saved: names of the modules that were trained whole (``modules_to_save``).
         base: a digest of the base model's name, to compare; empty if it is not named.
+        owner: a digest of its owner on a hub; empty if it is not named.
         beyond: what makes the update more than ``B A``, in words.
         moves_base: whether the start changed the base model.
         tokens: a digest of the token indices that are trained; empty if there are none.
@@ -45,6 +46,7 @@ class Settings:
     parameters: tuple[str, ...] = field(default=(), repr=False)
     saved: tuple[str, ...] = field(default=(), repr=False)
     base: str = ""
+    owner: str = ""
     beyond: tuple[str, ...] = ()
     moves_base: bool = False
     tokens: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -103,10 +104,14 @@ def hidden(where: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in where.split("/"))
 
 
+DRIVE = re.compile(r"[A-Za-z]:.*")
+"""How paths of Windows begin."""
+
+
 def inside(name: str) -> str:
     """The path of a file inside its folder; empty if it leaves the folder, or is too deep in it."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    odd = any(part in ("..", "/", "//") or ":" in part or "\0" in part for part in parts)
+    odd = bool(parts and DRIVE.fullmatch(parts[0])) or any(part in ("..", "/", "//") or "\0" in part for part in parts)
     return "" if odd or not 0 < len(parts) <= MAX_DEPTH else "/".join(parts)
 
 

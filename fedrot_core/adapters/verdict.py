@@ -16,6 +16,9 @@ FINE = 0.02
 MOST = 0.8
 """The layers that matter are the fewest that hold this share of what the best turn removes (of squared errors)."""
 
+LEAST_SHARE = 5e-4
+"""A share below this is none."""
+
 STILL = 10.0
 """Clients that are turned by less than this many degrees stand in one frame, as after a shared start."""
 
@@ -53,13 +56,15 @@ class Verdict:
     notes: tuple[str, ...]
 
 
-def verdict(layers: Sequence[LayerReport], totals: Mapping[str, float], clients: int) -> Verdict:
+def verdict(
+    layers: Sequence[LayerReport], totals: Mapping[str, float], clients: int, more: Sequence[str] = ()
+) -> Verdict:
     """Judge the errors of all layers together.
 
     Args:
         layers: one report a module.
         totals: relative errors over all layers, by rung.
-        clients: how many clients there are.
+        clients: how many clients there are; more: names of those whose update is more than ``B A``.
     """
     naive, floor = totals["naive"], totals["floor"]
     turns = [rung for rung in reversed(TURNED) if rung in totals]
@@ -71,8 +76,9 @@ def verdict(layers: Sequence[LayerReport], totals: Mapping[str, float], clients:
     stays = floor / naive if naive > SMALLEST else 0.0
     method = _method(totals, best)
     matter = _matter(layers) if turned is not None and naive - turned > FINE else ()
+    sentence = _nothing(layers, clients) or _sentence(method, naive, turned, removed, stays, matter, layers, more)
     return Verdict(
-        _sentence(method, naive, turned, removed, stays, floor, matter, layers),
+        sentence,
         method, naive, turned, floor, removed, stays, matter, _notes(layers, turned, floor, clients),
     )  # fmt: skip
 
@@ -85,9 +91,20 @@ def _method(totals: Mapping[str, float], best: str | None) -> str:
     return best if best is not None and totals[best] <= enough else "svd"
 
 
+def _nothing(layers: Sequence[LayerReport], clients: int) -> str:
+    """Why there is nothing to average; empty if there is something."""
+    if clients == 1:
+        return "There is one client, so there is nothing to average."
+    if any(layer.size > 0 for layer in layers):
+        return ""
+    if any(np.trace(layer.products) > 0 for layer in layers):
+        return "The clients' updates cancel one another: their mean is zero, and no method can keep what is not there."
+    return "All updates are zero: nothing was trained, so there is nothing to average."
+
+
 def _sentence(
-    method: str, naive: float, turned: float | None, removed: float | None, stays: float, floor: float,
-    matter: Sequence[str], layers: Sequence[LayerReport],
+    method: str, naive: float, turned: float | None, removed: float | None, stays: float, matter: Sequence[str],
+    layers: Sequence[LayerReport], more: Sequence[str],
 ) -> str:  # fmt: skip
     if naive <= FINE:
         return (
@@ -96,13 +113,15 @@ def _sentence(
     told = f"Plain averaging misses {percent(naive)} of the update. "
     if removed is None or turned is None:
         told += "No rotation exists between clients of different ranks"
-    elif removed <= 0:
+    elif removed < LEAST_SHARE:
         told += "Turning the clients removes none of this error"
     else:
         told += f"Turning the clients removes {percent(removed)} of this error"
     if 0 < len(matter) < len(layers):
         told += f", most of that in {len(matter)} of {counted(len(layers), 'layer')}"
     told += f"; {percent(stays)} of it stays at this rank, whatever is done. "
+    if more:
+        return f"{told}Some adapters are more than B A, so they cannot be merged here."
     if method == "naive":
         return f"{told}Plain averaging is as good as any method at this rank."
     return f"{told}Use {NAMES[method]}."
@@ -122,9 +141,7 @@ def _matter(layers: Sequence[LayerReport]) -> tuple[str, ...]:
 
 def _notes(layers: Sequence[LayerReport], turned: float | None, floor: float, clients: int) -> tuple[str, ...]:
     notes = ["How accurate a model will be, these files cannot tell: errors here are distances from the exact average."]
-    if clients == 1:
-        notes.append("There is one client, so there is nothing to average.")
-    if turned is not None and clients > 1:
+    if turned is not None and clients > 1 and any(layer.size > 0 for layer in layers):
         angle = float(np.median([layer.turn for layer in layers if layer.angles.size]))
         if angle < STILL:
             notes.append(

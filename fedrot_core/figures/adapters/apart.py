@@ -17,7 +17,7 @@ def apart(found: Report, layer: int, mode: str) -> go.Figure:
     """A mark for each layer: how far clients' subspaces of A lie apart, and how far a client is turned."""
     turned = {n: report for n, report in enumerate(found.layers) if report.angles.size}
     if not turned:
-        return empty_figure(mode, "Clients have other ranks, so no rotation between them exists")
+        return empty_figure(mode, "Clients have different ranks, so no rotation between them exists")
     if len(found.clients) < 2:
         return empty_figure(mode, "One client alone: there are no two subspaces to compare")
     short = short_names([r.name for r in found.layers])
@@ -37,8 +37,7 @@ def apart(found: Report, layer: int, mode: str) -> go.Figure:
         yaxis={"title": {"text": "mean angle of the client turned most"}, "range": [-6, 140], "fixedrange": True,
                **degree_ticks(0, 135, 45)},
         annotations=[_corner(0.01, 0.99, "other frames, one subspace:<br>turning mends most", mode, "left", "top"),
-                     _corner(0.99, 0.01, "one frame, other subspaces:<br>turning mends nothing", mode, "right",
-                             "bottom")],
+                     _corner(0.01, 0.01, "one frame: nothing to turn", mode, "left", "bottom")],
         meta={"narrow": {"yaxis": {"title": {"text": "mean turn"}}}},
     )  # fmt: skip
     chosen = {n: r for n, r in turned.items() if n == layer}

@@ -20,7 +20,7 @@ def clock(found: Report, layer: int, client: int, mode: str) -> go.Figure:
     report = found.layers[layer]
     where = short_names([r.name for r in found.layers])[layer]
     if not report.angles.size:
-        return empty_figure(mode, f"{where}: clients have other ranks, so no rotation between them exists")
+        return empty_figure(mode, f"{where}: clients have different ranks, so no rotation between them exists")
     largest = np.abs(report.angles).max(1)
     flips = int(report.reflected.sum())
     mirror = f"; {flips} of {len(largest)} reflected" if flips else ""

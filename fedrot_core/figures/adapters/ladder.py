@@ -9,6 +9,7 @@ from fedrot_core.adapters.report import Report
 from fedrot_core.figures.adapters.names import band, height, row_axis, short_names, shortened
 from fedrot_core.figures.kit.layout import fitting, nice, plain, rgba
 from fedrot_core.figures.kit.numbers import hover, percent_ticks, percents, tick_step
+from fedrot_core.figures.kit.rows import ROWS
 from fedrot_core.figures.kit.theme import GHOST, HUES, INK, SURFACE, base_figure
 from fedrot_core.wording import counted, percent
 
@@ -57,16 +58,21 @@ def ladder(found: Report, layer: int, mode: str) -> go.Figure:
         shapes=band(layer, INK[mode], [""]) if len(layers) > 1 else [],
         showlegend=True, legend={"traceorder": "normal"},
         margin={"b": 96, "r": 30},
-        meta={"least_height": tall, "narrow": {"height": tall + 80, "margin": {"b": 150}}},
+        meta={ROWS: names, "least_height": tall, "narrow": {"height": tall + 80, "margin": {"b": 150}}},
     )  # fmt: skip
     y = list(range(len(layers)))
     line = {"line": {"width": 1, "color": SURFACE[mode]}}
     hurt = best - below
+    turns = np.array([report.module.turns for report in layers])
     bands = [
         ("rank-r floor", "floor", floor, {"color": GHOST[mode], **line}),
-        ("left by the best turn", "left", below - floor, {"color": HUES[mode]["green"], **line}),
+        ("left by the best turn", "left", np.where(turns, below - floor, 0), {"color": HUES[mode]["green"], **line}),
         ("turning removes", "removed", naive - below, {"color": rgba(HUES[mode]["vermillion"], 0.75), **line}),
     ]
+    if not turns.all():
+        above = np.where(turns, 0, naive - floor)
+        bands = [bands[0], *(bands[1:] if turns.any() else [])]
+        bands.append(("above the floor; no rotation exists", "above", above, {"color": HUES[mode]["purple"], **line}))
     if (hurt > 0).any():
         pattern = {"shape": "/", "fgcolor": INK[mode], "fillmode": "replace", "size": 7, "solidity": 0.35}
         bands.append(("turning hurts", "hurt", hurt, {"color": SURFACE[mode], "pattern": pattern}))

@@ -12,6 +12,7 @@ from fedrot_core.adapters.report import Report
 from fedrot_core.figures.adapters.names import MOST_NAMED, band, height, row_axis, short_names, shortened
 from fedrot_core.figures.kit.layout import fitting, plain
 from fedrot_core.figures.kit.planes import heading
+from fedrot_core.figures.kit.rows import ROWS
 from fedrot_core.figures.kit.theme import INK, base_figure
 from fedrot_core.wording import degrees, percent
 
@@ -43,12 +44,13 @@ def layer_map(found: Report, layer: int, mode: str) -> go.Figure:
     """A row for each layer, in the order of the files."""
     layers, names = found.layers, [report.name for report in found.layers]
     short = short_names(names)
-    worst = max(range(len(layers)), key=lambda n: layers[n].size * layers[n].errors["naive"])
+    worst = max(range(len(layers)), key=lambda n: layers[n].errors["naive"])
     most = layers[worst]
-    lost = f"error {percent(most.errors['naive'])}, turn {degrees(most.turn)}"
-    title = (
-        fitting(f"{short[worst]} loses most: {lost}", f"Largest loss: {lost}") if len(layers) > 1 else f"Naive {lost}"
-    )
+    lost = f"naive error {percent(most.errors['naive'])}"
+    lost += f", mean turn {degrees(most.turn)}" if most.module.turns else ""
+    title = fitting(f"{short[worst]} has the largest {lost}", f"Largest {lost}")
+    if len(layers) == 1:
+        title = f"{lost[0].upper()}{lost[1:]}"
     alt = (
         f"{title}. Table of {len(layers)} layers by naive error, error after the best turn, rank-r floor, mean "
         "rotation angle of the client turned most, and mean largest principal angle between two clients' A and B, "
@@ -73,7 +75,7 @@ def layer_map(found: Report, layer: int, mode: str) -> go.Figure:
     fig = base_figure(
         mode, title, alt, annotations=notes, shapes=band(layer, INK[mode], ["", "2", "3"]) if len(layers) > 1 else [],
         margin={"t": 44, "b": 36, "r": 8},
-        meta={"least_height": height(len(layers)), "narrow": {
+        meta={ROWS: names, "least_height": height(len(layers)), "narrow": {
             "height": height(len(layers)),
             "xaxis": {"domain": [0, 0.48], "ticktext": ["naive", "turn", "floor"]},
             "xaxis2": {"domain": [0.52, 0.66], "ticktext": [""]},

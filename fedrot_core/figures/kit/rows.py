@@ -9,6 +9,9 @@ import plotly.graph_objects as go
 
 from fedrot_core.figures.kit.error_axis import ZERO_AT
 
+ROWS = "rows"
+"""Key of a figure's ``meta`` whose value names what stands at y = 0, 1, 2: a layer a row."""
+
 
 def figure_rows(figure: go.Figure) -> list[dict[str, Any]]:
     """One row a drawn point: series name, then its coordinates under the names of the axes.
@@ -17,6 +20,8 @@ def figure_rows(figure: go.Figure) -> list[dict[str, Any]]:
     series, are left out. Zeros that a log axis draws at its edge are zeros here.
     """
     rows: list[dict[str, Any]] = []
+    meta = figure.layout.meta or {}
+    named = meta.get(ROWS)
     zero = (figure.layout.meta or {}).get(ZERO_AT)
     for trace in figure.data:
         if isinstance(trace.meta, dict) and trace.meta.get("ghost"):
@@ -29,13 +34,20 @@ def figure_rows(figure: go.Figure) -> list[dict[str, Any]]:
                 for j, value in enumerate(line):
                     x = trace.x[j] if trace.x is not None else j
                     y = trace.y[i] if trace.y is not None else i
-                    rows.append({"series": name, x_name: _plain(x), y_name: _plain(y), "value": _plain(value)})
+                    at = {x_name: _plain(x), y_name: _plain(y)}
+                    if named:
+                        ticks = figure.layout[f"xaxis{(trace.xaxis or 'x')[1:]}"].ticktext
+                        at = {"layer": named[int(y)], "column": ticks[int(x)]}
+                    rows.append({"series": name, **at, "value": _plain(value)})
             continue
         ends = {"u": trace.u, "v": trace.v} if trace.type == "quiver" else {}
         for n, (x, y) in enumerate(zip(_list(trace.x), _list(trace.y), strict=False)):
             if x is None or y is None or y != y:
                 continue
             extra = {k: _plain(v[n]) for k, v in ends.items() if v is not None}
+            if named:
+                rows.append({"series": name, "layer": named[int(y)], x_name: _plain(x)})
+                continue
             height = 0.0 if y == zero else _plain(y)
             rows.append({"series": name, x_name: _plain(x), y_name: height, **extra})
     return rows

@@ -194,3 +194,35 @@ def test_wrong_arguments_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> N
     clients_in(tmp_path, [{"q": pair(np.random.default_rng(12))}] * 2)
     with pytest.raises(AdapterError):
         diagnose(tmp_path, **wrong)
+
+
+def opposite(folder: Path, factor: float) -> Path:
+    B, A = pair(np.random.default_rng(3))
+    return clients_in(folder, [{"q": (B, A)}, {"q": (factor * B, A)}])
+
+
+def test_where_there_is_nothing_to_average_it_says_so(tmp_path: Path) -> None:
+    cancelled = diagnose(opposite(tmp_path / "opposite", -1.0))
+    assert "cancel one another" in cancelled.verdict.sentence
+    assert set(cancelled.totals.values()) == {0.0}
+    B, A = pair(np.random.default_rng(3))
+    assert "nothing was trained" in diagnose(clients_in(tmp_path / "zero", [{"q": (0 * B, A)}] * 2)).verdict.sentence
+    assert "one client" in diagnose(clients_in(tmp_path / "one", [{"q": (B, A)}])).verdict.sentence
+
+
+def test_clients_of_several_bases_are_told_apart(tmp_path: Path) -> None:
+    B, A = pair(np.random.default_rng(3))
+    names = {
+        "a": "/home/a/llama/checkpoint-500", "b": "/data/b/llama/checkpoint-7", "c": "/home/c/qwen/checkpoint-500",
+        "d": "one/llama", "e": "one/llama", "f": "two/llama",
+    }  # fmt: skip
+    for name, base in names.items():
+        save(tmp_path / name, tensors_of({"q": (B, A)}), base_model_name_or_path=base)
+    found = diagnose(tmp_path)
+    assert found.clients == ("a", "b", "d", "e")
+    assert sorted(gone.name for gone in found.refused) == ["c", "f"]
+
+
+def test_unrelated_clients_do_not_stand_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    assert not diagnose(clients_in(tmp_path, [{"q": pair(rng)} for _ in range(4)])).outliers
