@@ -30,20 +30,20 @@ def answer(found: Diagnosis) -> None:
             + " ".join(found.verdict.notes)
         )
     )
-    _listed("was refused", "were refused", "file or client", "files or clients", found.refused)
-    _listed("was left out", "were left out", "layer", "layers", found.left_out)
+    _listed("files or clients were refused", found.refused)
+    _listed("layers or other tensors were left out", found.left_out)
     for note in found.notes:
         st.info(plain(note))
 
 
-def _listed(was: str, were: str, one: str, many: str, refused: Sequence[Refused]) -> None:
-    """What was refused, by name and reason; the others are kept."""
+def _listed(what: str, refused: Sequence[Refused]) -> None:
+    """What was refused, by name and reason; the others are kept. ``what`` says it of many."""
     sentences = [plain(f"{gone.name}: {gone.reason}") for gone in refused]
     if len(sentences) <= FEW:
         for sentence in sentences:
             st.warning(sentence)
         return
-    with st.expander(f"{len(sentences)} {many if len(sentences) > 1 else one} {were if len(sentences) > 1 else was}"):
+    with st.expander(f"{len(sentences)} {what}"):
         st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
 
 

@@ -35,11 +35,13 @@ class Own:
     """This session's own files and what was asked of them; gone with the session.
 
     Attributes:
-        files: those dropped last; open: whether the uploader was on the page when it ran last.
+        files: those dropped last; ids: how the uploader tells them apart.
+        open: whether the uploader held files when the page ran last.
         job: the last diagnosis; asked: what it was asked with.
     """
 
     files: list[fr.Upload] = field(default_factory=list)
+    ids: tuple[str, ...] = ()
     open: bool = False
     job: DiagnosisJob | None = None
     asked: tuple[object, ...] = field(default=())
@@ -79,8 +81,9 @@ def uploader() -> list[fr.Upload]:
         help="Pickles (.bin, .pt) are not opened, since opening them can run code. For folders on this machine, or "
         "more than fits here: `fedrot diagnose FOLDER`.",
     )  # fmt: skip
-    if sent or mind.open:
-        mind.files = [fr.Upload(file.name, file.getvalue()) for file in sent]
+    ids = tuple(file.file_id for file in sent)
+    if ids != mind.ids and (sent or mind.open):
+        mind.ids, mind.files = ids, [fr.Upload(file.name, file.getvalue()) for file in sent]
     mind.open = bool(sent)
     if mind.files and not sent:  # another set was looked at meanwhile, for which the browser empties the uploader
         with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="diagnose_kept"):
@@ -105,8 +108,7 @@ def job() -> tuple[DiagnosisJob | None, str]:
     if not files:
         _forget()
         return None, wrong
-    names = tuple((file.name, len(file.content), hash(file.content)) for file in files)
-    wanted = (names, place.reference, tuple(sorted(weights.items())))
+    wanted = (mind.ids, place.reference, tuple(sorted(weights.items())))
     if mind.job is None or mind.asked != wanted or mind.job.to_be_redone:
         _forget()
         mind.job, mind.asked = DiagnosisJob(files, weights, place.reference).start(session_id()), wanted
