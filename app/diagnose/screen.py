@@ -32,7 +32,7 @@ def page() -> None:
         st.caption(
             "Drop the adapters of two or more clients. You get, layer by layer, how much of the error of averaging "
             "them a rotation removes, how much nobody at their rank can avoid, and which method to use. Your files "
-            "stay in this server's memory, are seen by this session alone, and are gone when it ends."
+            "stay on this server, are seen by this session alone, and are gone when it ends."
         )
         return
     found = asked.result

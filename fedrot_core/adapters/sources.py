@@ -74,9 +74,7 @@ def _lay(loose: Tree, upload: Upload) -> None:
         loose.refuse(where, str(adapter_rule("Uploads", what, "another file", "Zip each client's folder.")))
     elif where in loose.unclear or _another(loose, where, upload.content):
         if where not in loose.unclear:
-            loose.refuse(
-                where, "Several uploads have this name, so whose it is cannot be told. Zip each client's folder."
-            )
+            loose.refuse(where, TWICE)
         loose.unclear.add(where)
         loose.files.pop(where, None)
     else:
