@@ -10,7 +10,7 @@ from app.diagnose.answer import answer, selection, unknown
 from app.diagnose.figures import figures
 from app.diagnose.merging import merges, merging, methods
 from app.diagnose.place import LINK
-from app.diagnose.sources import choose, job
+from app.diagnose.sources import call_off, call_on, choose, is_off, job
 from app.diagnose.tables import tables
 from app.jobs.diagnoses import DiagnosisJob
 from app.session.diagnosed import Diagnosed
@@ -28,6 +28,10 @@ def page() -> None:
         choose()
     asked, wrong = job()
     warn([wrong] * bool(wrong))
+    if is_off():
+        st.caption("Cancelled.")
+        st.button("Diagnose again", key="diagnose_again", icon=":material/refresh:", on_click=call_on)
+        return
     if asked is None:
         st.caption(
             "Drop the adapters of two or more clients. You get, layer by layer, how much of the error of averaging "
@@ -58,9 +62,8 @@ def reading(asked: DiagnosisJob) -> None:
     if asked.running:
         words = "Reading files" if asked.reading else "Measuring layers"
         with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="diagnose_progress"):
-            under_way(asked.progress.share, words, asked.left, "diagnose_cancel", asked.cancel)
+            under_way(asked.progress.share, words, asked.left, "diagnose_cancel", call_off, asked)
     elif asked.error:
         st.error(plain(asked.error))
-    elif asked.cancelled:
-        st.caption("Cancelled.")
-        st.button("Diagnose again", key="diagnose_again", icon=":material/refresh:")
+    else:  # it was given up, since no open page seemed to wait for it, or called off: the whole page knows
+        st.rerun()

@@ -31,6 +31,14 @@ WHAT = {
 
 
 @dataclass
+class Called:
+    """What this session asks for now, and what it called off; None if nothing."""
+
+    now: object = None
+    off: object = None
+
+
+@dataclass
 class Own:
     """This session's own files and what was asked of them; gone with the session.
 
@@ -100,20 +108,48 @@ def job() -> tuple[DiagnosisJob | None, str]:
         mine(Own).open = False
         about()
         asked = Question(place.set, place.reference, tuple(sorted(weights.items())))
-        return of_sample(asked, session_id()), wrong
+        return (None if _off(asked) else of_sample(asked, session_id())), wrong
     mind, files = mine(Own), uploader()
-    if sum(len(file.content) for file in files) > MOST_BYTES:
+    large = sum(len(file.content) for file in files) > MOST_BYTES
+    if large or not files:
+        _off(None)
         _forget()
-        return None, f"All files together must have at most {size(MOST_BYTES)}. Use the command line for more."
-    if not files:
-        _forget()
-        return None, wrong
+        most = f"All files together must have at most {size(MOST_BYTES)}. Use the command line for more."
+        return None, most if large else wrong
     wanted = (mind.ids, place.reference, tuple(sorted(weights.items())))
+    if _off(wanted):
+        return None, wrong
     if mind.job is None or mind.asked != wanted or mind.job.to_be_redone:
         _forget()
         mind.job, mind.asked = DiagnosisJob(files, weights, place.reference).start(session_id()), wanted
     mind.job.seen_by(session_id())
     return mind.job, wrong
+
+
+def _off(asked: object) -> bool:
+    """Whether this was called off; a diagnosis that is asked for otherwise is on again."""
+    mind = mine(Called)
+    mind.now = asked
+    if mind.off != asked:
+        mind.off = None
+    return mind.off is not None
+
+
+def call_off(job: DiagnosisJob) -> None:
+    """End a diagnosis for this session; that of a sample goes on if others wait for it."""
+    mind = mine(Called)
+    mind.off = mind.now
+    job.left_by(session_id())
+
+
+def is_off() -> bool:
+    """Whether the diagnosis that is asked for was called off."""
+    return mine(Called).off is not None
+
+
+def call_on() -> None:
+    """Begin it again."""
+    mine(Called).off = None
 
 
 def _forget() -> None:

@@ -18,6 +18,7 @@ from app.diagnose.merging import Merging
 from app.diagnose.place import SETS, Place, parsed, read_link
 from app.diagnose.sources import Own
 from app.jobs.diagnoses import SAMPLES, DiagnosisJob, Question, of_sample
+from fedrot_core.errors import Cancelled
 from tests import ROOT
 from tests.app.sessions import part_of, place_of, session_of
 
@@ -128,6 +129,27 @@ def test_own_files_are_still_there_after_a_look_at_a_sample(made: dict[str, dict
     at = settled(at)
     assert part_of(at, Own).job.result.clients == ("ann", "bob", "cat")
     assert len(part_of(at, Own).files) == 1
+
+
+def test_cancel_ends_it_until_it_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(self: DiagnosisJob) -> None:
+        while not self.should_stop():
+            self.finished.wait(0.01)
+        raise Cancelled("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DiagnosisJob, "work", slow)
+        at = AppTest.from_file(MAIN, default_timeout=60)
+        at.switch_page(PAGE)
+        at.query_params.update({"set": "svd", "weights": "news=7"})
+        at.run()
+        at.button(key="diagnose_cancel").click().run()
+        for _ in range(2):
+            at.run()
+            assert not at.exception
+            assert "Cancelled." in prose(at)
+    at.button(key="diagnose_again").click().run()
+    assert "Plain averaging misses" in prose(settled(at))
 
 
 def test_what_the_link_selects_and_is_not_there_is_told() -> None:
