@@ -90,7 +90,7 @@ class MergeJob(Job):
 
     Args:
         found: the diagnosis whose clients are merged.
-        method: a name of :data:`fedrot_core.adapters.merge.METHODS`; side: of the alignment to a reference.
+        method: a name of :data:`fedrot_core.adapters.combine.RULES`; side: of the alignment to a reference.
 
     Attributes:
         content: a zip of the adapter's folder, once it is made.

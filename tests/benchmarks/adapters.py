@@ -82,10 +82,9 @@ def plain(folder: Path, modules: tuple[str, ...]) -> None:
         A, B = factors.A[0], factors.B[0]
         begin = time.perf_counter()
         ideal = sum((B[k] @ A[k] for k in range(1, K)), B[0] @ A[0]) / K
-        size = torch.linalg.norm(ideal)
 
         def error(B: torch.Tensor, A: torch.Tensor, ideal: torch.Tensor = ideal) -> float:
-            return float(torch.linalg.norm(ideal - B.mean(0) @ A.mean(0)) / size)  # noqa: B023
+            return float(torch.linalg.norm(ideal - B.mean(0) @ A.mean(0)) / torch.linalg.norm(ideal))
 
         error(B, A)
         for M in (A @ A[0].T, B.mT @ B[0]):
