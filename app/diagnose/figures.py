@@ -33,7 +33,7 @@ def figures(found: Diagnosis, name: str, layer: int, client: int) -> DeltaGenera
     """
     wanted = table_wanted()
     drawings = adapter_figures(found, layer, client)
-    places = [place for _ in range((len(drawings) + 1) // 2) for place in st.columns(2, gap="large")]
+    places = [place for _ in range(len(drawings) // 2 + 1) for place in st.columns(2, gap="large")]
     source = Provenance(
         line(
             f"adapters: {SETS[LINK.place.set].lower()}", counted(len(found.clients), "client"),

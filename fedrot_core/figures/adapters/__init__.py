@@ -12,12 +12,13 @@ from fedrot_core.figures.kit.base import Drawing
 
 
 def adapter_figures(found: Report, layer: int = 0, client: int = 0) -> tuple[Drawing, ...]:
-    """All figures of a diagnosis, the most important one first.
+    """All figures of a diagnosis, the most important one first; those that would have nothing to show are left out.
 
     Args:
         layer: index of the selected layer; client: of the selected client.
     """
-    return (
+    several, turns = len(found.clients) > 1, any(report.angles.size for report in found.layers)
+    drawings = [
         Drawing(
             "adapter_ladder", "Error ladder by layer",
             "How much of each layer's error can a rotation remove, and how much can no rank-r update avoid?",
@@ -27,17 +28,27 @@ def adapter_figures(found: Report, layer: int = 0, client: int = 0) -> tuple[Dra
             "adapter_layers", "Layers and metrics", "Which layers lose most, and why?",
             lambda mode: layer_map(found, layer, mode),
         ),
-        Drawing(
-            "adapter_clock", "Rotation angles", "How far has each client to be turned in this layer?",
-            lambda mode: clock(found, layer, client, mode),
-        ),
-        Drawing(
-            "adapter_angles", "What turning can reach",
-            "Do clients stand in other frames, which a rotation mends, or in other subspaces, which none does?",
-            lambda mode: apart(found, layer, mode),
-        ),
-        Drawing(
-            "adapter_clients", "Clients among the others", "Is any client unlike the others?",
-            lambda mode: standing(found, client, mode),
-        ),
-    )  # fmt: skip
+    ]  # fmt: skip
+    if turns:
+        drawings.append(
+            Drawing(
+                "adapter_clock", "Rotation angles", "How far has each client to be turned in this layer?",
+                lambda mode: clock(found, layer, client, mode),
+            )
+        )  # fmt: skip
+    if turns and several:
+        drawings.append(
+            Drawing(
+                "adapter_angles", "What turning can reach",
+                "Do clients stand in other frames, which a rotation mends, or in other subspaces, which none does?",
+                lambda mode: apart(found, layer, mode),
+            )
+        )  # fmt: skip
+    if several:
+        drawings.append(
+            Drawing(
+                "adapter_clients", "Clients among the others", "Is any client unlike the others?",
+                lambda mode: standing(found, client, mode),
+            )
+        )  # fmt: skip
+    return tuple(drawings)

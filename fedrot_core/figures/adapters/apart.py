@@ -9,17 +9,13 @@ from fedrot_core.adapters.report import Report
 from fedrot_core.figures.adapters.names import short_names, shortened
 from fedrot_core.figures.kit.layout import fitting
 from fedrot_core.figures.kit.numbers import degree_ticks, hover
-from fedrot_core.figures.kit.theme import HUES, INK, MUTED, SURFACE, base_figure, empty_figure
+from fedrot_core.figures.kit.theme import HUES, INK, MUTED, SURFACE, base_figure
 from fedrot_core.wording import degrees
 
 
 def apart(found: Report, layer: int, mode: str) -> go.Figure:
     """A mark for each layer: how far clients' subspaces of A lie apart, and how far a client is turned."""
     turned = {n: report for n, report in enumerate(found.layers) if report.angles.size}
-    if not turned:
-        return empty_figure(mode, "Clients have different ranks, so no rotation between them exists")
-    if len(found.clients) < 2:
-        return empty_figure(mode, "One client alone: there are no two subspaces to compare")
     short = short_names([r.name for r in found.layers])
     subspace = float(np.median([r.apart_A for r in turned.values()]))
     frame = float(np.median([r.turn for r in turned.values()]))

@@ -11,7 +11,7 @@ from fedrot_core.adapters.report import Report
 from fedrot_core.figures.adapters.names import shortened
 from fedrot_core.figures.kit.layout import fitting
 from fedrot_core.figures.kit.numbers import decimals, hover
-from fedrot_core.figures.kit.theme import GHOST, HUES, INK, base_figure, empty_figure
+from fedrot_core.figures.kit.theme import GHOST, HUES, INK, base_figure
 from fedrot_core.wording import amount, times
 
 FLOOR = 1e-3
@@ -21,8 +21,6 @@ FLOOR = 1e-3
 def standing(found: Report, client: int, mode: str) -> go.Figure:
     """A mark for each client; dashed lines where its size begins to stand out."""
     stand = found.standings
-    if len(stand) < 2:
-        return empty_figure(mode, "One client alone: there are no others to compare it with")
     odd = found.outliers
     names = [shortened(s.client) for s in stand]
     if len(stand) < FEWEST:

@@ -52,6 +52,12 @@ def test_every_figure_is_drawn_of_any_clients(
         figure_rows(figure)
 
 
+def test_figures_with_nothing_to_show_are_left_out(tmp_path: Path) -> None:
+    kinds = {"apart": (1, (3,), 3), "turned": (3, (3,), 5), "other ranks": (3, (2, 3), 3)}
+    for name, (clients, ranks, count) in kinds.items():
+        assert len(adapter_figures(diagnosed(tmp_path / name, clients, 2, ranks))) == count
+
+
 def test_bars_of_a_layer_add_up_to_its_naive_error(tmp_path: Path) -> None:
     found = diagnosed(tmp_path, 4, 3)
     figure = adapter_figures(found)[0].draw("light")
